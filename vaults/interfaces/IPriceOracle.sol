@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.0;
+
+/// @notice The reference prices of one pool at this instant, as sqrt(token1 / token0) in Q64.96.
+/// @dev `low` and `high` are the extremes over every source (spot, pre-block tick, long TWAP, feed); `mid` is the
+/// price for display and for benchmarks. `calm` says that all sources agree within the band and are fresh enough for
+/// value-priced entry and exit. When no source answers, all prices are zero and `calm` is false.
+struct ReferencePrices {
+    uint160 lowSqrtPriceX96;
+    uint160 midSqrtPriceX96;
+    uint160 highSqrtPriceX96;
+    bool calm;
+}
+
+/// @title The one place where a price enters share accounting
+interface IPriceOracle {
+    /// @notice The pool that this oracle prices.
+    function pool() external view returns (address);
+
+    /// @notice The reference prices now. Never reverts: a source that fails makes the answer not calm.
+    function referencePrices() external view returns (ReferencePrices memory);
+}
