@@ -1,0 +1,266 @@
+/**
+ * The vocabulary of the brain. Everything here is plain immutable data; on-chain amounts are `bigint` in token units,
+ * forecasts are `number`. "Value" and "price" are always in the vault's asset (the numeraire): price = asset units per
+ * unit of the other token, so a position's loss has one sign whichever side of the pool the asset is.
+ */
+
+export type Address = `0x${string}`;
+export type Hex = `0x${string}`;
+
+export interface Token {
+  readonly address: Address;
+  readonly symbol: string;
+  readonly decimals: number;
+}
+
+export interface PoolMeta {
+  readonly chainId: number;
+  readonly address: Address;
+  readonly token0: Token;
+  readonly token1: Token;
+  /** Swap fee in 1e-6. */
+  readonly feePips: number;
+  readonly tickSpacing: number;
+}
+
+/** One Swap event. Amounts are the pool's view: positive = paid into the pool. Price, liquidity and tick are after it. */
+export interface SwapEvent {
+  readonly block: number;
+  /** Unix seconds of the block. */
+  readonly timestamp: number;
+  readonly logIndex: number;
+  readonly amount0: bigint;
+  readonly amount1: bigint;
+  readonly sqrtPriceX96: bigint;
+  readonly liquidity: bigint;
+  readonly tick: number;
+}
+
+/** All swaps of one pool in a span that ends with block `toBlock`; sorted, complete from `fromTimestamp` on. */
+export interface PoolHistory {
+  readonly pool: PoolMeta;
+  readonly swaps: readonly SwapEvent[];
+  readonly fromTimestamp: number;
+  readonly toBlock: number;
+  readonly toTimestamp: number;
+  /** Spot at the end of `toBlock` (liquidity may have changed since the last swap). */
+  readonly sqrtPriceX96: bigint;
+  readonly tick: number;
+  readonly liquidity: bigint;
+}
+
+/** Which pool token is the vault's asset, and so the numeraire of prices and values. */
+export type Numeraire = 0 | 1;
+
+/**
+ * One bar of market history, oriented to the numeraire. Prices are natural logarithms of asset units per unit of the
+ * other token (raw token units; decimals cancel in differences). `NaN` = not known from this source.
+ */
+export interface Bar {
+  readonly startSeconds: number;
+  readonly endSeconds: number;
+  readonly open: number;
+  readonly high: number;
+  readonly low: number;
+  readonly close: number;
+  /** Sum of squared log returns seen inside the bar at the source's resolution, including the gap from the last bar. */
+  readonly realisedVariance: number;
+  /** Swap volume into the pool, in asset units. */
+  readonly volume: number;
+  /** Volume that bought the other token minus volume that sold it, in asset units. */
+  readonly signedVolume: number;
+  /** Fees per full-range position of unit value: sum of fee x volume / (2 L sqrt(P)), a fraction. */
+  readonly feeYield: number;
+  /** Time-weighted in-range liquidity, pool units. */
+  readonly liquidity: number;
+  readonly swaps: number;
+}
+
+/** One row of named features at one time. `NaN` marks a missing value; models get a mask, never a silent zero. */
+export interface Features {
+  /** Name and version of the feature set, e.g. "main@1". */
+  readonly schema: string;
+  readonly atSeconds: number;
+  /** One value per name of the schema, in its order. */
+  readonly values: Float64Array;
+}
+
+/** A range in pool ticks, lower < upper, both on the pool's spacing. */
+export interface Range {
+  readonly lowerTick: number;
+  readonly upperTick: number;
+}
+
+/** A range as models see it: log-price distances from spot in numeraire orientation (lower < upper), and a horizon. */
+export interface RangeQuery {
+  readonly lowerOffset: number;
+  readonly upperOffset: number;
+  readonly horizonSeconds: number;
+}
+
+export interface Quantiles {
+  readonly mean: number;
+  readonly q10: number;
+  readonly q50: number;
+  readonly q90: number;
+}
+
+/** Forecast of realised variance (sum of squared log returns) over the horizon. */
+export type VolatilityPrediction = Quantiles;
+
+/** Forecast for one range over the horizon, all as fractions of the position's starting value. */
+export interface RangeRiskPrediction {
+  /** Impermanent loss against holding the starting amounts, <= 0; q10 is the loss tail. */
+  readonly il: Quantiles;
+  /** Loss-versus-rebalancing, >= 0. */
+  readonly lvr: Quantiles;
+  /** Expected share of the horizon spent inside the range, 0..1. */
+  readonly inRange: number;
+}
+
+/** Fee income of one range over the horizon as a fraction of its starting value, before dilution by our own size. */
+export type YieldPrediction = Quantiles;
+
+export type ModelTask = "volatility" | "il" | "yield";
+
+export interface ModelIdentity {
+  readonly id: string;
+  readonly version: string;
+  readonly task: ModelTask;
+  /** sha256 of the ONNX file, or of the source text for a model without weights. */
+  readonly sha256: Hex;
+}
+
+export interface VolatilityModel extends ModelIdentity {
+  readonly task: "volatility";
+  predict(features: Features, horizonSeconds: number): Promise<VolatilityPrediction>;
+}
+
+export interface RangeRiskModel extends ModelIdentity {
+  readonly task: "il";
+  predict(features: Features, queries: readonly RangeQuery[]): Promise<readonly RangeRiskPrediction[]>;
+}
+
+export interface YieldModel extends ModelIdentity {
+  readonly task: "yield";
+  predict(features: Features, queries: readonly RangeQuery[]): Promise<readonly YieldPrediction[]>;
+}
+
+export type Model = VolatilityModel | RangeRiskModel | YieldModel;
+
+/** The three forecasts that one decision needs. */
+export interface ModelSet {
+  readonly id: string;
+  readonly volatility: VolatilityModel;
+  readonly il: RangeRiskModel;
+  readonly yield: YieldModel;
+}
+
+/** What the vault holds at the block of the decision. */
+export interface VaultState {
+  readonly vault: Address;
+  readonly numeraire: Numeraire;
+  readonly idle0: bigint;
+  readonly idle1: bigint;
+  readonly positions: readonly HeldPosition[];
+  /** NAV at the mid reference, asset units. */
+  readonly nav: bigint;
+  /** Asset units per 1e18 shares at the low reference. */
+  readonly sharePrice: bigint;
+  readonly calm: boolean;
+  readonly paused: boolean;
+  /** Unix seconds, 0 = never. */
+  readonly lastMoveAt: number;
+  readonly movesToday: number;
+  readonly lossBudgetLeftWad: bigint;
+  readonly nextNonce: bigint;
+  /** Tick of the mid reference price. */
+  readonly referenceTick: number;
+}
+
+export interface HeldPosition extends Range {
+  readonly liquidity: bigint;
+  readonly amount0: bigint;
+  readonly amount1: bigint;
+  readonly fees0: bigint;
+  readonly fees1: bigint;
+}
+
+/** The strategy contract's bounds, mirrored so that a decision never proposes what the chain would refuse. */
+export interface Bounds {
+  readonly minWidthTicks: number;
+  readonly maxWidthTicks: number;
+  readonly maxCentreDistanceTicks: number;
+  readonly cooldownSeconds: number;
+  readonly maxMovesPerDay: number;
+  readonly gainMarginWad: bigint;
+  readonly maxSwapShareWad: bigint;
+  readonly widthFloorBaseTicks: number;
+  readonly widthFloorPerSpreadTicks: number;
+  readonly fullShareSpreadWad: bigint;
+  readonly minShareWad: bigint;
+  readonly spreadCeilingWad: bigint;
+}
+
+/** How the decision weighs things; chosen by the operator, not by a model. */
+export interface DecisionSettings {
+  readonly horizonSeconds: number;
+  /** Multiplies the loss tail (positive) that is subtracted from the expected net. */
+  readonly riskAversion: number;
+  /** A move must beat staying by this many basis points of NAV on top of its cost. */
+  readonly hysteresisBps: number;
+  /** Least history before anything but standing aside. */
+  readonly minHistorySeconds: number;
+  /** Gas price x gas of one move in asset units; 0n when the keeper is not charged to the vault. */
+  readonly gasCost: bigint;
+}
+
+/** One row of the candidate table. Amounts are basis points of NAV over the horizon. */
+export interface Candidate {
+  readonly kind: "range" | "current" | "idle";
+  readonly range: Range | null;
+  readonly inRange: number;
+  readonly feesBps: number;
+  readonly ilBps: number;
+  readonly lvrBps: number;
+  readonly costBps: number;
+  readonly tailBps: number;
+  /** fees - LVR - cost - risk aversion x tail. */
+  readonly netBps: number;
+  /** Why a bound excludes it, or null. */
+  readonly refusal: string | null;
+}
+
+/** Orders in the shape of the strategy contract's proposal. */
+export interface PlannedMove {
+  readonly ranges: readonly (Range & { readonly weightWad: bigint })[];
+  readonly swap: { readonly zeroForOne: boolean; readonly amountIn: bigint; readonly sqrtPriceLimitX96: bigint };
+  /** NAV lost by swap fee and impact at the reference price, asset units, rounded up with head-room. */
+  readonly declaredCost: bigint;
+  readonly declaredGain: bigint;
+  readonly minSharePrice: bigint;
+}
+
+export interface Decision {
+  readonly version: 1;
+  readonly vault: Address;
+  readonly pool: Address;
+  readonly block: number;
+  readonly atSeconds: number;
+  /** move = to a range; hold = keep what is there; stand-aside = be idle (with a plan when positions must be closed). */
+  readonly action: "move" | "hold" | "stand-aside";
+  /** One sentence for a person. */
+  readonly reason: string;
+  /** Short key for tables and metrics, e.g. "edge", "cooldown", "not-calm", "no-edge", "out-of-domain", "history". */
+  readonly reasonKey: string;
+  readonly candidates: readonly Candidate[];
+  /** Index into candidates, or -1 when nothing was scored. */
+  readonly chosen: number;
+  readonly plan: PlannedMove | null;
+  readonly spreadWad: bigint;
+  readonly volatility: VolatilityPrediction | null;
+  readonly models: readonly ModelIdentity[];
+  readonly features: { readonly schema: string; readonly values: readonly (number | null)[] } | null;
+  /** keccak256 over block, state, features and candidate table: what the chain event carries. */
+  readonly inputsDigest: Hex;
+}
