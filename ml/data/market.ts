@@ -1,0 +1,192 @@
+import { closeSync, openSync, readdirSync, readSync } from "node:fs";
+import { basename, join } from "node:path";
+import { constants, gunzipSync } from "node:zlib";
+import { BaseError } from "../errors.ts";
+import type { Address } from "../types.ts";
+import { type PoolEvent, readEvents } from "./events.ts";
+import { DataFileError } from "./file.ts";
+import { type PoolState, readPoolState } from "./state.ts";
+
+/** No event file has the market's name; the message lists those that exist. */
+export class UnknownMarketError extends BaseError {
+  override name = "UnknownMarketError";
+}
+
+export interface MarketToken {
+  readonly symbol: string;
+  readonly decimals: number;
+  /** Only known where a state file exists. */
+  readonly address: Address | null;
+}
+
+export interface MarketPool {
+  /** 0 when the name does not tell the chain. */
+  readonly chainId: number;
+  readonly address: Address | null;
+  readonly token0: MarketToken;
+  readonly token1: MarketToken;
+  /** Swap fee in 1e-6. */
+  readonly feePips: number;
+  readonly tickSpacing: number;
+}
+
+/** A recorded market: its events, and the pool's state before them where the folder has one. */
+export interface MarketData {
+  readonly name: string;
+  readonly eventFile: string;
+  readonly stateFile: string | null;
+  readonly events: readonly PoolEvent[];
+  readonly state: PoolState | null;
+  readonly pool: MarketPool;
+  /** What had to be guessed. */
+  readonly notes: readonly string[];
+}
+
+const TICK_SPACING: Readonly<Record<number, number>> = { 100: 1, 500: 10, 3000: 60, 10000: 200 };
+const FEE_PIPS: Readonly<Record<string, number>> = { "001": 100, "005": 500, "03": 3000, "1": 10000 };
+const CHAIN_ID: Readonly<Record<string, number>> = {
+  ethereum: 1,
+  optimism: 10,
+  bsc: 56,
+  polygon: 137,
+  base: 8453,
+  arbitrum: 42161,
+};
+const DECIMALS: Readonly<Record<string, number>> = {
+  usdc: 6,
+  usdt: 6,
+  wbtc: 8,
+  weth: 18,
+  dai: 18,
+  wmatic: 18,
+  uni: 18,
+  link: 18,
+  wbnb: 18,
+  arb: 18,
+  op: 18,
+  steth: 18,
+  wsteth: 18,
+  reth: 18,
+  cbeth: 18,
+  frax: 18,
+  cbbtc: 8,
+  eurc: 6,
+};
+
+/** Finds a market by name in any sub-folder of `dataFolder`, parses its events, and its starting state if there is one. */
+export function resolveMarket(dataFolder: string, name: string): MarketData {
+  const files = listFiles(dataFolder);
+  const eventFile = files.find((file) => [`${name}.csv.gz`, `${name}.csv`].includes(basename(file)));
+  if (eventFile === undefined || !isEventFile(eventFile)) throw unknownMarket(dataFolder, name, files);
+  const events = readEvents(eventFile);
+  const stateFile = findState(files, name, events[0]?.block ?? 0);
+  const state = stateFile === null ? null : readPoolState(stateFile);
+  const notes: string[] = [...(state?.notes ?? [])];
+  return { name, eventFile, stateFile, events, state, pool: poolMeta(name, state, notes), notes };
+}
+
+/** Names of all markets in any sub-folder of `dataFolder`, sorted. */
+export const listMarkets = (dataFolder: string): string[] => marketNames(listFiles(dataFolder));
+
+const marketNames = (files: readonly string[]): string[] =>
+  files
+    .filter((file) => /\.csv(\.gz)?$/.test(file) && isEventFile(file))
+    .map((file) => basename(file).replace(/\.csv(\.gz)?$/, ""))
+    .sort();
+
+function unknownMarket(dataFolder: string, name: string, files: readonly string[]): UnknownMarketError {
+  const markets = marketNames(files);
+  const known = markets.length === 0 ? "it holds no market" : `it holds ${markets.join(", ")}`;
+  return new UnknownMarketError(
+    `market ${JSON.stringify(name)} must be the name of an event file in ${dataFolder}: ${known}`,
+    {
+      details: { dataFolder, name, markets },
+    },
+  );
+}
+
+function listFiles(folder: string): string[] {
+  let entries: import("node:fs").Dirent[];
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch (cause) {
+    throw new DataFileError(`data folder ${folder} cannot be read (${(cause as NodeJS.ErrnoException).code})`, {
+      cause,
+      details: { folder },
+    });
+  }
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return entries.flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? listFiles(path) : [path];
+  });
+}
+
+/** By the header alone, so that listing the markets of a folder does not read every file. */
+function isEventFile(path: string): boolean {
+  const head = Buffer.alloc(4096);
+  const file = openSync(path, "r");
+  let bytes: Buffer;
+  try {
+    bytes = head.subarray(0, readSync(file, head));
+  } finally {
+    closeSync(file);
+  }
+  let text: string;
+  try {
+    const gzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+    text = (gzip ? gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }) : bytes).toString("utf8");
+  } catch {
+    // A damaged file with the market's name must reach the reader, whose error says what is wrong with it.
+    return true;
+  }
+  const header = (text.split("\n")[0] ?? "").trim().split(",");
+  return ["block_number", "timestamp", "type", "sqrt_price_x96", "tick_lower"].every((c) => header.includes(c));
+}
+
+function findState(files: readonly string[], name: string, firstBlock: number): string | null {
+  const poolName = poolNameOf(name);
+  let best: string | null = null;
+  let bestBlock = -1;
+  for (const file of files) {
+    const match = /^(.+)_state_block(\d+)\.json(\.gz)?$/.exec(basename(file));
+    const block = Number(match?.[2]);
+    if (match?.[1] !== poolName || block >= firstBlock || block <= bestBlock) continue;
+    best = file;
+    bestBlock = block;
+  }
+  return best;
+}
+
+const poolNameOf = (name: string): string => name.replace(/_events(_.*)?$/, "");
+
+function poolMeta(name: string, state: PoolState | null, notes: string[]): MarketPool {
+  const parts = poolNameOf(name).split("_");
+  const chainId = CHAIN_ID[parts[0] ?? ""];
+  if (chainId === undefined) notes.push("the chain is not told by the market's name");
+  const feePips = state?.feePips ?? FEE_PIPS[parts.at(-1) ?? ""];
+  if (feePips === undefined) {
+    throw new UnknownMarketError(
+      `market ${JSON.stringify(name)}: its fee tier must come from a state file or from the name (…_001, _005, _03 or _1 before _events)`,
+      { details: { name } },
+    );
+  }
+  const tickSpacing = state?.tickSpacing ?? TICK_SPACING[feePips] ?? 1;
+  // <chain>_<symbol0>_<symbol1>_<fee>; anything else leaves the symbols unknown.
+  const symbols = parts.length === 4 ? [parts[1], parts[2]] : [];
+  const token = (index: 0 | 1, address: Address | null): MarketToken => {
+    const symbol = symbols[index];
+    const decimals = DECIMALS[symbol ?? ""];
+    const shown = symbol?.toUpperCase() ?? `TOKEN${index}`;
+    if (decimals === undefined) notes.push(`decimals of ${shown} are not known and taken as 18`);
+    return { symbol: shown, decimals: decimals ?? 18, address };
+  };
+  return {
+    chainId: chainId ?? 0,
+    address: state?.address ?? null,
+    token0: token(0, state?.token0 ?? null),
+    token1: token(1, state?.token1 ?? null),
+    feePips,
+    tickSpacing,
+  };
+}

@@ -1,0 +1,153 @@
+import { InvalidInputError } from "./errors.ts";
+import type { Numeraire } from "./types.ts";
+import { fromBig, maxLiquidityForAmounts, SqrtPriceMath, TickMath, toBig } from "./uniswap.ts";
+
+/**
+ * The only crossing between on-chain integers and floats, and between ticks and prices. Suffixes say the unit:
+ * X96 = sqrt price in Q64.96, Tick, Wad = 1e18 is 100 %, Bps = 1/10,000, Pips = 1e-6. Plain `ln…` = natural logarithm.
+ */
+export const Q96 = 1n << 96n;
+export const WAD = 10n ** 18n;
+export const MIN_TICK = -887272;
+export const MAX_TICK = 887272;
+export const MIN_SQRT_PRICE_X96 = 4295128739n;
+export const MAX_SQRT_PRICE_X96 = 1461446703485210103287273052203988822378723970342n;
+/** ln(1.0001): natural log of the price step of one tick. */
+export const LN_TICK = Math.log(1.0001);
+
+/** Ratio → Wad, rounded down to 1e-15 so that what a float cannot hold is not invented. */
+export function toWad(ratio: number): bigint {
+  if (!Number.isFinite(ratio)) throw new InvalidInputError(`ratio ${ratio} must be a finite number to become a Wad`);
+  return BigInt(Math.floor(ratio * 1e15)) * 1000n;
+}
+
+/** Wad → ratio. */
+export const fromWad = (wad: bigint): number => Number(wad) / 1e18;
+
+export const bpsToWad = (bps: number): bigint => BigInt(Math.round(bps * 1e6)) * 10n ** 8n;
+export const bpsToRatio = (bps: number): number => bps / 10_000;
+export const ratioToBps = (ratio: number): number => ratio * 10_000;
+export const pipsToRatio = (pips: number): number => pips / 1e6;
+
+/** Raw token units → decimal-adjusted float. */
+export const toDecimal = (amount: bigint, decimals: number): number => Number(amount) / 10 ** decimals;
+
+/** a × b / denominator, rounded down; the denominator must be positive. */
+export const mulDivDown = (a: bigint, b: bigint, denominator: bigint): bigint => {
+  const product = a * b;
+  const quotient = product / denominator;
+  return product < 0n && quotient * denominator !== product ? quotient - 1n : quotient;
+};
+
+/** a × b / denominator, rounded up; the denominator must be positive. */
+export const mulDivUp = (a: bigint, b: bigint, denominator: bigint): bigint => -mulDivDown(-a, b, denominator);
+
+/** ln(sqrtPrice / 2^96), accurate to about 1e-15 relative for the whole range of v3. */
+function lnSqrt(sqrtPriceX96: bigint): number {
+  // 2^96 and a sqrt price are both inside float range; each is rounded once.
+  return Math.log(Number(sqrtPriceX96) / 2 ** 96);
+}
+
+/** Sign that turns ln(token1 per token0) into ln(asset per other token). */
+export const orientation = (numeraire: Numeraire): 1 | -1 => (numeraire === 1 ? 1 : -1);
+
+/** Sqrt price → ln of the price in the numeraire (raw asset units per raw unit of the other token). */
+export const sqrtPriceX96ToLnPrice = (sqrtPriceX96: bigint, numeraire: Numeraire): number =>
+  orientation(numeraire) * 2 * lnSqrt(sqrtPriceX96);
+
+/** ln of the price in the numeraire → sqrt price, to float precision. */
+export function lnPriceToSqrtPriceX96(lnPrice: number, numeraire: Numeraire): bigint {
+  const sqrtPrice = Math.exp((orientation(numeraire) * lnPrice) / 2);
+  const value = BigInt(Math.round(sqrtPrice * 2 ** 96));
+  if (value < MIN_SQRT_PRICE_X96 || value >= MAX_SQRT_PRICE_X96) {
+    throw new InvalidInputError(`lnPrice ${lnPrice} must lie inside the price range of a v3 pool`);
+  }
+  return value;
+}
+
+/** Tick → ln of the price in the numeraire. */
+export const tickToLnPrice = (tick: number, numeraire: Numeraire): number => orientation(numeraire) * tick * LN_TICK;
+
+/** ln of the price in the numeraire → real-valued tick. */
+export const lnPriceToTick = (lnPrice: number, numeraire: Numeraire): number =>
+  (orientation(numeraire) * lnPrice) / LN_TICK;
+
+/** Exact sqrt price at a tick, as the pool contract computes it. */
+export function getSqrtPriceAtTick(tick: number): bigint {
+  if (!Number.isInteger(tick) || tick < MIN_TICK || tick > MAX_TICK) {
+    throw new InvalidInputError(`tick ${tick} must be an integer from ${MIN_TICK} to ${MAX_TICK}`);
+  }
+  return fromBig(TickMath.getSqrtRatioAtTick(tick));
+}
+
+/** Exact tick at a sqrt price, as the pool contract computes it. */
+export function getTickAtSqrtPrice(sqrtPriceX96: bigint): number {
+  if (sqrtPriceX96 < MIN_SQRT_PRICE_X96 || sqrtPriceX96 >= MAX_SQRT_PRICE_X96) {
+    throw new InvalidInputError(
+      `sqrtPriceX96 ${sqrtPriceX96} must be from ${MIN_SQRT_PRICE_X96} to below ${MAX_SQRT_PRICE_X96}`,
+    );
+  }
+  return TickMath.getTickAtSqrtRatio(toBig(sqrtPriceX96));
+}
+
+export interface Amounts {
+  readonly amount0: bigint;
+  readonly amount1: bigint;
+}
+
+/** Token amounts that burning `liquidity` pays at a sqrt price, rounded down as the pool rounds them. */
+export function amountsForLiquidity(
+  sqrtPriceX96: bigint,
+  lowerTick: number,
+  upperTick: number,
+  liquidity: bigint,
+  roundUp = false,
+): Amounts {
+  const lower = toBig(getSqrtPriceAtTick(lowerTick));
+  const upper = toBig(getSqrtPriceAtTick(upperTick));
+  const price = toBig(sqrtPriceX96);
+  const amount = toBig(liquidity);
+  if (sqrtPriceX96 <= fromBig(lower)) {
+    return { amount0: fromBig(SqrtPriceMath.getAmount0Delta(lower, upper, amount, roundUp)), amount1: 0n };
+  }
+  if (sqrtPriceX96 >= fromBig(upper)) {
+    return { amount0: 0n, amount1: fromBig(SqrtPriceMath.getAmount1Delta(lower, upper, amount, roundUp)) };
+  }
+  return {
+    amount0: fromBig(SqrtPriceMath.getAmount0Delta(price, upper, amount, roundUp)),
+    amount1: fromBig(SqrtPriceMath.getAmount1Delta(lower, price, amount, roundUp)),
+  };
+}
+
+/** The largest liquidity that two token amounts pay for at a sqrt price, rounded down. */
+export function liquidityForAmounts(
+  sqrtPriceX96: bigint,
+  lowerTick: number,
+  upperTick: number,
+  amounts: Amounts,
+): bigint {
+  return fromBig(
+    maxLiquidityForAmounts(
+      toBig(sqrtPriceX96),
+      toBig(getSqrtPriceAtTick(lowerTick)),
+      toBig(getSqrtPriceAtTick(upperTick)),
+      amounts.amount0.toString(),
+      amounts.amount1.toString(),
+      true,
+    ),
+  );
+}
+
+/** Value of token amounts in the asset at a sqrt price, rounded down. */
+export function valueInAsset(amounts: Amounts, sqrtPriceX96: bigint, numeraire: Numeraire): bigint {
+  if (numeraire === 1) {
+    return amounts.amount1 + mulDivDown(mulDivDown(amounts.amount0, sqrtPriceX96, Q96), sqrtPriceX96, Q96);
+  }
+  return amounts.amount0 + mulDivDown(mulDivDown(amounts.amount1, Q96, sqrtPriceX96), Q96, sqrtPriceX96);
+}
+
+/** Largest multiple of `spacing` that is at most `tick`. */
+export const floorToSpacing = (tick: number, spacing: number): number => Math.floor(tick / spacing) * spacing;
+
+/** Smallest multiple of `spacing` that is at least `tick`. */
+export const ceilToSpacing = (tick: number, spacing: number): number => -Math.floor(-tick / spacing) * spacing;
