@@ -1,0 +1,187 @@
+import Table from "cli-table3";
+import colour from "picocolors";
+import type { Report } from "./report.ts";
+
+const WIDTH = 80;
+
+/** The report as text for an 80-column terminal. */
+export function renderConsole(report: Report): string {
+  const unit = report.asset.symbol;
+  const sections = [
+    heading("Result"),
+    waterfall(report),
+    heading(`Net against the alternatives, same ${report.market.swaps} swaps`),
+    alternatives(report),
+    heading("Moves"),
+    moves(report),
+    heading("Refused or not moved"),
+    refusals(report),
+    heading(`Depositors (${unit})`),
+    depositors(report),
+    heading("Every unit accounted for"),
+    conservation(report),
+    heading("Checks"),
+    report.checks
+      .map((check) => `  ${check.ok ? colour.green("ok  ") : colour.red("FAIL")} ${check.name}: ${check.detail}`)
+      .join("\n"),
+  ];
+  if (report.replay) sections.unshift(heading("Replay of the record"), replay(report));
+  return `${sections.join("\n")}\n`;
+}
+
+const heading = (title: string) => `\n${colour.bold(title)}\n${"─".repeat(WIDTH)}`;
+
+/** A number for people: thousands separated, four significant decimals below one. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return "n/a";
+  const size = Math.abs(value);
+  const digits = size >= 1000 ? 0 : size >= 1 ? 2 : size >= 0.001 ? 5 : 8;
+  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+export const percent = (fraction: number) => `${fraction >= 0 ? "+" : ""}${(fraction * 100).toFixed(3)} %`;
+
+/** Unix seconds as "2023-03-01 05:23". */
+export const stamp = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ");
+
+const plain = {
+  chars: {
+    top: "",
+    "top-mid": "",
+    "top-left": "",
+    "top-right": "",
+    bottom: "",
+    "bottom-mid": "",
+    "bottom-left": "",
+    "bottom-right": "",
+    left: " ",
+    "left-mid": "",
+    mid: "",
+    "mid-mid": "",
+    right: "",
+    "right-mid": "",
+    middle: " ",
+  },
+  style: { "padding-left": 0, "padding-right": 1, head: [], border: [] },
+};
+
+function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  widths: readonly number[],
+  rightFrom = 1,
+): string {
+  const drawn = new Table({
+    ...plain,
+    head: [...head],
+    colWidths: [...widths],
+    wordWrap: true,
+    colAligns: head.map((_, index) => (index >= rightFrom ? "right" : "left")),
+  });
+  for (const row of rows) drawn.push([...row]);
+  return drawn.toString();
+}
+
+function waterfall(report: Report): string {
+  const { result } = report;
+  const line = (name: string, value: number, note = "") => [name, figure(value), note];
+  return table(
+    ["", report.asset.symbol, ""],
+    [
+      line("fees earned", result.fees),
+      line("- LVR", -result.lvr, "lost to trading along the curve"),
+      line("- swap cost", -result.swapCost, "fee and impact of our own swaps"),
+      line("- gas", -result.gas, "paid by the keeper"),
+      [
+        colour.bold("= fees - LVR - costs"),
+        colour.bold(figure(result.net)),
+        colour.bold(result.net >= 0 ? "a gain" : "a loss"),
+      ],
+      line("market", result.market, "what the tokens held did by price alone"),
+      line("deposits", result.deposits),
+      line("exits", -result.exits),
+      line("left in the vault", result.end, `identity closes to ${result.residual.toExponential(1)}`),
+    ],
+    [26, 18, 36],
+  );
+}
+
+function alternatives(report: Report): string {
+  const { result } = report;
+  const rows = [
+    ["Rangekeeper vault", percent(result.vaultReturn), ""],
+    ...result.benchmarks.map((b) => [b.name, percent(b.return), percent(result.vaultReturn - b.return)]),
+  ];
+  return `${table(["", "return", "vault ahead by"], rows, [40, 18, 20])}\n  in range ${(result.timeInRange * 100).toFixed(1)} % of the time, deployed ${(result.timeDeployed * 100).toFixed(1)} %`;
+}
+
+function moves(report: Report): string {
+  if (report.moves.length === 0)
+    return "  none: nothing on offer paid for its risk and cost, and the vault stood aside";
+  const rows = report.moves.map((move) => [
+    stamp(move.at).slice(5),
+    move.kind === "move" ? `${figure(move.lower ?? 0)}–${figure(move.upper ?? 0)}` : "to idle",
+    `${move.predictedNetBps.toFixed(1)}`,
+    `${move.measuredLossBps.toFixed(1)}`,
+    move.reason,
+  ]);
+  return table(["time", "range", "edge bp", "cost bp", "why"], rows, [12, 20, 8, 8, 31], 2).replace(/[ ]+$/gm, "");
+}
+
+function refusals(report: Report): string {
+  if (report.refusals.length === 0) return "  none";
+  const rows = report.refusals.map((refusal) => [
+    refusal.where,
+    String(refusal.count),
+    `${refusal.reason}: ${refusal.example}`,
+  ]);
+  return table(["where", "times", "reason"], rows, [11, 7, 61], 3);
+}
+
+function depositors(report: Report): string {
+  const rows = report.depositors.map((d) => [
+    d.name,
+    figure(d.paidIn),
+    figure(d.paidOutAsset),
+    figure(d.paidOutOther),
+    figure(d.paidOutValue - d.paidIn),
+  ]);
+  const drawn = table(
+    ["", "paid in", `out ${report.asset.symbol}`, `out ${report.other.symbol}`, "gain or loss"],
+    rows,
+    [14, 16, 16, 16, 16],
+  );
+  const stories = report.depositors.map((d) => `  ${d.name}: ${d.story.join("; ")}`).join("\n");
+  return `${drawn}\n${stories}`;
+}
+
+function conservation(report: Report): string {
+  return report.conservation
+    .map((row) =>
+      [
+        `  ${row.token}: depositors in ${row.depositorsIn} + from pool ${row.poolToVault}`,
+        `    - to pool ${row.vaultToPool} - depositors out ${row.depositorsOut}`,
+        `    - left in vault ${row.leftInVault} = ${row.difference}`,
+      ].join("\n"),
+    )
+    .join("\n");
+}
+
+function replay(report: Report): string {
+  const { replay: section } = report;
+  if (!section) return "";
+  const lines = [
+    `  ${section.exact}/${section.swaps} swaps equal the record in amounts, price, tick and liquidity`,
+    `  (${section.exactIn} exact-in, ${section.exactOut} exact-out, ${section.atLimit} at a price limit); ${section.mints} mints, ${section.burns} burns`,
+  ];
+  if (section.reconstructed)
+    lines.push("  no starting state exists: liquidity was reconstructed from what the events reveal");
+  if (section.medianDeviationBps !== null)
+    lines.push(`  the others differ by ${section.medianDeviationBps.toFixed(3)} bp in the median`);
+  if (section.withVault)
+    lines.push(
+      `  with the vault in the pool outcomes change by ${section.withVault.medianBps.toFixed(3)} bp (median), ` +
+        `${section.withVault.maxBps.toFixed(2)} bp at most,\n  and the price ends ${section.withVault.finalPriceBps.toFixed(3)} bp away from the record`,
+    );
+  return lines.join("\n");
+}
