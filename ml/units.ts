@@ -150,4 +150,6 @@ export function valueInAsset(amounts: Amounts, sqrtPriceX96: bigint, numeraire: 
 export const floorToSpacing = (tick: number, spacing: number): number => Math.floor(tick / spacing) * spacing;
 
 /** Smallest multiple of `spacing` that is at least `tick`. */
-export const ceilToSpacing = (tick: number, spacing: number): number => -Math.floor(-tick / spacing) * spacing;
+export const ceilToSpacing = (tick: number, spacing: number): number =>
+  // + 0 turns -0 into 0.
+  Math.ceil(tick / spacing) * spacing + 0;
