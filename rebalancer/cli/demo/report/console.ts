@@ -34,6 +34,7 @@ const heading = (title: string) => `\n${colour.bold(title)}\n${"─".repeat(WIDT
 /** A number for people: thousands separated, four significant decimals below one. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return "n/a";
+  if (value === 0) return "0";
   const size = Math.abs(value);
   const digits = size >= 1000 ? 0 : size >= 1 ? 2 : size >= 0.001 ? 5 : 8;
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -69,17 +70,17 @@ function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   widths: readonly number[],
-  rightFrom = 1,
+  numeric: readonly number[] = [1],
 ): string {
   const drawn = new Table({
     ...plain,
     head: [...head],
     colWidths: [...widths],
     wordWrap: true,
-    colAligns: head.map((_, index) => (index >= rightFrom ? "right" : "left")),
+    colAligns: head.map((_, index) => (numeric.includes(index) ? "right" : "left")),
   });
   for (const row of rows) drawn.push([...row]);
-  return drawn.toString();
+  return drawn.toString().replace(/[ ]+$/gm, "");
 }
 
 function waterfall(report: Report): string {
@@ -112,7 +113,7 @@ function alternatives(report: Report): string {
     ["Rangekeeper vault", percent(result.vaultReturn), ""],
     ...result.benchmarks.map((b) => [b.name, percent(b.return), percent(result.vaultReturn - b.return)]),
   ];
-  return `${table(["", "return", "vault ahead by"], rows, [40, 18, 20])}\n  in range ${(result.timeInRange * 100).toFixed(1)} % of the time, deployed ${(result.timeDeployed * 100).toFixed(1)} %`;
+  return `${table(["", "return", "vault ahead by"], rows, [40, 18, 20], [1, 2])}\n  in range ${(result.timeInRange * 100).toFixed(1)} % of the time, deployed ${(result.timeDeployed * 100).toFixed(1)} %`;
 }
 
 function moves(report: Report): string {
@@ -125,7 +126,7 @@ function moves(report: Report): string {
     `${move.measuredLossBps.toFixed(1)}`,
     move.reason,
   ]);
-  return table(["time", "range", "edge bp", "cost bp", "why"], rows, [12, 20, 8, 8, 31], 2).replace(/[ ]+$/gm, "");
+  return table(["time", "range", "edge bp", "cost bp", "why"], rows, [12, 20, 8, 8, 31], [2, 3]);
 }
 
 function refusals(report: Report): string {
@@ -135,7 +136,7 @@ function refusals(report: Report): string {
     String(refusal.count),
     `${refusal.reason}: ${refusal.example}`,
   ]);
-  return table(["where", "times", "reason"], rows, [11, 7, 61], 3);
+  return table(["where", "times", "reason"], rows, [11, 7, 61], [1]);
 }
 
 function depositors(report: Report): string {
@@ -150,6 +151,7 @@ function depositors(report: Report): string {
     ["", "paid in", `out ${report.asset.symbol}`, `out ${report.other.symbol}`, "gain or loss"],
     rows,
     [14, 16, 16, 16, 16],
+    [1, 2, 3, 4],
   );
   const stories = report.depositors.map((d) => `  ${d.name}: ${d.story.join("; ")}`).join("\n");
   return `${drawn}\n${stories}`;
