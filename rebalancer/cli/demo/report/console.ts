@@ -22,11 +22,27 @@ export function renderConsole(report: Report): string {
     conservation(report),
     heading("Checks"),
     report.checks
-      .map((check) => `  ${check.ok ? colour.green("ok  ") : colour.red("FAIL")} ${check.name}: ${check.detail}`)
+      .map(
+        (check) =>
+          `  ${check.ok ? colour.green("ok  ") : colour.red("FAIL")} ${wrap(`${check.name}: ${check.detail}`, 7)}`,
+      )
       .join("\n"),
   ];
   if (report.replay) sections.unshift(heading("Replay of the record"), replay(report));
   return `${sections.join("\n")}\n`;
+}
+
+/** Breaks text at words so that lines after the first start at `indent` and none passes the width. */
+function wrap(text: string, indent: number): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line && indent + line.length + 1 + word.length > WIDTH) {
+      lines.push(line);
+      line = word;
+    } else line = line ? `${line} ${word}` : word;
+  }
+  return [...lines, line].join(`\n${" ".repeat(indent)}`);
 }
 
 const heading = (title: string) => `\n${colour.bold(title)}\n${"─".repeat(WIDTH)}`;
@@ -103,7 +119,7 @@ function waterfall(report: Report): string {
       line("exits", -result.exits),
       line("left in the vault", result.end, `identity closes to ${result.residual.toExponential(1)}`),
     ],
-    [26, 18, 36],
+    [26, 18, 33],
   );
 }
 
@@ -113,7 +129,7 @@ function alternatives(report: Report): string {
     ["Rangekeeper vault", percent(result.vaultReturn), ""],
     ...result.benchmarks.map((b) => [b.name, percent(b.return), percent(result.vaultReturn - b.return)]),
   ];
-  return `${table(["", "return", "vault ahead by"], rows, [40, 18, 20], [1, 2])}\n  in range ${(result.timeInRange * 100).toFixed(1)} % of the time, deployed ${(result.timeDeployed * 100).toFixed(1)} %`;
+  return `${table(["", "return", "vault ahead by"], rows, [38, 18, 20], [1, 2])}\n  in range ${(result.timeInRange * 100).toFixed(1)} % of the time, deployed ${(result.timeDeployed * 100).toFixed(1)} %`;
 }
 
 function moves(report: Report): string {
@@ -126,7 +142,7 @@ function moves(report: Report): string {
     `${move.measuredLossBps.toFixed(1)}`,
     move.reason,
   ]);
-  return table(["time", "range", "edge bp", "cost bp", "why"], rows, [12, 20, 8, 8, 31], [2, 3]);
+  return table(["time", "range", "edge bp", "cost bp", "why"], rows, [12, 20, 8, 8, 27], [2, 3]);
 }
 
 function refusals(report: Report): string {
@@ -136,7 +152,7 @@ function refusals(report: Report): string {
     String(refusal.count),
     `${refusal.reason}: ${refusal.example}`,
   ]);
-  return table(["where", "times", "reason"], rows, [11, 7, 61], [1]);
+  return table(["where", "times", "reason"], rows, [11, 7, 59], [1]);
 }
 
 function depositors(report: Report): string {
@@ -150,10 +166,10 @@ function depositors(report: Report): string {
   const drawn = table(
     ["", "paid in", `out ${report.asset.symbol}`, `out ${report.other.symbol}`, "gain or loss"],
     rows,
-    [14, 16, 16, 16, 16],
+    [13, 15, 15, 15, 16],
     [1, 2, 3, 4],
   );
-  const stories = report.depositors.map((d) => `  ${d.name}: ${d.story.join("; ")}`).join("\n");
+  const stories = report.depositors.map((d) => `  ${wrap(`${d.name}: ${d.story.join("; ")}`, 4)}`).join("\n");
   return `${drawn}\n${stories}`;
 }
 
@@ -183,7 +199,7 @@ function replay(report: Report): string {
   if (section.withVault)
     lines.push(
       `  with the vault in the pool outcomes change by ${section.withVault.medianBps.toFixed(3)} bp (median), ` +
-        `${section.withVault.maxBps.toFixed(2)} bp at most,\n  and the price ends ${section.withVault.finalPriceBps.toFixed(3)} bp away from the record`,
+        `${section.withVault.maxBps.toFixed(2)} bp at most, and the price ends ${section.withVault.finalPriceBps.toFixed(3)} bp away from the record`,
     );
-  return lines.join("\n");
+  return lines.map((line) => `  ${wrap(line.trim(), 2)}`).join("\n");
 }
