@@ -1,0 +1,77 @@
+"""Reads protocol.toml once and checks every field that the scripts use."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from errors import ProtocolError
+
+HERE = Path(__file__).resolve().parent
+Protocol = dict[str, Any]
+
+_FIELDS: dict[str, type] = {
+    "schema": int,
+    "feature_schema": str,
+    "quantiles": list,
+    "seeds": list,
+    "split.calendar.min_span_days": int,
+    "split.calendar.train_until": datetime,
+    "split.calendar.validation_from": datetime,
+    "split.calendar.validation_until": datetime,
+    "split.calendar.test_from": datetime,
+    "split.calendar.embargo_seconds": int,
+    "split.share.train": float,
+    "split.share.test": float,
+    "split.share.embargo_seconds": int,
+    "split.share.test_only_below_days": int,
+    "features.variance": list,
+    "features.fee": list,
+    "features.history_hours": list,
+    "features.history_rates": list,
+    "baselines.ewma_lambda": float,
+    "decision.cost_bps": int,
+}
+_PER_TASK: dict[str, type] = {
+    "path_only": bool,
+    "hidden": list,
+    "members": int,
+    "epochs": int,
+    "batch": int,
+    "learning_rate": float,
+    "weight_decay": float,
+    "patience": int,
+    "max_rows": int,
+}
+
+
+def load_protocol(path: Path = HERE / "protocol.toml") -> Protocol:
+    """The protocol as nested dictionaries; raises ProtocolError naming the field, the value and the rule."""
+    if not path.is_file():
+        raise ProtocolError(f"protocol: no file at {path}")
+    try:
+        protocol = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ProtocolError(f"protocol: {path.name} is not TOML: {error}") from error
+    fields = _FIELDS | {
+        f"{task}.{key}": kind for task in ("volatility", "il", "yield") for key, kind in _PER_TASK.items()
+    }
+    for field, kind in fields.items():
+        value: Any = protocol
+        for part in field.split("."):
+            if not isinstance(value, dict) or part not in value:
+                raise ProtocolError(f"protocol: field {field} is missing from {path.name}")
+            value = value[part]
+        if not isinstance(value, kind):
+            raise ProtocolError(f"protocol: field {field} is {value!r}, must be {kind.__name__}")
+    calendar = protocol["split"]["calendar"]
+    order = [calendar[key] for key in ("train_until", "validation_from", "validation_until", "test_from")]
+    if order != sorted(order):
+        raise ProtocolError(
+            "protocol: split.calendar must run train_until ≤ validation_from ≤ validation_until ≤ test_from"
+        )
+    if not protocol["seeds"]:
+        raise ProtocolError("protocol: field seeds is [], must hold at least one seed")
+    return protocol
