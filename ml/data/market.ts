@@ -105,7 +105,8 @@ function unknownMarket(dataFolder: string, name: string, files: readonly string[
   );
 }
 
-function listFiles(folder: string): string[] {
+/** Every file below a folder, sorted by path. */
+export function listFiles(folder: string): string[] {
   let entries: import("node:fs").Dirent[];
   try {
     entries = readdirSync(folder, { withFileTypes: true });

@@ -1,0 +1,63 @@
+import type { Bar, Numeraire } from "../types.ts";
+import { pipsToRatio, tickToLnPrice } from "../units.ts";
+import { fillGaps, fullRangeValue } from "./bars.ts";
+import { parseCsv } from "./csv.ts";
+import { readText } from "./file.ts";
+
+const MINUTE = 60;
+
+export interface PoolMinutesParameters {
+  readonly numeraire: Numeraire;
+  readonly feePips: number;
+}
+
+/** Reads per-minute pool aggregates as bars; swap counts are not in these files: NaN. */
+export const readPoolMinutes = (path: string, parameters: PoolMinutesParameters): Bar[] =>
+  parsePoolMinutes(readText(path), path, parameters);
+
+/** Parses per-minute pool aggregates (net and paid-in amounts, open/close/low/high tick, liquidity). */
+export function parsePoolMinutes(text: string, file: string, { numeraire, feePips }: PoolMinutesParameters): Bar[] {
+  const { rows } = parseCsv(text, file, [
+    "timestamp",
+    "close_tick",
+    "open_tick",
+    "lowest_tick",
+    "highest_tick",
+    "in_amount0",
+    "in_amount1",
+    "current_liquidity",
+  ]);
+  const fee = pipsToRatio(feePips);
+  const bars: Bar[] = [];
+  for (const row of rows) {
+    const startSeconds = row.integer("timestamp");
+    const last = bars.at(-1);
+    if (last !== undefined && startSeconds < last.endSeconds) row.fail("timestamp", "minutes must be in order");
+    const price = (column: string): number => tickToLnPrice(row.integer(column), numeraire);
+    const [open, close] = [price("open_tick"), price("close_tick")];
+    const [a, b] = [price("lowest_tick"), price("highest_tick")];
+    const liquidity = row.number("current_liquidity");
+    if (liquidity <= 0) row.fail("current_liquidity", "it must be positive");
+    const [in0, in1] = [row.number("in_amount0"), row.number("in_amount1")];
+    if (in0 < 0) row.fail("in_amount0", "it must not be negative");
+    if (in1 < 0) row.fail("in_amount1", "it must not be negative");
+    const assetIn = numeraire === 0 ? in0 : in1;
+    const otherValue = (numeraire === 0 ? in1 : in0) * Math.exp(close);
+    const contiguous = last !== undefined && last.endSeconds === startSeconds;
+    bars.push({
+      startSeconds,
+      endSeconds: startSeconds + MINUTE,
+      open,
+      high: Math.max(a, b, open, close),
+      low: Math.min(a, b, open, close),
+      close,
+      realisedVariance: (close - (contiguous ? last.close : open)) ** 2,
+      volume: assetIn + otherValue,
+      signedVolume: assetIn - otherValue,
+      feeYield: (fee * (assetIn + otherValue)) / fullRangeValue(liquidity, close),
+      liquidity,
+      swaps: Number.NaN,
+    });
+  }
+  return fillGaps(bars, MINUTE);
+}
