@@ -23,7 +23,7 @@ EXPORT_HINT = (
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """One task's rows in the order of the file. Features and mask are float32 [N, F]; a missing feature is 0 with mask 1."""
+    """One task's rows in file order. Features and mask are float32 [N, F]; a missing feature is 0 with mask 1."""
 
     task: str
     feature_names: list[str]
@@ -57,7 +57,7 @@ def load_meta(folder: Path, feature_schema: str) -> dict[str, Any]:
         meta = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise DatasetError(f"dataset: {path} is not JSON: {error}") from error
-    for field in ("schema", "featureNames", "sources"):
+    for field in ("schema", "featureNames", "fields", "sources"):
         if field not in meta:
             raise DatasetError(f"dataset: field {field} is missing from {path}")
     if meta["schema"] != feature_schema:

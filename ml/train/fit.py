@@ -22,17 +22,16 @@ from protocol import Protocol
 OPS = JaxOps()
 B1, B2, EPS = 0.9, 0.999, 1e-8
 EVALUATION_ROWS = 100_000
+SHORTEST_STAND_IN = 18
 
 
-def make_spec(task: str, names: list[str], protocol: Protocol) -> Spec:
-    """Finds the protocol's features in the dataset's order; raises DatasetError for one that is not there."""
+def make_spec(task: str, names: list[str], fields: list[str], protocol: Protocol) -> Spec:
+    """Finds the task's fields and the protocol's windows in the dataset's order; DatasetError for one not there."""
     roles = protocol["features"]
-    for name in [*roles["variance"], *roles["fee"]]:
+    for name in [*fields, *roles["variance"], *roles["fee"]]:
         if name not in names:
-            raise DatasetError(f"dataset: feature {name} is missing, the protocol's closed forms start from it")
-    path_only = protocol[task]["path_only"]
-    pool_only = set(roles["fee"]) | set(roles.get("pool", []))
-    used = [i for i, name in enumerate(names) if not (path_only and name in pool_only)]
+            raise DatasetError(f"dataset: feature {name} is missing from featureNames")
+    used = [names.index(name) for name in fields]
     fee = [] if task != "yield" else [names.index(n) for n in roles["fee"]]
     variance = [names.index(n) for n in roles["variance"]]
     return Spec(task, names, used, variance, fee, list(protocol[task]["hidden"]))
@@ -96,10 +95,27 @@ def predict(spec: Spec, fixed: Weights, members: list[Weights], table: Table) ->
     return np.concatenate(out)
 
 
-def lookback_hours(names: list[str]) -> np.ndarray:
-    """The window that a feature's name ends with (`_24h`, `_7d`), in hours; 0 for features without one."""
-    found = [re.search(r"_(\d+)(h|d)(?:_|$)", name) for name in names]
-    return np.asarray([0 if m is None else int(m[1]) * (24 if m[2] == "d" else 1) for m in found], np.float32)
+def young_history(names: list[str], protocol: Protocol) -> np.ndarray:
+    """Per pretended history (the first is "all"), the column each feature takes its value from, or −1 for missing."""
+    needs: dict[str, int] = protocol["features"].get("needs_hours", {})
+
+    def window(name: str) -> int:
+        return max([int(h) for h in re.findall(r"_(\d+)h", name)] or [needs.get(name, 0)])
+
+    table = [list(range(len(names)))]
+    for history in protocol["features"]["history_hours"]:
+        row = []
+        for i, name in enumerate(names):
+            stem = name.removesuffix(f"_{window(name)}h")
+            shorter = [n for n in names if n == f"{stem}_{window(n)}h" and window(n) <= history]
+            if window(name) <= history:
+                row.append(i)
+            elif history >= SHORTEST_STAND_IN and shorter:
+                row.append(names.index(max(shorter, key=window)))
+            else:
+                row.append(-1)
+        table.append(row)
+    return np.asarray(table, np.int32)
 
 
 def fit(
@@ -121,8 +137,7 @@ def fit(
     steps = len(train.at) // batch
     data = _device(spec, fixed, train)
     held = _device(spec, fixed, validation)
-    hours = jnp.asarray(lookback_hours(spec.feature_names))
-    limits = jnp.asarray([1e9, *protocol["features"]["history_hours"]], jnp.float32)
+    sources = jnp.asarray(young_history(spec.feature_names, protocol))
     rates = np.asarray(protocol["features"]["history_rates"])
     odds = jnp.asarray([1.0 - rates.sum(), *rates], jnp.float32)
     decay = {name: 0.0 if value.shape[0] == 1 else settings["weight_decay"] for name, value in weights.items()}
@@ -131,14 +146,16 @@ def fit(
     def loss(w: Weights, rows: dict[str, Any], known: jax.Array | None) -> jax.Array:
         inputs = {name: rows[name] for name in spec.inputs}
         if known is not None:
-            gone = jnp.maximum(inputs["mask"], (hours[None, :] > known[:, None]).astype(jnp.float32))
-            inputs = inputs | {"mask": gone, "features": inputs["features"] * (1.0 - gone)}
+            source = sources[known]
+            stand_in = jnp.take_along_axis(inputs["features"], jnp.maximum(source, 0), axis=1)
+            gone = jnp.where(source < 0, 1.0, jnp.take_along_axis(inputs["mask"], jnp.maximum(source, 0), axis=1))
+            inputs = inputs | {"mask": gone, "features": stand_in * (1.0 - gone)}
         return task_loss(spec.task, forward(OPS, spec, fixed, w, inputs), rows["targets"], rows["scale"])
 
     def step(carry: Any, x: Any) -> Any:
         w, m, v, count = carry
         rows = {name: value[x["rows"]] for name, value in data.items()}
-        known = limits[jax.random.choice(x["key"], len(limits), (batch,), p=odds)]
+        known = jax.random.choice(x["key"], len(odds), (batch,), p=odds)
         value, grads = jax.value_and_grad(loss)(w, rows, known)
         norm = jnp.sqrt(sum(jnp.sum(g * g) for g in grads.values()))
         grads = {k: g * jnp.minimum(1.0, 5.0 / (norm + 1e-12)) for k, g in grads.items()}

@@ -137,6 +137,9 @@ class OnnxOps:
         self.nodes.append(helper.make_node(kind, [self._name(x) for x in inputs], [name], **attributes))
         return Node(self, name)
 
+    def input(self, name: str) -> Node:
+        return Node(self, name)
+
     def constant(self, value: Any, name: str) -> Node:
         return Node(self, self._store(name, np.asarray(value, dtype=np.float32)))
 

@@ -17,7 +17,6 @@ _FIELDS: dict[str, type] = {
     "feature_schema": str,
     "quantiles": list,
     "seeds": list,
-    "split.calendar.min_span_days": int,
     "split.calendar.train_until": datetime,
     "split.calendar.validation_from": datetime,
     "split.calendar.validation_until": datetime,
@@ -35,7 +34,7 @@ _FIELDS: dict[str, type] = {
     "decision.cost_bps": int,
 }
 _PER_TASK: dict[str, type] = {
-    "path_only": bool,
+    "split": str,
     "hidden": list,
     "members": int,
     "epochs": int,

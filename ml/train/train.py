@@ -27,7 +27,7 @@ def train_task(task: str, folder: Path, protocol: Protocol, fast: bool) -> Run:
     """All seeds of one task; the shipped one has the least validation loss."""
     meta = load_meta(folder, protocol["feature_schema"])
     table = load_table(folder, task, meta)
-    spec = make_spec(task, table.feature_names, protocol)
+    spec = make_spec(task, table.feature_names, meta["fields"][task], protocol)
     parts = split(table, protocol)
     say(
         f"{task}: {len(table.at)} rows of {len(table.series_names)} series; "

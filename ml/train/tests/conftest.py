@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 
 FEATURES = [
-    "log_rv_1h",
+    "log_gk_6h",
+    "log_gk_24h",
     "log_rv_6h",
     "log_rv_24h",
     "log_rv_72h",
     "log_rv_168h",
+    "vol_of_vol",
     "hour_sin",
-    "log_fee_yield_1h",
-    "log_fee_yield_6h",
-    "log_fee_yield_24h",
-    "log_fee_yield_168h",
+    "log_fee_1h",
+    "log_fee_6h",
+    "log_fee_24h",
+    "log_fee_168h",
 ]
 HOUR = 3600
 
@@ -30,12 +32,13 @@ def market_rows(rng, name, start, hours, with_fees):
     level = -7.0 + np.cumsum(rng.normal(0, 0.05, hours)) * 0.3
     rows = []
     for i in range(hours):
-        values = [level[i] + rng.normal(0, s) for s in (0.8, 0.4, 0.2, 0.15, 0.1)]
+        values = [level[i] + rng.normal(0, s) for s in (0.6, 0.3, 0.4, 0.2, 0.15, 0.1)]
+        values.append(abs(rng.normal(0.5, 0.2)))
         values.append(np.sin(2 * np.pi * i / 24))
         fees = [level[i] * 0.5 - 3.0 + rng.normal(0, 0.2) for _ in range(4)]
         values += fees if with_fees else [None] * 4
         if i < 168:
-            values[4] = None
+            values[5] = None
         rows.append((name, start + i * HOUR, values, float(level[i])))
     return rows
 
@@ -77,12 +80,13 @@ def write_dataset(folder, seed=5):
                 lower, upper = centre - half, centre + half
                 horizon = int(rng.choice([6, 24, 72])) * HOUR
                 il, lvr, inside = range_label(rng, level, lower, upper, horizon / 86400)
-                fee = np.exp(values[8] or 0) * inside * horizon / 86400 * 2 / half if is_yield else 0
+                fee = np.exp(values[10] or 0) * inside * horizon / 86400 * 2 / half if is_yield else 0
                 labels = [f"{fee:.9f}"] if is_yield else [f"{il:.9f}", f"{lvr:.9f}", f"{inside:.6f}"]
                 out.writerow([name, at, *text(values), f"{lower:.6f}", f"{upper:.6f}", horizon, *labels])
     meta = {
         "schema": "main@1",
         "featureNames": FEATURES,
+        "fields": {"volatility": FEATURES[:8], "il": FEATURES[:8], "yield": FEATURES},
         "sources": [{"file": "synthetic", "sha256": "0" * 64, "licence": "none needed"}],
         "seed": seed,
         "hash": "0" * 64,
