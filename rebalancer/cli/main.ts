@@ -1,0 +1,26 @@
+#!/usr/bin/env -S npx tsx
+import { Command, CommanderError } from "commander";
+import { registerConfig } from "./config.ts";
+import { registerDoctor } from "./doctor.ts";
+import { registerJournal } from "./journal.ts";
+import { registerScore } from "./score.ts";
+import { registerStatus } from "./status.ts";
+import { registerWorker } from "./worker.ts";
+
+const program = new Command("rangekeeper")
+  .description("Keeps liquidity of ERC-4626 vaults in the right Uniswap v3 range")
+  .exitOverride();
+registerWorker(program);
+registerScore(program);
+registerStatus(program);
+registerConfig(program);
+registerDoctor(program);
+registerJournal(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // Commander has printed what is wrong; help and version are no failure.
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}

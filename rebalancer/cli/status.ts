@@ -1,0 +1,50 @@
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import { checkChain, createChainClient, getBlock } from "../chain.ts";
+import { loadConfig, resolveVaults } from "../config.ts";
+import { readState } from "../jobs/evaluate.ts";
+import { openJournal } from "../journal.ts";
+import { readMarker, settledKey } from "../marker.ts";
+import { connectRedis } from "../redis.ts";
+import { answer, type CommonOptions, guarded, withCommonOptions } from "./options.ts";
+
+/** `status`: the chain's head, how far the worker is, and what each vault holds. */
+export function registerStatus(program: Command): void {
+  withCommonOptions(program.command("status").description("where worker and vaults stand")).action(
+    (options: CommonOptions) =>
+      guarded(options, async () => {
+        const config = loadConfig(options.config ? { path: options.config } : {});
+        const vaults = resolveVaults(config);
+        const client = createChainClient(config.rpcUrl);
+        await checkChain(client, config);
+        const head = await getBlock(client, "latest");
+        const redis = await connectRedis(config.redis.url, () => undefined);
+        const journal = existsSync(config.journal.path) ? openJournal(config.journal.path, randomUUID) : null;
+        try {
+          const rows = [];
+          for (const vault of vaults) {
+            const state = await readState({ client }, vault, head);
+            const marker = await readMarker(redis, settledKey(config.chainId, vault.pool, config.redis.prefix));
+            const last = journal?.decisions({ vault: vault.vault, limit: 1 })[0]?.decision ?? null;
+            rows.push({ name: vault.name, vault: vault.vault, state, marker, last });
+          }
+          answer(options, { head: head.number, mode: config.worker.mode, vaults: rows }, () =>
+            [
+              `chain ${config.chainId}, block ${head.number}, mode ${config.worker.mode}`,
+              ...rows.flatMap(({ name, vault, state, marker, last }) => [
+                `${name} ${vault}`,
+                `  settled up to block ${marker ? `${marker.block} (${marker.state})` : "-"}; calm ${state.calm}; paused ${state.paused}`,
+                `  nav ${state.nav}, share price ${state.sharePrice} per 1e18, moves today ${state.movesToday}`,
+                ...state.positions.map(({ lowerTick, upperTick }) => `  position ${lowerTick}..${upperTick}`),
+                `  last decision: ${last ? `${last.action} at block ${last.block}: ${last.reason}` : "-"}`,
+              ]),
+            ].join("\n"),
+          );
+        } finally {
+          journal?.close();
+          redis.disconnect();
+        }
+      }),
+  );
+}

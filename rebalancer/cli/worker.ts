@@ -1,0 +1,27 @@
+import type { Command } from "commander";
+import { loadConfig } from "../config.ts";
+import { run } from "../main.ts";
+import { type CommonOptions, guarded, withCommonOptions } from "./options.ts";
+
+type WorkerOptions = CommonOptions & { readonly mode?: string; readonly yesLive?: boolean };
+
+/** `worker start`: the long-lived process. Ends on SIGINT or SIGTERM after closing what it opened. */
+export function registerWorker(program: Command): void {
+  const worker = program.command("worker").description("the long-lived process");
+  withCommonOptions(worker.command("start").description("observe, evaluate, execute and confirm until stopped"))
+    .option("--mode <mode>", "shadow | dry-run | live, in place of worker.mode")
+    .option("--yes-live", "needed beside worker.mode = live: send transactions")
+    .action((options: WorkerOptions) =>
+      guarded(options, async () => {
+        const controller = new AbortController();
+        const stop = () => controller.abort();
+        process.once("SIGINT", stop);
+        process.once("SIGTERM", stop);
+        const config = loadConfig({
+          ...(options.config ? { path: options.config } : {}),
+          overrides: { "worker.mode": options.mode },
+        });
+        await run({ config, signal: controller.signal, live: options.yesLive === true });
+      }),
+    );
+}

@@ -1,0 +1,56 @@
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import type { PublicClient } from "viem";
+import type { Address, ModelSet, PoolMeta } from "../ml/types.ts";
+import type { Config, VaultConfig } from "./config.ts";
+import { FatalError } from "./errors.ts";
+import type { HistoryStore } from "./history.ts";
+import type { Journal } from "./journal.ts";
+import type { Queues } from "./queue.ts";
+import type { Signers } from "./signer.ts";
+
+/** A pool and the vaults that share its features and scores. */
+export interface PoolGroup {
+  readonly meta: PoolMeta;
+  readonly history: HistoryStore;
+  readonly vaults: readonly VaultConfig[];
+}
+
+/** Points in a proposal's life at which a process may die; told to `Context.reached` for logs and crash tests. */
+export type Milestone =
+  | "evaluating"
+  | "decided"
+  | "proposed"
+  | "execute-queued"
+  | "simulated"
+  | "signed"
+  | "broadcast"
+  | "sent"
+  | "mined"
+  | "confirmed";
+
+/** Everything that a running worker shares, built once in main.ts and passed down. */
+export interface Context {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly client: PublicClient;
+  readonly redis: Redis;
+  readonly journal: Journal;
+  readonly models: ModelSet;
+  readonly queues: Queues;
+  readonly pools: readonly PoolGroup[];
+  readonly signers: Signers;
+  /** Says that a proposal reached a milestone. */
+  readonly reached: (milestone: Milestone, fields: Record<string, unknown>) => void;
+  /** Makes the observer look again now rather than at its next poll. */
+  readonly nudge: () => void;
+}
+
+/** The configured pool at an address; throws FatalError naming it when there is none. */
+export function poolAt(context: Pick<Context, "pools">, chainId: number, pool: Address): PoolGroup {
+  const found = context.pools.find(
+    ({ meta }) => meta.chainId === chainId && meta.address.toLowerCase() === pool.toLowerCase(),
+  );
+  if (found) return found;
+  throw new FatalError(`pool: ${pool} on chain ${chainId}; rule: must be the pool of a configured vault`);
+}

@@ -1,0 +1,47 @@
+import type { Redis } from "ioredis";
+import type { Address } from "../ml/types.ts";
+import { RefusedError } from "./errors.ts";
+
+const TTL_MILLISECONDS = 30_000;
+const RENEW_MILLISECONDS = 10_000;
+
+export interface AcquireLeasesParameters {
+  readonly redis: Redis;
+  readonly prefix: string;
+  readonly chainId: number;
+  readonly vaults: readonly Address[];
+  /** Who holds it: the journal's identity, so that a worker restarted on the same journal need not wait. */
+  readonly holder: string;
+  /** Called when another worker has taken a lease over. */
+  readonly onLost: (error: RefusedError) => void;
+}
+
+/** Leases each vault to this worker until `release`; throws RefusedError when another worker holds one. */
+export async function acquireLeases(parameters: AcquireLeasesParameters): Promise<{ release(): Promise<void> }> {
+  const { redis, prefix, chainId, vaults, holder, onLost } = parameters;
+  const keyOf = (vault: Address) => `${prefix}:${chainId}:${vault.toLowerCase()}:lease`;
+  const take = async (vault: Address) => {
+    await redis.set(keyOf(vault), holder, "PX", TTL_MILLISECONDS, "NX");
+    const found = await redis.get(keyOf(vault));
+    if (found !== holder) {
+      throw new RefusedError(
+        `lease of vault ${vault}: held by worker ${found}; rule: one worker, with one journal, per vault`,
+      );
+    }
+    await redis.pexpire(keyOf(vault), TTL_MILLISECONDS);
+  };
+  for (const vault of vaults) await take(vault);
+  const timer = setInterval(() => {
+    for (const vault of vaults) {
+      take(vault).catch((error) => {
+        if (error instanceof RefusedError) onLost(error);
+      });
+    }
+  }, RENEW_MILLISECONDS);
+  return {
+    async release() {
+      clearInterval(timer);
+      for (const vault of vaults) if ((await redis.get(keyOf(vault))) === holder) await redis.del(keyOf(vault));
+    },
+  };
+}

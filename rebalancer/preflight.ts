@@ -1,0 +1,63 @@
+import type { Bounds } from "../ml/types.ts";
+import type { RebalanceProposal } from "../sdk/proposal.ts";
+
+const WAD = 10n ** 18n;
+
+export interface PreflightParameters {
+  readonly proposal: RebalanceProposal;
+  readonly bounds: Bounds;
+  readonly state: {
+    readonly nextNonce: bigint;
+    readonly calm: boolean;
+    readonly paused: boolean;
+    readonly lastMoveAt: number;
+    readonly movesToday: number;
+    readonly referenceTick: number;
+  };
+  /** Unix seconds of the newest block. */
+  readonly nowSeconds: number;
+}
+
+/**
+ * The strategy's bounds that need no simulation, checked before gas is spent: the first broken one as "rule: found,
+ * wanted", or null. De-risking (no ranges, no swap) is held to nonce and deadline only, as on chain.
+ */
+export function preflight({ proposal, bounds, state, nowSeconds }: PreflightParameters): string | null {
+  if (proposal.nonce !== state.nextNonce) return `nonce: ${proposal.nonce}, wanted ${state.nextNonce}`;
+  if (proposal.deadline < BigInt(nowSeconds)) return `deadline: ${proposal.deadline} is before now, ${nowSeconds}`;
+  const toIdle = proposal.ranges.length === 0 && proposal.swap.amountIn === 0n;
+  if (toIdle) return null;
+  if (!state.calm) return "calm: the reference prices disagree, wanted agreement within the band";
+  if (state.paused) return "paused: true, wanted false";
+  const sinceMove = nowSeconds - state.lastMoveAt;
+  if (state.lastMoveAt > 0 && sinceMove < bounds.cooldownSeconds) {
+    return `cooldown: ${sinceMove} s since the last move, wanted ${bounds.cooldownSeconds}`;
+  }
+  if (state.movesToday >= bounds.maxMovesPerDay) {
+    return `moves today: ${state.movesToday}, wanted fewer than ${bounds.maxMovesPerDay}`;
+  }
+  if (proposal.declaredSpreadWad > bounds.spreadCeilingWad) {
+    return `declared spread: ${proposal.declaredSpreadWad}, wanted at most ${bounds.spreadCeilingWad}`;
+  }
+  const floor = Math.max(
+    bounds.minWidthTicks,
+    bounds.widthFloorBaseTicks + Number((BigInt(bounds.widthFloorPerSpreadTicks) * proposal.declaredSpreadWad) / WAD),
+  );
+  let weights = 0n;
+  for (const { lowerTick, upperTick, weightWad } of proposal.ranges) {
+    const width = upperTick - lowerTick;
+    const name = `range ${lowerTick}..${upperTick}`;
+    if (width < floor) return `${name} width: ${width} ticks, wanted at least ${floor}`;
+    if (width > bounds.maxWidthTicks) return `${name} width: ${width} ticks, wanted at most ${bounds.maxWidthTicks}`;
+    const distance = Math.abs((lowerTick + upperTick) / 2 - state.referenceTick);
+    if (distance > bounds.maxCentreDistanceTicks) {
+      return `${name} centre: ${distance} ticks from the reference, wanted at most ${bounds.maxCentreDistanceTicks}`;
+    }
+    weights += weightWad;
+  }
+  if (weights > WAD) return `weights: ${weights} in all, wanted at most ${WAD}`;
+  if (proposal.declaredGain * WAD < proposal.declaredCost * bounds.gainMarginWad) {
+    return `declared gain: ${proposal.declaredGain}, wanted at least cost ${proposal.declaredCost} x margin ${bounds.gainMarginWad}`;
+  }
+  return null;
+}

@@ -1,0 +1,158 @@
+import { type ConnectionOptions, type Job, type JobsOptions, Queue, UnrecoverableError, Worker } from "bullmq";
+import { z } from "zod";
+import type { Address, Hex } from "../ml/types.ts";
+import { explain, FatalError, PayloadError } from "./errors.ts";
+import { describeIssue } from "./issues.ts";
+
+const address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/, "an address is 0x and 40 hexadecimal digits") as unknown as z.ZodType<Address>;
+const digest = z
+  .string()
+  .regex(/^0x[0-9a-f]{64}$/, "a digest is 0x and 64 hexadecimal digits") as unknown as z.ZodType<Hex>;
+
+/** What travels through Redis: ids only. Anything that moves money is derived again from the journal. */
+export const payloadSchemas = {
+  evaluate: z.strictObject({ chainId: z.int().positive(), pool: address, block: z.int().nonnegative() }),
+  execute: z.strictObject({
+    chainId: z.int().positive(),
+    vault: address,
+    nonce: z.string().regex(/^\d+$/, "a nonce is decimal digits"),
+    digest,
+  }),
+  confirm: z.strictObject({
+    chainId: z.int().positive(),
+    vault: address,
+    nonce: z.string().regex(/^\d+$/, "a nonce is decimal digits"),
+    digest,
+  }),
+} as const;
+
+export type QueueName = keyof typeof payloadSchemas;
+export type Payload<Name extends QueueName> = z.output<(typeof payloadSchemas)[Name]>;
+
+/** Deterministic ids, so that asking twice is asking once. BullMQ forbids ':' in them. */
+export const jobIds = {
+  evaluate: ({ chainId, pool, block }: Payload<"evaluate">) => `${chainId}-${pool.toLowerCase()}-${block}`,
+  execute: ({ chainId, vault, nonce, digest }: Payload<"execute">) =>
+    `${chainId}-${vault.toLowerCase()}-${nonce}-${digest}`,
+  confirm: ({ chainId, vault, nonce, digest }: Payload<"confirm">) =>
+    `${chainId}-${vault.toLowerCase()}-${nonce}-${digest}`,
+} as const;
+
+/** Tries before a job that meets retryable errors only is given up; about half a minute in all. */
+const ATTEMPTS = 10;
+const backoffMilliseconds = (attemptsMade: number) => Math.min(100 * 2 ** (attemptsMade - 1), 5_000);
+
+const JOB_OPTIONS: JobsOptions = {
+  attempts: ATTEMPTS,
+  backoff: { type: "custom" },
+  removeOnComplete: { count: 1_000 },
+  removeOnFail: { count: 1_000 },
+};
+
+/** Short locks: a worker killed mid-job is replaced within seconds, and a job that ran twice did the same thing twice. */
+const LOCK_MILLISECONDS = 3_000;
+const STALLED_CHECK_MILLISECONDS = 1_000;
+const MAX_STALLED = 100;
+
+export interface QueueOptions {
+  readonly connection: ConnectionOptions;
+  /** First part of every Redis key of the queues. */
+  readonly prefix: string;
+}
+
+export interface Queues {
+  readonly evaluate: Queue;
+  readonly execute: Queue;
+  readonly confirm: Queue;
+  close(): Promise<void>;
+}
+
+/** The three queues' sending ends. `onError` hears of broken connections, which heal by themselves. */
+export function openQueues(options: QueueOptions, onError: (error: Error) => void): Queues {
+  const open = (name: QueueName) => {
+    const queue = new Queue(name, { ...options, defaultJobOptions: JOB_OPTIONS });
+    queue.on("error", onError);
+    return queue;
+  };
+  const queues = { evaluate: open("evaluate"), execute: open("execute"), confirm: open("confirm") };
+  return {
+    ...queues,
+    async close() {
+      await Promise.all(Object.values(queues).map((queue) => queue.close()));
+    },
+  };
+}
+
+/**
+ * Makes sure that a job with this payload's id is waiting or running. One that failed or completed earlier is put back
+ * only with `again`, which recovery uses when the journal says that the work is not done.
+ */
+export async function ensureJob<Name extends QueueName>(
+  queues: Queues,
+  name: Name,
+  payload: Payload<Name>,
+  options: { again?: boolean; delay?: number } = {},
+): Promise<void> {
+  const queue = queues[name];
+  const jobId = (jobIds[name] as (payload: Payload<Name>) => string)(payload);
+  if (options.again) {
+    const job = await queue.getJob(jobId);
+    const state = await job?.getState();
+    if (job && (state === "completed" || state === "failed")) await job.remove();
+  }
+  await queue.add(name, payload, { jobId, ...(options.delay === undefined ? {} : { delay: options.delay }) });
+}
+
+/** Parses a payload that came out of Redis; throws PayloadError naming the field, the value and the rule. */
+export function parsePayload<Name extends QueueName>(name: Name, data: unknown): Payload<Name> {
+  const result = payloadSchemas[name].safeParse(data);
+  if (result.success) return result.data as Payload<Name>;
+  throw new PayloadError(
+    result.error.issues.map((issue) => `${name} payload ${describeIssue(issue, data)}`).join("; "),
+  );
+}
+
+export interface StartWorkerParameters<Name extends QueueName> {
+  readonly name: Name;
+  readonly options: QueueOptions;
+  /** Does the work. Throwing FatalError ends the job; anything else is tried again. */
+  readonly process: (payload: Payload<Name>, job: Job, token: string | undefined) => Promise<void>;
+  /** Called when the job will not be tried again, before BullMQ files it under failed. */
+  readonly onGivenUp: (payload: Payload<Name> | null, job: Job, error: unknown) => void | Promise<void>;
+  readonly onError: (error: Error) => void;
+}
+
+/** One queue's receiving end: one job at a time, because jobs of one worker share its keeper's nonces. */
+export function startWorker<Name extends QueueName>(parameters: StartWorkerParameters<Name>): Worker {
+  const { name, options, process, onGivenUp, onError } = parameters;
+  const worker = new Worker(
+    name,
+    async (job, token) => {
+      let payload: Payload<Name> | null = null;
+      try {
+        payload = parsePayload(name, job.data);
+        await process(payload, job, token);
+      } catch (error) {
+        // Delayed and waiting errors are BullMQ's own signals: they are no failure.
+        if (error instanceof Error && ["DelayedError", "WaitingError", "WaitingChildrenError"].includes(error.name))
+          throw error;
+        const fatal = error instanceof FatalError;
+        if (fatal || job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) await onGivenUp(payload, job, error);
+        if (fatal) throw new UnrecoverableError(explain(error));
+        throw error;
+      }
+    },
+    {
+      ...options,
+      concurrency: 1,
+      lockDuration: LOCK_MILLISECONDS,
+      stalledInterval: STALLED_CHECK_MILLISECONDS,
+      maxStalledCount: MAX_STALLED,
+      settings: { backoffStrategy: backoffMilliseconds },
+    },
+  );
+  worker.on("error", onError);
+  return worker;
+}

@@ -1,0 +1,20 @@
+import type { Context } from "./context.ts";
+import { ensureJob } from "./queue.ts";
+
+/**
+ * After a start: puts back into the queues whatever the journal says is not finished. Redis may have lost it all; the
+ * journal and the chain decide.
+ */
+export async function recover({ journal, queues, config, logger }: Context): Promise<void> {
+  for (const record of journal.proposals({ status: ["proposed", "simulated", "sent"] })) {
+    const { chainId, vault, digest, pool, blockHash } = record;
+    if (chainId !== config.chainId) continue;
+    const payload = { chainId, vault, digest, nonce: record.nonce.toString() };
+    if (record.status === "sent") {
+      await ensureJob(queues, "confirm", payload, { again: true });
+    } else if (!journal.rests({ chainId, pool, blockHash }).has(vault)) {
+      await ensureJob(queues, "execute", payload, { again: true });
+    } else continue;
+    logger.info({ stage: "recover", vault, digest, status: record.status }, "took up an unfinished proposal");
+  }
+}
