@@ -1,33 +1,29 @@
-import type { Address, Numeraire } from "../../../../ml/types.ts";
+import type { Address, Numeraire, Range } from "../../../../ml/types.ts";
+import { amountsOf, rawPrice, worthOf } from "../worth.ts";
 
 /** What happened to the vault and its pool, in chain order. Amounts in token units. */
 export type LedgerEvent =
   | { readonly kind: "price"; readonly sqrtPriceX96: bigint }
   | { readonly kind: "vault-swap"; readonly amount0: bigint; readonly amount1: bigint; readonly sqrtPriceX96: bigint }
-  | (RangeKey & {
+  | (Range & {
       readonly kind: "mint";
       readonly liquidity: bigint;
       readonly amount0: bigint;
       readonly amount1: bigint;
     })
-  | (RangeKey & {
+  | (Range & {
       readonly kind: "burn";
       readonly liquidity: bigint;
       readonly amount0: bigint;
       readonly amount1: bigint;
     })
-  | (RangeKey & { readonly kind: "collect"; readonly amount0: bigint; readonly amount1: bigint })
+  | (Range & { readonly kind: "collect"; readonly amount0: bigint; readonly amount1: bigint })
   | { readonly kind: "flow"; readonly token: 0 | 1; readonly amount: bigint; readonly counterparty: Address }
   /** Uncollected fees of the vault's positions as the chain states them at the end of a block. */
   | {
       readonly kind: "accrual";
-      readonly fees: readonly (RangeKey & { readonly fees0: bigint; readonly fees1: bigint })[];
+      readonly fees: readonly (Range & { readonly fees0: bigint; readonly fees1: bigint })[];
     };
-
-export interface RangeKey {
-  readonly lowerTick: number;
-  readonly upperTick: number;
-}
 
 export interface LedgerTotals {
   /** All in asset units (raw, floating point). */
@@ -44,24 +40,12 @@ export interface LedgerTotals {
   readonly value: number;
 }
 
-interface OpenPosition extends RangeKey {
+interface OpenPosition extends Range {
   liquidity: bigint;
   owed0: bigint;
   owed1: bigint;
   fees0: bigint;
   fees1: bigint;
-}
-
-const Q96 = 2 ** 96;
-const sqrtAtTick = (tick: number) => 1.0001 ** (tick / 2);
-
-/** Token amounts of a position at a sqrt price (raw units, floating point). Whitepaper, equations 6.29 and 6.30. */
-function amountsAt(position: OpenPosition, sqrtPrice: number): readonly [number, number] {
-  const lower = sqrtAtTick(position.lowerTick);
-  const upper = sqrtAtTick(position.upperTick);
-  const at = Math.min(Math.max(sqrtPrice, lower), upper);
-  const liquidity = Number(position.liquidity);
-  return [liquidity * (1 / at - 1 / upper), liquidity * (at - lower)];
 }
 
 /**
@@ -78,19 +62,17 @@ export function walkLedger(
   const positions = new Map<string, OpenPosition>();
   let idle0 = 0n;
   let idle1 = 0n;
-  let sqrtPrice = Number(startSqrtPriceX96) / Q96;
+  let sqrtPriceX96 = startSqrtPriceX96;
   const totals = { deposits: 0, exits: 0, market: 0, fees: 0, lvr: 0, swapCost: 0, rounding: 0, fees0: 0n, fees1: 0n };
 
-  const price = () => (numeraire === 1 ? sqrtPrice * sqrtPrice : 1 / (sqrtPrice * sqrtPrice));
-  const worth = (amount0: number, amount1: number) =>
-    numeraire === 1 ? amount0 * price() + amount1 : amount0 + amount1 * price();
+  const price = () => rawPrice(sqrtPriceX96, numeraire);
+  const worth = (amount0: number, amount1: number) => worthOf(amount0, amount1, sqrtPriceX96, numeraire);
   const otherOf = (amount0: number, amount1: number) => (numeraire === 1 ? amount0 : amount1);
-  const key = (range: RangeKey) => `${range.lowerTick}:${range.upperTick}`;
-  const position = (range: RangeKey) => {
+  const key = (range: Range) => `${range.lowerTick}:${range.upperTick}`;
+  const position = (range: Range) => {
     const found = positions.get(key(range));
     if (found) return found;
     const opened = {
-      ...range,
       lowerTick: range.lowerTick,
       upperTick: range.upperTick,
       liquidity: 0n,
@@ -106,7 +88,7 @@ export function walkLedger(
     let amount0 = 0;
     let amount1 = 0;
     for (const open of positions.values()) {
-      const [a0, a1] = amountsAt(open, sqrtPrice);
+      const [a0, a1] = amountsOf(open.liquidity, open, sqrtPriceX96);
       amount0 += a0;
       amount1 += a1;
     }
@@ -127,7 +109,7 @@ export function walkLedger(
     const [position0, position1] = inPositions();
     const positionValueBefore = worth(position0, position1);
     const [outside0, outside1] = outside();
-    sqrtPrice = Number(to) / Q96;
+    sqrtPriceX96 = to;
     const step = price() - before;
     const [after0, after1] = inPositions();
     const gainOfHolding = otherOf(position0, position1) * step;
