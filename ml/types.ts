@@ -131,17 +131,23 @@ export interface ModelIdentity {
   readonly sha256: Hex;
 }
 
-export interface VolatilityModel extends ModelIdentity {
+/** What every model can do besides its forecast. */
+interface ModelBase extends ModelIdentity {
+  /** Names of the features that lie well outside of what the model was trained on; absent = it was not trained. */
+  outOfDomain?(features: Features): readonly string[];
+}
+
+export interface VolatilityModel extends ModelBase {
   readonly task: "volatility";
   predict(features: Features, horizonSeconds: number): Promise<VolatilityPrediction>;
 }
 
-export interface RangeRiskModel extends ModelIdentity {
+export interface RangeRiskModel extends ModelBase {
   readonly task: "il";
   predict(features: Features, queries: readonly RangeQuery[]): Promise<readonly RangeRiskPrediction[]>;
 }
 
-export interface YieldModel extends ModelIdentity {
+export interface YieldModel extends ModelBase {
   readonly task: "yield";
   predict(features: Features, queries: readonly RangeQuery[]): Promise<readonly YieldPrediction[]>;
 }

@@ -1,0 +1,100 @@
+import { ModelInputError, ModelPackageError } from "../runtime/errors.ts";
+import { outOfDomain } from "../runtime/manifest.ts";
+import { type ModelSession, openModel } from "../runtime/session.ts";
+import { featureTensors, type Matrix, rangeTensor } from "../runtime/tensor.ts";
+import type {
+  Features,
+  ModelTask,
+  Quantiles,
+  RangeQuery,
+  RangeRiskModel,
+  VolatilityModel,
+  YieldModel,
+} from "../types.ts";
+
+const DAY_SECONDS = 86_400;
+
+const quantilesAt = ({ data, columns }: Matrix, row: number, offset: number): Quantiles => {
+  const at = (i: number): number => data[row * columns + offset + i] as number;
+  return { mean: at(0), q10: at(1), q50: at(2), q90: at(3) };
+};
+
+async function open(folder: string, task: ModelTask, outputs: number): Promise<ModelSession> {
+  const session = await openModel(folder);
+  const { manifest } = session;
+  if (manifest.task !== task) {
+    throw new ModelPackageError(`${folder}: task is ${manifest.task}, but must be ${task}`, { details: { folder } });
+  }
+  const columns = manifest.outputs.find((output) => output.name === "quantiles")?.shape.at(-1);
+  if (columns !== outputs) {
+    throw new ModelPackageError(`${folder}: quantiles has ${columns} columns, but ${task} has ${outputs}`, {
+      details: { folder },
+    });
+  }
+  return session;
+}
+
+const identity = <T extends ModelTask>({ manifest }: ModelSession, task: T) => ({
+  id: manifest.id,
+  version: manifest.version,
+  task,
+  sha256: manifest.sha256,
+  outOfDomain: (features: Features) => outOfDomain(features, manifest),
+});
+
+/** A volatility package. It forecasts one day; other horizons scale with time, as variance does. */
+export async function openVolatilityModel(folder: string): Promise<VolatilityModel> {
+  const session = await open(folder, "volatility", 4);
+  const trained = session.manifest.horizonSeconds[0] ?? DAY_SECONDS;
+  return {
+    ...identity(session, "volatility"),
+    async predict(features, horizonSeconds) {
+      const answer = await session.run({ ...featureTensors(features, session.manifest.featureSchema.fields, 1) });
+      const { mean, q10, q50, q90 } = quantilesAt(answer, 0, 0);
+      const scale = horizonSeconds / trained;
+      return { mean: mean * scale, q10: q10 * scale, q50: q50 * scale, q90: q90 * scale };
+    },
+  };
+}
+
+async function runRanges(session: ModelSession, features: Features, queries: readonly RangeQuery[]): Promise<Matrix> {
+  const { id, horizonSeconds, featureSchema } = session.manifest;
+  const [least, greatest] = [Math.min(...horizonSeconds), Math.max(...horizonSeconds)];
+  for (const query of queries) {
+    if (query.horizonSeconds < least || query.horizonSeconds > greatest) {
+      throw new ModelInputError(`${id}: horizonSeconds ${query.horizonSeconds} must be from ${least} to ${greatest}`);
+    }
+  }
+  const range = rangeTensor(queries);
+  return session.run({ ...featureTensors(features, featureSchema.fields, queries.length), range });
+}
+
+/** A range-risk package: IL and LVR quantiles and the share of time in range. */
+export async function openRangeRiskModel(folder: string): Promise<RangeRiskModel> {
+  const session = await open(folder, "il", 9);
+  return {
+    ...identity(session, "il"),
+    async predict(features, queries) {
+      if (queries.length === 0) return [];
+      const answer = await runRanges(session, features, queries);
+      return queries.map((_, row) => ({
+        il: quantilesAt(answer, row, 0),
+        lvr: quantilesAt(answer, row, 4),
+        inRange: answer.data[row * answer.columns + 8] as number,
+      }));
+    },
+  };
+}
+
+/** A fee-yield package. */
+export async function openYieldModel(folder: string): Promise<YieldModel> {
+  const session = await open(folder, "yield", 4);
+  return {
+    ...identity(session, "yield"),
+    async predict(features, queries) {
+      if (queries.length === 0) return [];
+      const answer = await runRanges(session, features, queries);
+      return queries.map((_, row) => quantilesAt(answer, row, 0));
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { FEATURE_NAMES, FEATURE_SCHEMA } from "../features/index.ts";
+import type { Features, Hex } from "../types.ts";
+import { ModelPackageError } from "./errors.ts";
+
+/**
+ * What a model package says about itself. The graph takes `features` and `mask` as float32 [N, fields] (a missing value is
+ * 0 with mask 1) and, for ranges, `range` as float32 [N, 3] = (lower offset, upper offset, ln(horizon / 1 day)); it answers
+ * `quantiles` as float32 [N, Q]. All normalisation is inside the graph.
+ */
+const hex32 = z
+  .string()
+  .regex(/^(0x)?[0-9a-fA-F]{64}$/, "must be 32 bytes as hex")
+  .transform((value) => `0x${value.replace(/^0x/, "").toLowerCase()}` as Hex);
+
+const tensor = z.looseObject({
+  name: z.string().min(1),
+  dtype: z.literal("float32"),
+  /** A string is a free dimension. */
+  shape: z.array(z.union([z.int().positive(), z.string()])).min(1),
+});
+
+const manifestSchema = z.looseObject({
+  schemaVersion: z.literal(1),
+  id: z.string().regex(/^[a-z0-9-]+$/, "must be lower-case letters, digits and hyphens"),
+  version: z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version like 1.0.0"),
+  task: z.enum(["volatility", "il", "yield"]),
+  file: z.string().regex(/^[\w.-]+$/, "must be a file name without folders"),
+  sha256: hex32,
+  featureSchema: z.looseObject({
+    id: z.string(),
+    hash: hex32,
+    fields: z.array(z.string()).min(1),
+  }),
+  inputs: z.array(tensor).min(2),
+  outputs: z.array(tensor.extend({ unit: z.string() })).min(1),
+  /** What the model was trained to look ahead; range models take any horizon between the least and the greatest. */
+  horizonSeconds: z.union([
+    z
+      .int()
+      .positive()
+      .transform((value) => [value]),
+    z.array(z.int().positive()).min(1),
+  ]),
+  trainedOn: z.looseObject({
+    sources: z.array(z.looseObject({ file: z.string(), sha256: hex32, licence: z.string() })).min(1),
+  }),
+  metrics: z.record(z.string(), z.unknown()),
+  /** Per field that the model reads: what the middle 98 % of its training rows held. */
+  domain: z.record(z.string(), z.object({ p1: z.number(), p99: z.number() })),
+  /** How far an answer may be from sample.json. */
+  samples: z.looseObject({ relative: z.number().positive(), absolute: z.number().positive() }),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** Identifies names and order of a feature schema: sha256 of the JSON list [schema, ...names]. */
+export const featureSchemaHash = (schema: string, names: readonly string[]): Hex =>
+  `0x${createHash("sha256")
+    .update(JSON.stringify([schema, ...names]))
+    .digest("hex")}`;
+
+/** Parses manifest.json; refuses a package that was trained on features other than those computed here. */
+export function parseManifest(text: string, file: string): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new ModelPackageError(`${file} is not JSON: ${(cause as Error).message}`, { cause, details: { file } });
+  }
+  const parsed = manifestSchema.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new ModelPackageError(`${file}: ${issue?.path.join(".") || "manifest"} ${issue?.message}`, {
+      details: { file, issues: parsed.error.issues },
+    });
+  }
+  checkFeatureSchema(parsed.data, file);
+  return parsed.data;
+}
+
+function checkFeatureSchema({ featureSchema, domain }: Manifest, file: string): void {
+  const fail = (field: string, value: unknown, rule: string): never => {
+    throw new ModelPackageError(`${file}: ${field} is ${JSON.stringify(value)}, but ${rule}`, {
+      details: { file, field },
+    });
+  };
+  if (featureSchema.id !== FEATURE_SCHEMA)
+    fail("featureSchema.id", featureSchema.id, `features here are ${FEATURE_SCHEMA}`);
+  for (const field of [...featureSchema.fields, ...Object.keys(domain)]) {
+    if (!FEATURE_NAMES.includes(field)) fail("featureSchema.fields", field, `${FEATURE_SCHEMA} has no such feature`);
+  }
+  const expected = featureSchemaHash(FEATURE_SCHEMA, featureSchema.fields);
+  if (featureSchema.hash !== expected) fail("featureSchema.hash", featureSchema.hash, `its fields hash to ${expected}`);
+}
+
+/** How far outside of p1..p99 a feature may be, as a share of that span, before the model is not to be believed. */
+const DOMAIN_SLACK = 0.5;
+
+/** Names of the features that lie well outside of what the model was trained on. A missing feature is not outside. */
+export function outOfDomain(features: Features, { domain }: Pick<Manifest, "domain">): string[] {
+  return Object.entries(domain).flatMap(([name, { p1, p99 }]) => {
+    const value = features.values[FEATURE_NAMES.indexOf(name)] ?? Number.NaN;
+    const slack = DOMAIN_SLACK * (p99 - p1);
+    return value < p1 - slack || value > p99 + slack ? [name] : [];
+  });
+}
