@@ -17,6 +17,9 @@ interface IPriceOracle {
     /// @notice The pool that this oracle prices.
     function pool() external view returns (address);
 
+    /// @notice How far apart, in ticks, the sources may be while the vault is calm.
+    function bandTicks() external view returns (uint24);
+
     /// @notice The reference prices now. Never reverts: a source that fails makes the answer not calm.
     function referencePrices() external view returns (ReferencePrices memory);
 }

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.0;
+
+import {RebalanceReport} from "../interfaces/IRangeVault.sol";
+
+/// @title Everything that a vault tells the world beside ERC-20 and ERC-4626 events
+/// @dev Each token movement in or out of a vault is in exactly one of: ERC-4626 `Deposit`, ERC-4626 `Withdraw`,
+/// `RedeemedInKind`, `PositionOpened`, `PositionReduced`, `FeesCollected`, `OwedCollected`, `Swapped`,
+/// `DonationSwept`, `Skimmed`. With `OwedLeft` they prove conservation to the wei, per token:
+/// idle = Σ in − Σ out, where `PositionReduced` counts what the burn released and `OwedLeft` what of it (or of fees)
+/// stayed in the pool for later.
+library EventsLib {
+    /// @notice A setting changed.
+    event Configured(bytes32 indexed key, uint256 before, uint256 value);
+
+    /// @notice Tokens that others left in a range before the vault opened it; they wait for `skim`, outside of NAV.
+    event DonationSwept(int24 indexed lowerTick, int24 indexed upperTick, uint256 amount0, uint256 amount1);
+
+    /// @notice Swap fees that moved from the pool into the vault's idle tokens.
+    event FeesCollected(int24 indexed lowerTick, int24 indexed upperTick, uint256 fees0, uint256 fees1);
+
+    event FeeRecipientSet(address indexed before, address indexed recipient);
+
+    event GateSet(address indexed before, address indexed gate);
+
+    /// @notice Rebalancing stopped (by the guardian's de-risk or by the drawdown breaker) or was freed by the curator.
+    event HoldSet(bool held, address indexed by);
+
+    /// @notice Fee shares for the time since the last accrual.
+    event ManagementFeeAccrued(address indexed recipient, uint256 shares);
+
+    /// @notice Tokens of a position that could not be, or were not to be, collected stay owed by the pool to the vault.
+    event OwedLeft(int24 indexed lowerTick, int24 indexed upperTick, uint256 amount0, uint256 amount1);
+
+    event PausedUntil(uint64 until, address indexed by);
+
+    event PositionOpened(
+        int24 indexed lowerTick, int24 indexed upperTick, uint128 liquidity, uint256 amount0, uint256 amount1
+    );
+
+    /// @notice A position was burned whole; amounts are the principal that the burn released.
+    event PositionClosed(
+        int24 indexed lowerTick, int24 indexed upperTick, uint128 liquidity, uint256 amount0, uint256 amount1
+    );
+
+    /// @notice A part of a position was burned for a leaver; amounts are the principal that the burn released.
+    event PositionReduced(
+        int24 indexed lowerTick, int24 indexed upperTick, uint128 liquidity, uint256 amount0, uint256 amount1
+    );
+
+    /// @notice A move, or a de-risk, is over. Idle amounts are those after it.
+    event Rebalanced(address indexed caller, RebalanceReport report, uint256 idle0, uint256 idle1, uint256 positions);
+
+    event RedeemedInKind(
+        address indexed caller,
+        address indexed owner,
+        address receiver0,
+        address receiver1,
+        uint256 shares,
+        uint256 amount0,
+        uint256 amount1
+    );
+
+    event Skimmed(address indexed token, address indexed receiver, uint256 amount);
+
+    event SkimReceiverSet(address indexed before, address indexed receiver);
+
+    event StrategySet(address indexed before, address indexed strategy);
+
+    /// @notice The vault's own swap in its pool. Pool's view: positive = paid by the vault to the pool.
+    event Swapped(int256 amount0, int256 amount1);
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.0;
+
+import {FullMath} from "@uniswap/v4-core/src/libraries/FullMath.sol";
+import {SqrtPriceMath} from "@uniswap/v4-core/src/libraries/SqrtPriceMath.sol";
+import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
+import {Position} from "../interfaces/IRangeVault.sol";
+import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
+import {VaultContext, VaultState} from "./VaultState.sol";
+
+/// @title What a vault's holdings are worth
+/// @notice Token amounts at a given sqrt price, uncollected fees without a poke, and their value in the asset.
+library NavLib {
+    uint256 private constant Q128 = 1 << 128;
+
+    /// @notice Principal of `liquidity` in a range at a sqrt price, each token rounded down as the pool's burn does.
+    function principalDown(Position memory position, uint160 sqrtPriceX96)
+        internal
+        pure
+        returns (uint256 amount0, uint256 amount1)
+    {
+        uint160 lowerX96 = TickMath.getSqrtPriceAtTick(position.lowerTick);
+        uint160 upperX96 = TickMath.getSqrtPriceAtTick(position.upperTick);
+        uint160 insideX96 = sqrtPriceX96 < lowerX96 ? lowerX96 : sqrtPriceX96 > upperX96 ? upperX96 : sqrtPriceX96;
+        amount0 = SqrtPriceMath.getAmount0Delta(insideX96, upperX96, position.liquidity, false);
+        amount1 = SqrtPriceMath.getAmount1Delta(lowerX96, insideX96, position.liquidity, false);
+    }
+
+    /// @notice What the pool owes `owner` on a range beside liquidity: exactly what a poke and a collect would pay.
+    /// @dev Liquidity that others minted to `owner` earns for it; fee growth is modulo 2^256 and the side of each
+    /// bound comes from slot0.tick, never from the price.
+    function owedDown(IUniswapV3Pool pool, address owner, Position memory position, int24 tick)
+        internal
+        view
+        returns (uint256 owed0, uint256 owed1)
+    {
+        (uint128 poolLiquidity, uint256 last0, uint256 last1, uint128 stored0, uint128 stored1) =
+            pool.positions(positionKey(owner, position.lowerTick, position.upperTick));
+        if (poolLiquidity == 0) return (stored0, stored1);
+        (uint256 inside0, uint256 inside1) = _feeGrowthInside(pool, position, tick);
+        unchecked {
+            // The pool truncates to 128 bits and adds without a check; so does this.
+            owed0 = uint128(stored0 + uint128(FullMath.mulDiv(inside0 - last0, poolLiquidity, Q128)));
+            owed1 = uint128(stored1 + uint128(FullMath.mulDiv(inside1 - last1, poolLiquidity, Q128)));
+        }
+    }
+
+    /// @notice Key of a range in the pool's `positions`.
+    function positionKey(address owner, int24 lowerTick, int24 upperTick) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(owner, lowerTick, upperTick));
+    }
+
+    /// @notice Value of both tokens in asset units at a sqrt price, rounded down once.
+    function toAssetDown(uint256 amount0, uint256 amount1, uint160 sqrtPriceX96, bool assetIsToken0)
+        internal
+        pure
+        returns (uint256)
+    {
+        if (assetIsToken0) return amount0 + quote1Down(amount1, sqrtPriceX96);
+        return amount1 + quote0Down(amount0, sqrtPriceX96);
+    }
+
+    /// @notice `amount0` of token0 in token1, rounded down.
+    function quote0Down(uint256 amount0, uint160 sqrtPriceX96) internal pure returns (uint256) {
+        if (sqrtPriceX96 <= type(uint128).max) {
+            return FullMath.mulDiv(amount0, uint256(sqrtPriceX96) * sqrtPriceX96, 1 << 192);
+        }
+        return FullMath.mulDiv(amount0, FullMath.mulDiv(sqrtPriceX96, sqrtPriceX96, 1 << 64), Q128);
+    }
+
+    /// @notice `amount1` of token1 in token0, rounded down.
+    function quote1Down(uint256 amount1, uint160 sqrtPriceX96) internal pure returns (uint256) {
+        if (sqrtPriceX96 <= type(uint128).max) {
+            return FullMath.mulDiv(amount1, 1 << 192, uint256(sqrtPriceX96) * sqrtPriceX96);
+        }
+        return FullMath.mulDiv(amount1, Q128, FullMath.mulDiv(sqrtPriceX96, sqrtPriceX96, 1 << 64));
+    }
+
+    /// @notice Net asset value of the calling vault at three sqrt prices (zero price = zero value).
+    function navs(VaultContext memory context, VaultState storage state, uint160[3] memory sqrtPricesX96)
+        internal
+        view
+        returns (uint256[3] memory values)
+    {
+        uint256[3] memory amounts0;
+        uint256[3] memory amounts1;
+        uint256 base0 = state.idle0;
+        uint256 base1 = state.idle1;
+        uint256 count = state.positions.length;
+        if (count > 0) {
+            (, int24 tick,,,,,) = context.pool.slot0();
+            for (uint256 i; i < count; ++i) {
+                Position memory position = state.positions[i];
+                (uint256 owed0, uint256 owed1) = owedDown(context.pool, address(this), position, tick);
+                base0 += owed0;
+                base1 += owed1;
+                for (uint256 p; p < 3; ++p) {
+                    if (sqrtPricesX96[p] == 0) continue;
+                    (uint256 amount0, uint256 amount1) = principalDown(position, sqrtPricesX96[p]);
+                    amounts0[p] += amount0;
+                    amounts1[p] += amount1;
+                }
+            }
+        }
+        for (uint256 p; p < 3; ++p) {
+            if (sqrtPricesX96[p] == 0) continue;
+            values[p] =
+                toAssetDown(base0 + amounts0[p], base1 + amounts1[p], sqrtPricesX96[p], context.assetIsToken0);
+        }
+    }
+
+    function _feeGrowthInside(IUniswapV3Pool pool, Position memory position, int24 tick)
+        private
+        view
+        returns (uint256 inside0, uint256 inside1)
+    {
+        uint256 global0 = pool.feeGrowthGlobal0X128();
+        uint256 global1 = pool.feeGrowthGlobal1X128();
+        (,, uint256 lower0, uint256 lower1,,,,) = pool.ticks(position.lowerTick);
+        (,, uint256 upper0, uint256 upper1,,,,) = pool.ticks(position.upperTick);
+        unchecked {
+            (uint256 below0, uint256 below1) =
+                tick >= position.lowerTick ? (lower0, lower1) : (global0 - lower0, global1 - lower1);
+            (uint256 above0, uint256 above1) =
+                tick < position.upperTick ? (upper0, upper1) : (global0 - upper0, global1 - upper1);
+            inside0 = global0 - below0 - above0;
+            inside1 = global1 - below1 - above1;
+        }
+    }
+}

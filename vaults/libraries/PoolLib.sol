@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.0;
+
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
+import {Position} from "../interfaces/IRangeVault.sol";
+import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
+import {EventsLib} from "./EventsLib.sol";
+import {NavLib} from "./NavLib.sol";
+import {VaultContext, VaultState} from "./VaultState.sol";
+
+/// @notice What a burn released and what the pool owes after it (principal and fees together).
+struct Burned {
+    uint256 principal0;
+    uint256 principal1;
+    uint128 owed0;
+    uint128 owed1;
+}
+
+/// @title The vault's hands in its pool
+/// @notice Burn, collect and swap, each with the tracking of idle tokens. What is paid to the pool leaves idle in the
+/// vault's callbacks, so that nothing but tracked tokens can be paid.
+library PoolLib {
+    using SafeCast for uint256;
+
+    /// @notice Burns `liquidity` (0 = poke only) of a tracked range; collects nothing.
+    function burn(VaultContext memory context, Position memory position, uint128 liquidity)
+        internal
+        returns (Burned memory burned)
+    {
+        bytes32 key = NavLib.positionKey(address(this), position.lowerTick, position.upperTick);
+        (uint128 poolLiquidity,,, uint128 owed0, uint128 owed1) = context.pool.positions(key);
+        // The pool refuses to poke an empty position.
+        if (poolLiquidity == 0) return Burned(0, 0, owed0, owed1);
+        (burned.principal0, burned.principal1) = context.pool.burn(position.lowerTick, position.upperTick, liquidity);
+        (,,, burned.owed0, burned.owed1) = context.pool.positions(key);
+        if (liquidity == 0) return burned;
+        if (liquidity == position.liquidity) {
+            emit EventsLib.PositionClosed(
+                position.lowerTick, position.upperTick, liquidity, burned.principal0, burned.principal1
+            );
+        } else {
+            emit EventsLib.PositionReduced(
+                position.lowerTick, position.upperTick, liquidity, burned.principal0, burned.principal1
+            );
+        }
+    }
+
+    /// @notice Collects up to the given amounts into idle and tells which part of it was fees.
+    function collect(
+        VaultContext memory context,
+        VaultState storage state,
+        Position memory position,
+        Burned memory burned,
+        uint128 want0,
+        uint128 want1
+    ) internal returns (uint256 amount0, uint256 amount1) {
+        if (want0 > 0 || want1 > 0) {
+            (amount0, amount1) =
+                context.pool.collect(address(this), position.lowerTick, position.upperTick, want0, want1);
+        }
+        recordCollected(state, position, burned, amount0, amount1);
+    }
+
+    /// @notice Books collected amounts: idle, fees, and what stays owed by the pool.
+    function recordCollected(
+        VaultState storage state,
+        Position memory position,
+        Burned memory burned,
+        uint256 amount0,
+        uint256 amount1
+    ) internal {
+        if (amount0 > 0) state.idle0 = (state.idle0 + amount0).toUint128();
+        if (amount1 > 0) state.idle1 = (state.idle1 + amount1).toUint128();
+        uint256 fees0 = amount0 > burned.principal0 ? amount0 - burned.principal0 : 0;
+        uint256 fees1 = amount1 > burned.principal1 ? amount1 - burned.principal1 : 0;
+        if (fees0 > 0 || fees1 > 0) {
+            emit EventsLib.FeesCollected(position.lowerTick, position.upperTick, fees0, fees1);
+        }
+        uint256 left0 = burned.principal0 > amount0 ? burned.principal0 - amount0 : 0;
+        uint256 left1 = burned.principal1 > amount1 ? burned.principal1 - amount1 : 0;
+        if (left0 > 0 || left1 > 0) {
+            emit EventsLib.OwedLeft(position.lowerTick, position.upperTick, left0, left1);
+        }
+    }
+
+    /// @notice Swaps in the vault's pool. `amount` > 0 = exact in, < 0 = exact out; the limit 0 = none.
+    /// @return amount0 and amount1 by the pool's view: positive = paid by the vault.
+    function swap(
+        VaultContext memory context,
+        VaultState storage state,
+        bool zeroForOne,
+        int256 amount,
+        uint160 sqrtPriceLimitX96
+    ) internal returns (int256 amount0, int256 amount1) {
+        if (sqrtPriceLimitX96 == 0) {
+            sqrtPriceLimitX96 = zeroForOne ? TickMath.MIN_SQRT_PRICE + 1 : TickMath.MAX_SQRT_PRICE - 1;
+        }
+        (amount0, amount1) = context.pool.swap(address(this), zeroForOne, amount, sqrtPriceLimitX96, "");
+        if (amount0 < 0) state.idle0 = (state.idle0 + uint256(-amount0)).toUint128();
+        if (amount1 < 0) state.idle1 = (state.idle1 + uint256(-amount1)).toUint128();
+        emit EventsLib.Swapped(amount0, amount1);
+    }
+
+    /// @notice Removes entry `index`, order not kept.
+    function dropPosition(VaultState storage state, uint256 index) internal {
+        uint256 last = state.positions.length - 1;
+        if (index != last) state.positions[index] = state.positions[last];
+        state.positions.pop();
+    }
+
+    /// @notice Current price and tick of the pool.
+    function spot(IUniswapV3Pool pool) internal view returns (uint160 sqrtPriceX96, int24 tick) {
+        (sqrtPriceX96, tick,,,,,) = pool.slot0();
+    }
+}

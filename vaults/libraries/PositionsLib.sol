@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.0;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
+import {LiquidityAmounts} from "@uniswap/v4-periphery/src/libraries/LiquidityAmounts.sol";
+import {ReferencePrices} from "../interfaces/IPriceOracle.sol";
+import {Position, RangeOrder, RebalanceOrder, RebalanceReport} from "../interfaces/IRangeVault.sol";
+import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
+import {ErrorsLib} from "./ErrorsLib.sol";
+import {EventsLib} from "./EventsLib.sol";
+import {LossBudget, LossBudgetLib} from "./LossBudgetLib.sol";
+import {NavLib} from "./NavLib.sol";
+import {Burned, PoolLib} from "./PoolLib.sol";
+import {BPS, Limits, MAX_POSITIONS, VIRTUAL_SHARES, VaultContext, VaultState, WAD} from "./VaultState.sol";
+
+// Seconds over which the pool's liquidity is averaged for the pool-share cap.
+uint32 constant POOL_SHARE_WINDOW_SECONDS = 300;
+
+// Units of each token that rounding may take per position and that are not a loss.
+uint256 constant ROUNDING_UNITS_PER_POSITION = 2;
+
+/// @notice A move in progress.
+struct Move {
+    ReferencePrices refs;
+    /// Effective supply with virtual shares; a move changes none.
+    uint256 supply;
+    /// NAV at (low, mid, high) sqrt price before and after.
+    uint256[3] before;
+    uint256[3] later;
+    /// Positions closed and opened, for the rounding allowance.
+    uint256 touched;
+}
+
+/// @title Moves of the vault's positions
+/// @notice Linked library, runs in the vault's storage. Values at the low and high *sqrt price*; which of both makes
+/// the vault dearest depends on the side of the asset, and a loss counts at either.
+library PositionsLib {
+    using LossBudgetLib for LossBudget;
+
+    /// @notice Net asset value of the calling vault at three sqrt prices.
+    function navs(VaultContext memory context, VaultState storage state, uint160[3] memory sqrtPricesX96)
+        external
+        view
+        returns (uint256[3] memory)
+    {
+        return NavLib.navs(context, state, sqrtPricesX96);
+    }
+
+    /// @notice Ordinary move: everything is burned and collected, at most one swap, then the ordered ranges.
+    function rebalance(
+        VaultContext memory context,
+        VaultState storage state,
+        RebalanceOrder calldata order,
+        ReferencePrices memory refs,
+        uint256 supply
+    ) external returns (RebalanceReport memory report) {
+        require(!state.rebalanceHeld, ErrorsLib.RebalanceHeld());
+        require(refs.calm, ErrorsLib.NotCalm());
+        Limits memory limits = state.limits;
+        _countMove(state, limits);
+
+        Move memory move;
+        move.refs = refs;
+        move.supply = supply;
+        move.before = NavLib.navs(context, state, _three(refs));
+        {
+            uint256 held = NavLib.toAssetDown(state.held0, state.held1, refs.midSqrtPriceX96, context.assetIsToken0);
+            require(
+                move.before[1] * BPS >= held * (BPS - limits.drawdownBps),
+                ErrorsLib.DrawdownBreakerTripped(move.before[1], held)
+            );
+        }
+
+        move.touched = state.positions.length + order.ranges.length;
+        (report.fees0, report.fees1) = _closeAll(context, state, false);
+        if (order.swap.amountIn > 0) (report.swap0, report.swap1) = _swap(context, state, order);
+        _open(context, state, order.ranges, limits);
+        _checkPoolShare(context, state, limits);
+
+        require(context.oracle.referencePrices().calm, ErrorsLib.NotCalm());
+        move.later = NavLib.navs(context, state, _three(refs));
+        report.navBefore = move.before[1];
+        report.navAfter = move.later[1];
+        report.lossWad = _worstLossWad(context, move);
+        _chargeLoss(state, limits, report.lossWad);
+        {
+            uint256 low = move.later[context.assetIsToken0 ? 2 : 0];
+            uint256 sharePrice = Math.mulDiv(low + 1, WAD, supply);
+            require(sharePrice >= order.minSharePrice, ErrorsLib.SharePriceBelowMin(sharePrice, order.minSharePrice));
+        }
+        _mark(context, state);
+        emit EventsLib.Rebalanced(msg.sender, report, state.idle0, state.idle1, state.positions.length);
+    }
+
+    /// @notice Burns and collects everything and nothing else. A token that cannot move stays owed by the pool and in
+    /// NAV. Trips the breaker's hold when the drawdown limit was passed, as far as a price is known.
+    function deRisk(VaultContext memory context, VaultState storage state, ReferencePrices memory refs)
+        external
+        returns (RebalanceReport memory report)
+    {
+        uint160[3] memory prices = _three(refs);
+        uint256[3] memory before = NavLib.navs(context, state, prices);
+        uint256 held = refs.midSqrtPriceX96 == 0
+            ? 0
+            : NavLib.toAssetDown(state.held0, state.held1, refs.midSqrtPriceX96, context.assetIsToken0);
+        if (!state.rebalanceHeld && before[1] * BPS < held * (BPS - state.limits.drawdownBps)) {
+            state.rebalanceHeld = true;
+            emit EventsLib.HoldSet(true, address(this));
+        }
+        (report.fees0, report.fees1) = _closeAll(context, state, true);
+        report.navBefore = before[1];
+        report.navAfter = NavLib.navs(context, state, prices)[1];
+        state.lastMoveAt = uint64(block.timestamp);
+        _mark(context, state);
+        emit EventsLib.Rebalanced(msg.sender, report, state.idle0, state.idle1, state.positions.length);
+    }
+
+    /// @notice Burns liquidity that others minted to the vault beyond what it tracks, and pays it to `receiver`.
+    /// @dev Of a tracked range only the principal of the excess leaves: its fees are the shareholders'.
+    function skimPosition(
+        VaultContext memory context,
+        VaultState storage state,
+        int24 lowerTick,
+        int24 upperTick,
+        address receiver
+    ) external returns (uint256 amount0, uint256 amount1) {
+        uint128 trackedLiquidity;
+        bool tracked;
+        for (uint256 i; i < state.positions.length; ++i) {
+            Position memory position = state.positions[i];
+            if (position.lowerTick != lowerTick || position.upperTick != upperTick) continue;
+            tracked = true;
+            trackedLiquidity = position.liquidity;
+        }
+        (uint128 poolLiquidity,,,,) =
+            context.pool.positions(NavLib.positionKey(address(this), lowerTick, upperTick));
+        require(poolLiquidity > trackedLiquidity, ErrorsLib.SkimRefused());
+        (amount0, amount1) = context.pool.burn(lowerTick, upperTick, poolLiquidity - trackedLiquidity);
+        // Amounts of one burn fit in 128 bits: the pool stores them so.
+        (uint128 take0, uint128 take1) =
+            tracked ? (uint128(amount0), uint128(amount1)) : (type(uint128).max, type(uint128).max);
+        (amount0, amount1) = context.pool.collect(receiver, lowerTick, upperTick, take0, take1);
+        emit EventsLib.Skimmed(context.token0, receiver, amount0);
+        emit EventsLib.Skimmed(context.token1, receiver, amount1);
+    }
+
+    function _countMove(VaultState storage state, Limits memory limits) private {
+        uint256 readyAt = uint256(state.lastMoveAt) + limits.cooldownSeconds;
+        require(state.lastMoveAt == 0 || block.timestamp >= readyAt, ErrorsLib.CooldownActive(readyAt));
+        uint32 day = uint32(block.timestamp / 1 days);
+        uint16 moves = state.movesDay == day ? state.movesToday : 0;
+        require(moves < limits.maxMovesPerDay, ErrorsLib.MovesPerDayReached(limits.maxMovesPerDay));
+        state.movesDay = day;
+        state.movesToday = moves + 1;
+        state.lastMoveAt = uint64(block.timestamp);
+    }
+
+    /// @dev `tolerant`: a leg whose collect reverts stays owed, and the emptied position stays tracked for it.
+    function _closeAll(VaultContext memory context, VaultState storage state, bool tolerant)
+        private
+        returns (uint256 fees0, uint256 fees1)
+    {
+        for (uint256 i = state.positions.length; i > 0; --i) {
+            Position memory position = state.positions[i - 1];
+            Burned memory burned = PoolLib.burn(context, position, position.liquidity);
+            (uint256 got0, uint256 got1) = tolerant
+                ? _collectTolerant(context, state, position, burned)
+                : PoolLib.collect(context, state, position, burned, type(uint128).max, type(uint128).max);
+            if (got0 > burned.principal0) fees0 += got0 - burned.principal0;
+            if (got1 > burned.principal1) fees1 += got1 - burned.principal1;
+            if (got0 == burned.owed0 && got1 == burned.owed1) PoolLib.dropPosition(state, i - 1);
+            else state.positions[i - 1].liquidity = 0;
+        }
+    }
+
+    function _collectTolerant(
+        VaultContext memory context,
+        VaultState storage state,
+        Position memory position,
+        Burned memory burned
+    ) private returns (uint256 amount0, uint256 amount1) {
+        amount0 = _tryCollect(context, position, burned.owed0, true);
+        amount1 = _tryCollect(context, position, burned.owed1, false);
+        PoolLib.recordCollected(state, position, burned, amount0, amount1);
+    }
+
+    function _tryCollect(VaultContext memory context, Position memory position, uint128 owed, bool leg0)
+        private
+        returns (uint256)
+    {
+        if (owed == 0) return 0;
+        try context.pool
+            .collect(address(this), position.lowerTick, position.upperTick, leg0 ? owed : 0, leg0 ? 0 : owed) returns (
+            uint128 amount0, uint128 amount1
+        ) {
+            return leg0 ? amount0 : amount1;
+        } catch {
+            return 0;
+        }
+    }
+
+    function _swap(VaultContext memory context, VaultState storage state, RebalanceOrder calldata order)
+        private
+        returns (int256, int256)
+    {
+        bool zeroForOne = order.swap.zeroForOne;
+        uint256 idle = zeroForOne ? state.idle0 : state.idle1;
+        require(
+            order.swap.amountIn <= idle,
+            ErrorsLib.IdleInsufficient(zeroForOne ? context.token0 : context.token1, order.swap.amountIn, idle)
+        );
+        // amountIn <= idle < 2^128.
+        return PoolLib.swap(context, state, zeroForOne, int256(order.swap.amountIn), order.swap.sqrtPriceLimitX96);
+    }
+
+    function _open(
+        VaultContext memory context,
+        VaultState storage state,
+        RangeOrder[] calldata ranges,
+        Limits memory limits
+    ) private {
+        require(ranges.length <= MAX_POSITIONS, ErrorsLib.TooManyRanges(ranges.length, MAX_POSITIONS));
+        uint256 idle0 = state.idle0;
+        uint256 idle1 = state.idle1;
+        uint256 sumWad;
+        (uint160 sqrtPriceX96,) = PoolLib.spot(context.pool);
+        for (uint256 i; i < ranges.length; ++i) {
+            RangeOrder calldata range = ranges[i];
+            sumWad += range.weightWad;
+            require(sumWad <= WAD, ErrorsLib.WeightsAboveOne(sumWad));
+            require(
+                range.lowerTick < range.upperTick
+                    && (i == 0 || _before(ranges[i - 1].lowerTick, ranges[i - 1].upperTick, range)),
+                ErrorsLib.RangeInvalid(i)
+            );
+            // upper > lower, so the difference is positive and below 2^25.
+            uint256 width = uint256(int256(range.upperTick) - range.lowerTick);
+            require(width >= limits.minWidthTicks, ErrorsLib.WidthBelowMin(width, limits.minWidthTicks));
+            _openOne(
+                context,
+                state,
+                range,
+                sqrtPriceX96,
+                (idle0 * range.weightWad) / WAD,
+                (idle1 * range.weightWad) / WAD
+            );
+        }
+    }
+
+    function _before(int24 lowerTick, int24 upperTick, RangeOrder calldata next) private pure returns (bool) {
+        return lowerTick < next.lowerTick || (lowerTick == next.lowerTick && upperTick < next.upperTick);
+    }
+
+    function _openOne(
+        VaultContext memory context,
+        VaultState storage state,
+        RangeOrder calldata range,
+        uint160 sqrtPriceX96,
+        uint256 offered0,
+        uint256 offered1
+    ) private {
+        uint128 liquidity = LiquidityAmounts.getLiquidityForAmounts(
+            sqrtPriceX96,
+            TickMath.getSqrtPriceAtTick(range.lowerTick),
+            TickMath.getSqrtPriceAtTick(range.upperTick),
+            offered0,
+            offered1
+        );
+        require(liquidity > 0, ErrorsLib.ZeroLiquidity(range.lowerTick, range.upperTick));
+        _sweepDonation(context.pool, range.lowerTick, range.upperTick);
+        (uint256 amount0, uint256 amount1) =
+            context.pool.mint(address(this), range.lowerTick, range.upperTick, liquidity, "");
+        state.positions.push(Position(range.lowerTick, range.upperTick, liquidity));
+        emit EventsLib.PositionOpened(range.lowerTick, range.upperTick, liquidity, amount0, amount1);
+    }
+
+    /// @dev What someone else's liquidity in our name earned before we came is a donation, not NAV.
+    function _sweepDonation(IUniswapV3Pool pool, int24 lowerTick, int24 upperTick) private {
+        bytes32 key = NavLib.positionKey(address(this), lowerTick, upperTick);
+        (uint128 liquidity,,, uint128 owed0, uint128 owed1) = pool.positions(key);
+        if (liquidity > 0) {
+            pool.burn(lowerTick, upperTick, 0);
+            (,,, owed0, owed1) = pool.positions(key);
+        }
+        if (owed0 == 0 && owed1 == 0) return;
+        (uint256 amount0, uint256 amount1) = pool.collect(address(this), lowerTick, upperTick, owed0, owed1);
+        emit EventsLib.DonationSwept(lowerTick, upperTick, amount0, amount1);
+    }
+
+    function _checkPoolShare(VaultContext memory context, VaultState storage state, Limits memory limits) private view {
+        if (limits.maxPoolShareBps >= BPS) return;
+        (, int24 tick) = PoolLib.spot(context.pool);
+        uint256 own;
+        for (uint256 i; i < state.positions.length; ++i) {
+            Position memory position = state.positions[i];
+            if (position.lowerTick <= tick && tick < position.upperTick) own += position.liquidity;
+        }
+        if (own == 0) return;
+        uint32[] memory ago = new uint32[](2);
+        ago[0] = POOL_SHARE_WINDOW_SECONDS;
+        (, uint160[] memory cumulative) = context.pool.observe(ago);
+        uint256 mean;
+        unchecked {
+            // The accumulator is modulo 2^160; one second of the smallest liquidity already makes it grow.
+            mean = (uint256(POOL_SHARE_WINDOW_SECONDS) << 128) / uint160(cumulative[1] - cumulative[0]);
+        }
+        uint256 most = (Math.min(mean, context.pool.liquidity()) * limits.maxPoolShareBps) / BPS;
+        require(own <= most, ErrorsLib.PoolShareAboveMax(own, most));
+    }
+
+    function _worstLossWad(VaultContext memory context, Move memory move) private pure returns (uint256 lossWad) {
+        uint160[3] memory prices = _three(move.refs);
+        uint256 units = ROUNDING_UNITS_PER_POSITION * move.touched;
+        for (uint256 p; p < 3; p += 2) {
+            uint256 allowance = NavLib.toAssetDown(units, units, prices[p], context.assetIsToken0) + 1;
+            if (move.later[p] + allowance >= move.before[p]) continue;
+            uint256 loss = move.before[p] - move.later[p] - allowance;
+            lossWad = Math.max(lossWad, Math.mulDiv(loss, WAD, move.before[p], Math.Rounding.Ceil));
+        }
+    }
+
+    function _chargeLoss(VaultState storage state, Limits memory limits, uint256 lossWad) private {
+        uint256 limitWad = (uint256(limits.maxLossPerMoveBps) * WAD) / BPS;
+        require(lossWad <= limitWad, ErrorsLib.LossAboveMoveLimit(lossWad, limitWad));
+        state.budget.draw(lossWad, (uint256(limits.lossBudgetBps) * WAD) / BPS, limits.lossBudgetRefillSeconds);
+    }
+
+    /// @dev Marks what the vault holds now, at spot, for the drawdown breaker.
+    function _mark(VaultContext memory context, VaultState storage state) private {
+        uint256 total0 = state.idle0;
+        uint256 total1 = state.idle1;
+        (uint160 sqrtPriceX96, int24 tick) = PoolLib.spot(context.pool);
+        for (uint256 i; i < state.positions.length; ++i) {
+            Position memory position = state.positions[i];
+            (uint256 amount0, uint256 amount1) = NavLib.principalDown(position, sqrtPriceX96);
+            (uint256 owed0, uint256 owed1) = NavLib.owedDown(context.pool, address(this), position, tick);
+            total0 += amount0 + owed0;
+            total1 += amount1 + owed1;
+        }
+        // Token amounts of one pool stay below 2^128: the pool itself stores them so.
+        state.held0 = uint128(total0);
+        state.held1 = uint128(total1);
+    }
+
+    function _three(ReferencePrices memory refs) private pure returns (uint160[3] memory) {
+        return [refs.lowSqrtPriceX96, refs.midSqrtPriceX96, refs.highSqrtPriceX96];
+    }
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
+import {IPriceOracle, ReferencePrices} from "../interfaces/IPriceOracle.sol";
+import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
+import {ErrorsLib} from "../libraries/ErrorsLib.sol";
+
+/// @notice The part of a price feed that is read here.
+interface IAggregatorV3 {
+    function decimals() external view returns (uint8);
+
+    function latestRoundData()
+        external
+        view
+        returns (uint80 roundId, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound);
+}
+
+interface IDecimals {
+    function decimals() external view returns (uint8);
+}
+
+/// @notice How an oracle is set up; nothing changes afterwards.
+struct OracleParameters {
+    IUniswapV3Pool pool;
+    uint32 longWindowSeconds;
+    /// All sources must lie within this many ticks of each other.
+    uint24 bandTicks;
+    /// The pool's last observation may be this old; 0 = any age.
+    uint32 maxObservationAgeSeconds;
+    /// The shortest time between blocks: with the window it says how many observations the pool must keep.
+    uint32 blockIntervalSeconds;
+    /// AggregatorV3 feed of one token in the other; zero = none.
+    address feed;
+    uint32 feedMaxAgeSeconds;
+    /// False: the feed gives token0 in units of token1. True: token1 in units of token0.
+    bool feedInverted;
+}
+
+// Below this a mean says little more than spot.
+uint32 constant MIN_LONG_WINDOW_SECONDS = 300; // 5 minutes
+
+/// @title Reference prices of one Uniswap v3 pool
+/// @notice SOURCES. Spot; the *pre-block* tick (what the pool said before the first trade of this block, from its last
+/// two observations); the long time-weighted mean tick, rounded to minus infinity; an external feed where one is set.
+/// `low` and `high` are the extremes over all that answer, `mid` is their median: whoever moves spot within a block
+/// moves neither the pre-block tick nor the mean.
+///
+/// CALM means: every configured source answers, all lie within `bandTicks` of each other, the pool's last observation
+/// and the feed's answer are young enough, and the pool is not in the middle of a call.
+///
+/// FAILURE. `referencePrices` never reverts: a source that fails is left out and the answer is not calm. A deployment
+/// is refused when the pool cannot answer for the long window, or keeps too few observations to go on answering.
+contract ReferencePriceOracle is IPriceOracle {
+    address public immutable pool;
+    uint32 public immutable longWindowSeconds;
+    uint24 public immutable bandTicks;
+    uint32 public immutable maxObservationAgeSeconds;
+    address public immutable feed;
+    uint32 public immutable feedMaxAgeSeconds;
+    bool public immutable feedInverted;
+
+    /// @dev ratio (token1 units per token0 unit) = answer × numerator / denominator, or its inverse.
+    uint256 private immutable feedNumerator;
+    uint256 private immutable feedDenominator;
+
+    constructor(OracleParameters memory parameters) {
+        require(
+            parameters.longWindowSeconds >= MIN_LONG_WINDOW_SECONDS,
+            ErrorsLib.LongWindowTooShort(parameters.longWindowSeconds, MIN_LONG_WINDOW_SECONDS)
+        );
+        pool = address(parameters.pool);
+        longWindowSeconds = parameters.longWindowSeconds;
+        bandTicks = parameters.bandTicks;
+        maxObservationAgeSeconds = parameters.maxObservationAgeSeconds;
+        feed = parameters.feed;
+        feedMaxAgeSeconds = parameters.feedMaxAgeSeconds;
+        feedInverted = parameters.feedInverted;
+        require(
+            parameters.bandTicks > 0 && parameters.bandTicks <= 10_000,
+            ErrorsLib.SettingOutOfBounds("bandTicks", parameters.bandTicks, 1, 10_000)
+        );
+        require(
+            parameters.blockIntervalSeconds > 0,
+            ErrorsLib.SettingOutOfBounds("blockIntervalSeconds", 0, 1, type(uint32).max)
+        );
+
+        (bool answered,) = _meanTick(parameters.pool, parameters.longWindowSeconds);
+        require(answered, ErrorsLib.LongWindowUnavailable(parameters.longWindowSeconds));
+        (,,,, uint16 cardinalityNext,,) = parameters.pool.slot0();
+        uint256 required = Math.ceilDiv(uint256(parameters.longWindowSeconds) * 12, 10 * parameters.blockIntervalSeconds);
+        require(cardinalityNext >= required, ErrorsLib.ObservationsTooFew(cardinalityNext, required));
+
+        uint256 numerator = 1;
+        uint256 denominator = 1;
+        if (parameters.feed != address(0)) {
+            // Whole tokens to units: token1 units per token0 unit = price × 10^decimals1 / 10^decimals0.
+            numerator = 10 ** IDecimals(parameters.pool.token1()).decimals();
+            denominator = 10 ** IDecimals(parameters.pool.token0()).decimals();
+            uint256 feedUnit = 10 ** IAggregatorV3(parameters.feed).decimals();
+            if (parameters.feedInverted) numerator *= feedUnit;
+            else denominator *= feedUnit;
+        }
+        feedNumerator = numerator;
+        feedDenominator = denominator;
+        if (parameters.feed != address(0)) {
+            (,, bool usable) = _feedPrice();
+            require(usable, ErrorsLib.FeedUnusable(parameters.feed));
+        }
+    }
+
+    /// @inheritdoc IPriceOracle
+    function referencePrices() external view returns (ReferencePrices memory refs) {
+        IUniswapV3Pool target = IUniswapV3Pool(pool);
+        (uint160 spotX96, int24 spotTick, uint16 index, uint16 cardinality,,, bool unlocked) = target.slot0();
+
+        uint160[4] memory prices;
+        uint256 count = 1;
+        prices[0] = spotX96;
+        int24 lowTick = spotTick;
+        int24 highTick = spotTick;
+        refs.calm = unlocked;
+
+        (int24 preBlockTick, uint256 observedAt, bool known) = _preBlockTick(target, spotTick, index, cardinality);
+        if (known) {
+            prices[count++] = preBlockTick == spotTick ? spotX96 : TickMath.getSqrtPriceAtTick(preBlockTick);
+            (lowTick, highTick) = _extend(lowTick, highTick, preBlockTick);
+        }
+        if (maxObservationAgeSeconds != 0 && block.timestamp > observedAt + maxObservationAgeSeconds) {
+            refs.calm = false;
+        }
+        refs.calm = refs.calm && known;
+
+        (bool answered, int24 meanTick) = _meanTick(target, longWindowSeconds);
+        if (answered) {
+            prices[count++] = meanTick == spotTick ? spotX96 : TickMath.getSqrtPriceAtTick(meanTick);
+            (lowTick, highTick) = _extend(lowTick, highTick, meanTick);
+        }
+        refs.calm = refs.calm && answered;
+
+        if (feed != address(0)) {
+            (uint160 feedX96, int24 feedTick, bool usable) = _feedPrice();
+            if (usable) {
+                prices[count++] = feedX96;
+                (lowTick, highTick) = _extend(lowTick, highTick, feedTick);
+            }
+            refs.calm = refs.calm && usable;
+        }
+
+        refs.calm = refs.calm && uint256(int256(highTick) - lowTick) <= bandTicks;
+        _order(prices, count, refs);
+    }
+
+    function _extend(int24 lowTick, int24 highTick, int24 tick) private pure returns (int24, int24) {
+        return (tick < lowTick ? tick : lowTick, tick > highTick ? tick : highTick);
+    }
+
+    /// @dev Sorts the first `count` prices and takes the extremes and the median (of an even count, the mean of two).
+    function _order(uint160[4] memory prices, uint256 count, ReferencePrices memory refs) private pure {
+        for (uint256 i = 1; i < count; ++i) {
+            for (uint256 j = i; j > 0 && prices[j - 1] > prices[j]; --j) {
+                (prices[j - 1], prices[j]) = (prices[j], prices[j - 1]);
+            }
+        }
+        refs.lowSqrtPriceX96 = prices[0];
+        refs.highSqrtPriceX96 = prices[count - 1];
+        uint256 a = prices[(count - 1) / 2];
+        uint256 b = prices[count / 2];
+        // The mean of two uint160 is one.
+        refs.midSqrtPriceX96 = uint160((a + b) / 2);
+    }
+
+    /// @dev The pool writes an observation in the first trade of a block that leaves its tick, so between the last two
+    /// observations the tick was constant; when the last one is of an earlier block, the tick has not moved since.
+    function _preBlockTick(IUniswapV3Pool target, int24 spotTick, uint16 index, uint16 cardinality)
+        private
+        view
+        returns (int24 tick, uint256 observedAt, bool known)
+    {
+        if (cardinality == 0) return (0, 0, false);
+        (uint32 lastAt, int56 lastCumulative,,) = target.observations(index);
+        // Times are modulo 2^32 in the pool.
+        uint32 age = _since(lastAt);
+        observedAt = block.timestamp - age;
+        if (age != 0) return (spotTick, observedAt, true);
+        (uint32 beforeAt, int56 beforeCumulative,, bool initialized) =
+            target.observations((uint256(index) + cardinality - 1) % cardinality);
+        uint32 elapsed;
+        unchecked {
+            elapsed = lastAt - beforeAt;
+        }
+        if (!initialized || elapsed == 0) return (0, observedAt, false);
+        int56 difference;
+        unchecked {
+            difference = lastCumulative - beforeCumulative;
+        }
+        return (_tickDown(difference, elapsed), observedAt, true);
+    }
+
+    function _meanTick(IUniswapV3Pool target, uint32 windowSeconds) private view returns (bool, int24) {
+        uint32[] memory ago = new uint32[](2);
+        ago[0] = windowSeconds;
+        try target.observe(ago) returns (int56[] memory cumulative, uint160[] memory) {
+            int56 difference;
+            unchecked {
+                difference = cumulative[1] - cumulative[0];
+            }
+            return (true, _tickDown(difference, windowSeconds));
+        } catch {
+            return (false, 0);
+        }
+    }
+
+    function _feedPrice() private view returns (uint160 sqrtPriceX96, int24 tick, bool usable) {
+        try IAggregatorV3(feed).latestRoundData() returns (
+            uint80, int256 answer, uint256, uint256 updatedAt, uint80
+        ) {
+            if (answer <= 0 || uint256(answer) > type(uint128).max) return (0, 0, false);
+            if (updatedAt > block.timestamp || block.timestamp - updatedAt > feedMaxAgeSeconds) return (0, 0, false);
+            (uint256 top, uint256 bottom) = feedInverted
+                ? (feedNumerator, feedDenominator * uint256(answer))
+                : (feedNumerator * uint256(answer), feedDenominator);
+            // Below 2^64 the ratio fits as X192, above as X128.
+            uint256 root = top / bottom < 1 << 63
+                ? Math.sqrt(Math.mulDiv(top, 1 << 192, bottom))
+                : top / bottom < 1 << 127 ? Math.sqrt(Math.mulDiv(top, 1 << 128, bottom)) << 32 : 0;
+            if (root < TickMath.MIN_SQRT_PRICE || root >= TickMath.MAX_SQRT_PRICE) return (0, 0, false);
+            // root < 2^160 by the line above.
+            sqrtPriceX96 = uint160(root);
+            return (sqrtPriceX96, TickMath.getTickAtSqrtPrice(sqrtPriceX96), true);
+        } catch {
+            return (0, 0, false);
+        }
+    }
+
+    /// @dev Rounds toward negative infinity, as a tick does.
+    function _tickDown(int56 difference, uint32 elapsed) private pure returns (int24) {
+        int56 span = int56(uint56(elapsed));
+        int56 mean = difference / span;
+        if (difference < 0 && difference % span != 0) --mean;
+        // A mean of ticks is within their range.
+        return int24(mean);
+    }
+
+    function _since(uint32 at) private view returns (uint32) {
+        unchecked {
+            return uint32(block.timestamp) - at;
+        }
+    }
+}
