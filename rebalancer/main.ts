@@ -5,7 +5,7 @@ import type { Address, ModelSet } from "../ml/types.ts";
 import { checkChain, createChainClient, getBlock, getPoolMeta } from "./chain.ts";
 import { type Config, resolveVaults, type VaultConfig } from "./config.ts";
 import type { Context, Milestone, PoolGroup } from "./context.ts";
-import { ConfigError, explain, type RefusedError } from "./errors.ts";
+import { explain, type RefusedError } from "./errors.ts";
 import { createHistory } from "./history.ts";
 import { confirm } from "./jobs/confirm.ts";
 import { evaluate } from "./jobs/evaluate.ts";
@@ -13,6 +13,7 @@ import { execute } from "./jobs/execute.ts";
 import { openJournal } from "./journal.ts";
 import { acquireLeases } from "./lease.ts";
 import { createLogger } from "./log.ts";
+import { checkMode } from "./mode.ts";
 import { createWaker, observe } from "./observe.ts";
 import { openQueues, startWorker } from "./queue.ts";
 import { recover } from "./recover.ts";
@@ -150,26 +151,6 @@ async function restFailed(context: Context, payload: { pool: Address; block: num
     if (!journal.rests(place).has(vault)) journal.rest({ ...place, vault, state: "failed" });
   }
   context.nudge();
-}
-
-/** Live needs the configuration and the flag, and both keys; dry-run needs the signer's. Throws ConfigError. */
-export function checkMode(
-  config: Config,
-  live: boolean,
-  signers: { readonly signer: unknown; readonly keeper: unknown },
-): void {
-  const { mode } = config.worker;
-  if (mode === "live" && !live) {
-    throw new ConfigError("config worker.mode: live; rule: needs the flag --yes-live as well");
-  }
-  if (mode !== "live" && live)
-    throw new ConfigError(`--yes-live: given; rule: needs worker.mode = "live" as well, found "${mode}"`);
-  if (mode !== "shadow" && !signers.signer) {
-    throw new ConfigError(`RANGEKEEPER_SIGNER_KEY: missing; rule: needed with worker.mode = "${mode}"`);
-  }
-  if (mode === "live" && !signers.keeper) {
-    throw new ConfigError('RANGEKEEPER_KEEPER_KEY: missing; rule: needed with worker.mode = "live"');
-  }
 }
 
 /** Groups vaults by pool; `redis` is where histories are cached, null for memory only. */
