@@ -1,0 +1,67 @@
+import { encodeFunctionData } from "viem";
+import type { Address } from "../../ml/types.ts";
+import { type AnvilHandle, startAnvil } from "../../rebalancer/cli/demo/anvil.ts";
+import { HIGHEST_LIMIT_X96, LOWEST_LIMIT_X96, marketActorAbi } from "../../rebalancer/cli/demo/market/actor.ts";
+import { enqueue, fund, MARKET_OPERATOR, mine } from "../../rebalancer/cli/demo/market/chain.ts";
+import { deployLocal, type LocalDeployment } from "../../rebalancer/cli/demo/market/deployLocal.ts";
+import { createRpc, type Rpc } from "../../rebalancer/cli/demo/rpc.ts";
+
+export interface LocalMarket {
+  readonly anvil: AnvilHandle;
+  readonly rpc: Rpc;
+  readonly deployment: LocalDeployment;
+  /** Mines one block at a time with what waits in the mempool and with these swaps (exact in, token units). */
+  swap(timestamp: number, orders: readonly { zeroForOne: boolean; amountIn: bigint }[]): Promise<number>;
+  /** Swaps back and forth every `everySeconds` until `until`; a quiet market that never leaves its place. */
+  oscillate(parameters: { from: number; until: number; everySeconds: number; amountIn: bigint }): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const START = 1_700_000_000 - (1_700_000_000 % 86_400);
+
+/** A private anvil with a real Uniswap v3 pool (0.3 %, both tokens 18 decimals, price 1) and deep liquidity in it. */
+export async function startLocalMarket(parameters: { liquidity?: bigint } = {}): Promise<LocalMarket> {
+  const anvil = await startAnvil({ timestamp: START, automine: false });
+  const rpc = createRpc(anvil.url);
+  const deployment = await deployLocal(rpc, {
+    token0: { symbol: "AAA", decimals: 18 },
+    token1: { symbol: "BBB", decimals: 18 },
+    feePips: 3000,
+    tickSpacing: 60,
+    sqrtPriceX96: 2n ** 96n,
+    observationCardinality: 500,
+    outFolder: process.env.FOUNDRY_OUT ?? "out",
+  });
+  const call = (data: `0x${string}`, to: Address = deployment.actor) => ({ from: MARKET_OPERATOR, to, data });
+  await fund(rpc, [MARKET_OPERATOR]);
+  const position = { tickLower: -60_000, tickUpper: 60_000, liquidity: parameters.liquidity ?? 10n ** 24n };
+  const opened = await enqueue(rpc, [
+    call(encodeFunctionData({ abi: marketActorAbi, functionName: "open", args: [[position]] })),
+  ]);
+  await mine(rpc, START + 12, opened);
+  const swap: LocalMarket["swap"] = async (timestamp, orders) => {
+    const args = orders.map(({ zeroForOne, amountIn }) => ({
+      zeroForOne,
+      amountSpecified: amountIn,
+      sqrtPriceLimitX96: zeroForOne ? LOWEST_LIMIT_X96 : HIGHEST_LIMIT_X96,
+    }));
+    const data = encodeFunctionData({ abi: marketActorAbi, functionName: "play", args: [args] });
+    const hashes = orders.length === 0 ? [] : await enqueue(rpc, [call(data)]);
+    return (await mine(rpc, timestamp, hashes)).block;
+  };
+  return {
+    anvil,
+    rpc,
+    deployment,
+    swap,
+    async oscillate({ from, until, everySeconds, amountIn }) {
+      for (let time = from, turn = 0; time <= until; time += everySeconds, turn++) {
+        await swap(time, [{ zeroForOne: turn % 2 === 0, amountIn }]);
+      }
+    },
+    stop() {
+      rpc.close();
+      return anvil.stop();
+    },
+  };
+}
