@@ -109,9 +109,8 @@ library ExitLib {
             // shares <= supply, so the part is at most the liquidity.
             uint128 part = uint128(Math.mulDiv(position.liquidity, shares, supply));
             Burned memory burned = PoolLib.burn(context, position, part);
-            (uint256 got0, uint256 got1) = PoolLib.collect(
-                context, state, position, burned, waive0 ? 0 : burned.owed0, waive1 ? 0 : burned.owed1
-            );
+            (uint256 got0, uint256 got1) =
+                PoolLib.collect(context, state, position, burned, waive0 ? 0 : burned.owed0, waive1 ? 0 : burned.owed1);
             if (got0 > 0) amount0 += burned.principal0 + Math.mulDiv(got0 - burned.principal0, shares, supply);
             if (got1 > 0) amount1 += burned.principal1 + Math.mulDiv(got1 - burned.principal1, shares, supply);
             if (part > 0) state.positions[i - 1].liquidity = position.liquidity - part;

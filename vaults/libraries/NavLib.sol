@@ -104,8 +104,7 @@ library NavLib {
         }
         for (uint256 p; p < 3; ++p) {
             if (sqrtPricesX96[p] == 0) continue;
-            values[p] =
-                toAssetDown(base0 + amounts0[p], base1 + amounts1[p], sqrtPricesX96[p], context.assetIsToken0);
+            values[p] = toAssetDown(base0 + amounts0[p], base1 + amounts1[p], sqrtPricesX96[p], context.assetIsToken0);
         }
     }
 

@@ -133,8 +133,7 @@ library PositionsLib {
             tracked = true;
             trackedLiquidity = position.liquidity;
         }
-        (uint128 poolLiquidity,,,,) =
-            context.pool.positions(NavLib.positionKey(address(this), lowerTick, upperTick));
+        (uint128 poolLiquidity,,,,) = context.pool.positions(NavLib.positionKey(address(this), lowerTick, upperTick));
         require(poolLiquidity > trackedLiquidity, ErrorsLib.SkimRefused());
         (amount0, amount1) = context.pool.burn(lowerTick, upperTick, poolLiquidity - trackedLiquidity);
         // Amounts of one burn fit in 128 bits: the pool stores them so.
@@ -191,7 +190,7 @@ library PositionsLib {
     {
         if (owed == 0) return 0;
         try context.pool
-            .collect(address(this), position.lowerTick, position.upperTick, leg0 ? owed : 0, leg0 ? 0 : owed) returns (
+        .collect(address(this), position.lowerTick, position.upperTick, leg0 ? owed : 0, leg0 ? 0 : owed) returns (
             uint128 amount0, uint128 amount1
         ) {
             return leg0 ? amount0 : amount1;
@@ -238,12 +237,7 @@ library PositionsLib {
             uint256 width = uint256(int256(range.upperTick) - range.lowerTick);
             require(width >= limits.minWidthTicks, ErrorsLib.WidthBelowMin(width, limits.minWidthTicks));
             _openOne(
-                context,
-                state,
-                range,
-                sqrtPriceX96,
-                (idle0 * range.weightWad) / WAD,
-                (idle1 * range.weightWad) / WAD
+                context, state, range, sqrtPriceX96, (idle0 * range.weightWad) / WAD, (idle1 * range.weightWad) / WAD
             );
         }
     }

@@ -89,7 +89,8 @@ contract ReferencePriceOracle is IPriceOracle {
         (bool answered,) = _meanTick(parameters.pool, parameters.longWindowSeconds);
         require(answered, ErrorsLib.LongWindowUnavailable(parameters.longWindowSeconds));
         (,,,, uint16 cardinalityNext,,) = parameters.pool.slot0();
-        uint256 required = Math.ceilDiv(uint256(parameters.longWindowSeconds) * 12, 10 * parameters.blockIntervalSeconds);
+        uint256 required =
+            Math.ceilDiv(uint256(parameters.longWindowSeconds) * 12, 10 * parameters.blockIntervalSeconds);
         require(cardinalityNext >= required, ErrorsLib.ObservationsTooFew(cardinalityNext, required));
 
         uint256 numerator = 1;
@@ -213,9 +214,7 @@ contract ReferencePriceOracle is IPriceOracle {
     }
 
     function _feedPrice() private view returns (uint160 sqrtPriceX96, int24 tick, bool usable) {
-        try IAggregatorV3(feed).latestRoundData() returns (
-            uint80, int256 answer, uint256, uint256 updatedAt, uint80
-        ) {
+        try IAggregatorV3(feed).latestRoundData() returns (uint80, int256 answer, uint256, uint256 updatedAt, uint80) {
             if (answer <= 0 || uint256(answer) > type(uint128).max) return (0, 0, false);
             if (updatedAt > block.timestamp || block.timestamp - updatedAt > feedMaxAgeSeconds) return (0, 0, false);
             (uint256 top, uint256 bottom) = feedInverted

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Script} from "forge-std/Script.sol";
+import {BaseStrategy} from "../strategies/BaseStrategy.sol";
+import {ModelStrategy} from "../strategies/ModelStrategy.sol";
+import {Stage} from "../strategies/interfaces/IModelRegistry.sol";
+import {Bounds} from "../strategies/libraries/BoundsLib.sol";
+import {ModelRegistry} from "../strategies/models/ModelRegistry.sol";
+import {IPriceOracle} from "../vaults/interfaces/IPriceOracle.sol";
+import {IUniswapV3Pool} from "../vaults/interfaces/IUniswapV3Pool.sol";
+import {ExitLib} from "../vaults/libraries/ExitLib.sol";
+import {PositionsLib} from "../vaults/libraries/PositionsLib.sol";
+import {SettingsLib} from "../vaults/libraries/SettingsLib.sol";
+import {Limits} from "../vaults/libraries/VaultState.sol";
+import {OracleParameters, ReferencePriceOracle} from "../vaults/oracles/ReferencePriceOracle.sol";
+import {RangeVault, VaultParameters} from "../vaults/RangeVault.sol";
+import {VaultLens} from "../vaults/VaultLens.sol";
+
+uint64 constant OWNER_ROLE = 1;
+uint64 constant CURATOR_ROLE = 2;
+uint64 constant GUARDIAN_ROLE = 3;
+
+/// @notice Who is who.
+struct Roles {
+    address owner;
+    address curator;
+    address guardian;
+    address modelSigner;
+}
+
+/// @notice What was deployed for one vault.
+struct Deployment {
+    RangeVault vault;
+    ReferencePriceOracle oracle;
+    ModelStrategy strategy;
+}
+
+/// @title Deploys everything that RANGEKEEPER_CONFIG (TOML) describes and writes RANGEKEEPER_ADDRESSES (JSON)
+/// @notice The broadcaster is administrator only until the end: then the owner is, and the broadcaster nothing.
+contract Deploy is Script {
+    string private config;
+    AccessManager private manager;
+    ModelRegistry private registry;
+    VaultLens private lens;
+    bytes32 private modelId;
+
+    function run() external {
+        config = vm.readFile(vm.envString("RANGEKEEPER_CONFIG"));
+        require(vm.parseTomlUint(config, ".chainId") == block.chainid, "chainId of the config is not this chain's");
+        Roles memory roles = Roles({
+            owner: vm.parseTomlAddress(config, ".roles.owner"),
+            curator: vm.parseTomlAddress(config, ".roles.curator"),
+            guardian: vm.parseTomlAddress(config, ".roles.guardian"),
+            modelSigner: vm.parseTomlAddress(config, ".roles.modelSigner")
+        });
+
+        vm.startBroadcast();
+        (, address deployer,) = vm.readCallers();
+        manager = new AccessManager(deployer);
+        lens = new VaultLens();
+        registry = new ModelRegistry(
+            address(manager), uint32(_uintOr(".registry.noticeSeconds", block.chainid == 31_337 ? 0 : 2 days))
+        );
+        _grantRoles(roles, deployer);
+        _assignRegistry();
+        modelId = keccak256(bytes(_stringOr(".registry.decisionModel", "rangekeeper-default")));
+        _registerModels(roles);
+
+        string memory vaultsJson;
+        Deployment memory first;
+        for (uint256 i; vm.keyExistsToml(config, string.concat(".vaults[", vm.toString(i), "]")); ++i) {
+            Deployment memory deployed = _deployVault(string.concat(".vaults[", vm.toString(i), "]"), roles);
+            if (i == 0) first = deployed;
+        }
+        require(address(first.vault) != address(0), "the config has no [[vaults]]");
+        _handOver(roles, deployer);
+        vm.stopBroadcast();
+        vaultsJson = _json(first);
+        vm.writeFile(vm.envString("RANGEKEEPER_ADDRESSES"), vaultsJson);
+    }
+
+    function _grantRoles(Roles memory roles, address deployer) private {
+        manager.labelRole(OWNER_ROLE, "OWNER");
+        manager.labelRole(CURATOR_ROLE, "CURATOR");
+        manager.labelRole(GUARDIAN_ROLE, "GUARDIAN");
+        manager.grantRole(OWNER_ROLE, roles.owner, 0);
+        manager.grantRole(CURATOR_ROLE, roles.curator, 0);
+        manager.grantRole(GUARDIAN_ROLE, roles.guardian, 0);
+        // The curator can stop what the guardian can stop.
+        manager.grantRole(GUARDIAN_ROLE, roles.curator, 0);
+        manager.grantRole(OWNER_ROLE, deployer, 0);
+        manager.grantRole(CURATOR_ROLE, deployer, 0);
+    }
+
+    function _assignRegistry() private {
+        bytes4[] memory curator = new bytes4[](3);
+        curator[0] = ModelRegistry.register.selector;
+        curator[1] = ModelRegistry.raiseStage.selector;
+        curator[2] = ModelRegistry.setNotice.selector;
+        manager.setTargetFunctionRole(address(registry), curator, CURATOR_ROLE);
+        bytes4[] memory guardian = new bytes4[](1);
+        guardian[0] = ModelRegistry.lowerStage.selector;
+        manager.setTargetFunctionRole(address(registry), guardian, GUARDIAN_ROLE);
+    }
+
+    /// @dev Each package for the record, then the set of them under the decision model's id, with the right to sign.
+    function _registerModels(Roles memory roles) private {
+        bytes32 shaOfAll;
+        bytes32 manifestOfAll;
+        for (uint256 i; vm.keyExistsToml(config, string.concat(".models[", vm.toString(i), "]")); ++i) {
+            string memory key = string.concat(".models[", vm.toString(i), "]");
+            bytes32 id = keccak256(bytes(vm.parseTomlString(config, string.concat(key, ".id"))));
+            bytes32 sha = vm.parseTomlBytes32(config, string.concat(key, ".sha256"));
+            bytes32 manifest = vm.parseTomlBytes32(config, string.concat(key, ".manifestHash"));
+            shaOfAll = keccak256(abi.encode(shaOfAll, id, sha));
+            manifestOfAll = keccak256(abi.encode(manifestOfAll, id, manifest));
+            if (id != modelId) registry.register(id, sha, manifest, roles.modelSigner, address(0), 0);
+        }
+        registry.register(modelId, shaOfAll, manifestOfAll, roles.modelSigner, address(0), 0);
+        // On a public network the rise takes effect after the notice.
+        registry.raiseStage(modelId, Stage.Full, 0);
+    }
+
+    function _deployVault(string memory key, Roles memory roles) private returns (Deployment memory deployed) {
+        deployed.oracle = _deployOracle(key);
+        deployed.vault = new RangeVault(
+            VaultParameters({
+                name: vm.parseTomlString(config, string.concat(key, ".name")),
+                symbol: vm.parseTomlString(config, string.concat(key, ".symbol")),
+                asset: IERC20(vm.parseTomlAddress(config, string.concat(key, ".asset"))),
+                oracle: IPriceOracle(address(deployed.oracle)),
+                authority: address(manager),
+                feeRecipient: roles.owner,
+                limits: _limits(string.concat(key, ".limits."))
+            })
+        );
+        deployed.strategy = new ModelStrategy(
+            deployed.vault, registry, modelId, address(manager), _bounds(string.concat(key, ".strategy."))
+        );
+        _assignVault(address(deployed.vault), address(deployed.strategy));
+        deployed.vault.setStrategy(address(deployed.strategy));
+        deployed.vault.setSkimReceiver(roles.owner);
+    }
+
+    function _deployOracle(string memory key) private returns (ReferencePriceOracle) {
+        string memory section = string.concat(key, ".oracle.");
+        return new ReferencePriceOracle(
+            OracleParameters({
+                pool: IUniswapV3Pool(vm.parseTomlAddress(config, string.concat(key, ".pool"))),
+                longWindowSeconds: uint32(_uint(section, "longWindowSeconds")),
+                bandTicks: uint24(_uint(section, "bandTicks")),
+                maxObservationAgeSeconds: uint32(_uint(section, "maxObservationAgeSeconds")),
+                blockIntervalSeconds: uint32(_uintOr(string.concat(section, "blockIntervalSeconds"), 12)),
+                feed: vm.keyExistsToml(config, string.concat(section, "feed"))
+                    ? vm.parseTomlAddress(config, string.concat(section, "feed"))
+                    : address(0),
+                feedMaxAgeSeconds: uint32(_uintOr(string.concat(section, "feedMaxAgeSeconds"), 3600)),
+                feedInverted: vm.keyExistsToml(config, string.concat(section, "feedInverted"))
+                && vm.parseTomlBool(config, string.concat(section, "feedInverted"))
+            })
+        );
+    }
+
+    function _limits(string memory section) private view returns (Limits memory limits) {
+        limits.depositCap = uint128(_uint(section, "depositCap"));
+        limits.entryMarginBps = uint16(_uint(section, "entryMarginBps"));
+        limits.inflowCapBps = uint16(_uint(section, "inflowCapBps"));
+        limits.inflowWindowSeconds = uint32(_uint(section, "inflowWindowSeconds"));
+        limits.maxLossPerMoveBps = uint16(_uint(section, "maxLossPerMoveBps"));
+        limits.lossBudgetBps = uint16(_uint(section, "lossBudgetBps"));
+        limits.lossBudgetRefillSeconds = uint32(_uint(section, "lossBudgetRefillSeconds"));
+        limits.minWidthTicks = uint24(_uint(section, "minWidthTicks"));
+        limits.cooldownSeconds = uint32(_uint(section, "cooldownSeconds"));
+        limits.maxMovesPerDay = uint16(_uint(section, "maxMovesPerDay"));
+        limits.maxPoolShareBps = uint16(_uint(section, "maxPoolShareBps"));
+        limits.drawdownBps = uint16(_uint(section, "drawdownBps"));
+        limits.managementFeeBps = uint16(_uint(section, "managementFeeBps"));
+    }
+
+    function _bounds(string memory section) private view returns (Bounds memory bounds) {
+        bounds.minWidthTicks = uint24(_uint(section, "minWidthTicks"));
+        bounds.maxWidthTicks = uint24(_uint(section, "maxWidthTicks"));
+        bounds.maxCentreDistanceTicks = uint24(_uint(section, "maxCentreDistanceTicks"));
+        bounds.cooldownSeconds = uint32(_uint(section, "cooldownSeconds"));
+        bounds.maxMovesPerDay = uint16(_uint(section, "maxMovesPerDay"));
+        bounds.gainMarginWad = uint64(_uint(section, "gainMarginBps") * 1e14);
+        bounds.maxSwapShareWad = uint64(_uint(section, "maxSwapShareBps") * 1e14);
+        bounds.widthFloorBaseTicks = uint24(_uint(section, "widthFloorBaseTicks"));
+        bounds.widthFloorPerSpreadTicks = uint24(_uint(section, "widthFloorPerSpreadTicks"));
+        bounds.fullShareSpreadWad = uint64(_uint(section, "fullShareSpreadBps") * 1e14);
+        bounds.minShareWad = uint64(_uint(section, "minShareBps") * 1e14);
+        bounds.spreadCeilingWad = uint64(_uint(section, "spreadCeilingBps") * 1e14);
+    }
+
+    function _assignVault(address vault, address strategy) private {
+        bytes4[] memory owner = new bytes4[](7);
+        owner[0] = RangeVault.setStrategy.selector;
+        owner[1] = RangeVault.setGate.selector;
+        owner[2] = RangeVault.setFeeRecipient.selector;
+        owner[3] = RangeVault.setSkimReceiver.selector;
+        owner[4] = RangeVault.skim.selector;
+        owner[5] = RangeVault.skimPosition.selector;
+        owner[6] = RangeVault.extendPause.selector;
+        manager.setTargetFunctionRole(vault, owner, OWNER_ROLE);
+        bytes4[] memory curator = new bytes4[](3);
+        curator[0] = RangeVault.configure.selector;
+        curator[1] = RangeVault.liftHold.selector;
+        curator[2] = RangeVault.unpause.selector;
+        manager.setTargetFunctionRole(vault, curator, CURATOR_ROLE);
+        bytes4[] memory guardian = new bytes4[](2);
+        guardian[0] = RangeVault.pause.selector;
+        guardian[1] = RangeVault.deRisk.selector;
+        manager.setTargetFunctionRole(vault, guardian, GUARDIAN_ROLE);
+
+        bytes4[] memory policy = new bytes4[](2);
+        policy[0] = BaseStrategy.setBounds.selector;
+        policy[1] = ModelStrategy.setModel.selector;
+        manager.setTargetFunctionRole(strategy, policy, CURATOR_ROLE);
+        bytes4[] memory nonces = new bytes4[](1);
+        nonces[0] = BaseStrategy.invalidateNonce.selector;
+        manager.setTargetFunctionRole(strategy, nonces, GUARDIAN_ROLE);
+    }
+
+    function _handOver(Roles memory roles, address deployer) private {
+        if (roles.owner != deployer) manager.renounceRole(OWNER_ROLE, deployer);
+        if (roles.curator != deployer) manager.renounceRole(CURATOR_ROLE, deployer);
+        if (roles.owner != deployer) {
+            manager.grantRole(manager.ADMIN_ROLE(), roles.owner, 0);
+            manager.renounceRole(manager.ADMIN_ROLE(), deployer);
+        }
+    }
+
+    function _json(Deployment memory deployed) private returns (string memory) {
+        string memory object = "addresses";
+        vm.serializeUint(object, "chainId", block.chainid);
+        vm.serializeAddress(object, "pool", deployed.vault.pool());
+        vm.serializeAddress(object, "token0", deployed.vault.token0());
+        vm.serializeAddress(object, "token1", deployed.vault.token1());
+        vm.serializeAddress(object, "asset", deployed.vault.asset());
+        vm.serializeAddress(object, "accessManager", address(manager));
+        vm.serializeAddress(object, "registry", address(registry));
+        vm.serializeAddress(object, "lens", address(lens));
+        vm.serializeAddress(object, "oracle", address(deployed.oracle));
+        vm.serializeAddress(object, "vault", address(deployed.vault));
+        vm.serializeAddress(object, "strategy", address(deployed.strategy));
+        vm.serializeAddress(object, "positionsLib", address(PositionsLib));
+        vm.serializeAddress(object, "exitLib", address(ExitLib));
+        vm.serializeAddress(object, "settingsLib", address(SettingsLib));
+        return vm.serializeBytes32(object, "modelId", modelId);
+    }
+
+    function _uint(string memory section, string memory key) private view returns (uint256) {
+        return vm.parseTomlUint(config, string.concat(section, key));
+    }
+
+    function _uintOr(string memory key, uint256 otherwise) private view returns (uint256) {
+        return vm.keyExistsToml(config, key) ? vm.parseTomlUint(config, key) : otherwise;
+    }
+
+    function _stringOr(string memory key, string memory otherwise) private view returns (string memory) {
+        return vm.keyExistsToml(config, key) ? vm.parseTomlString(config, key) : otherwise;
+    }
+}

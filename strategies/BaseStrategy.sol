@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.0;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
+import {IPriceOracle, ReferencePrices} from "../vaults/interfaces/IPriceOracle.sol";
+import {IRangeVault, RebalanceOrder, RebalanceReport} from "../vaults/interfaces/IRangeVault.sol";
+import {NavLib} from "../vaults/libraries/NavLib.sol";
+import {Bounds, BoundsLib} from "./libraries/BoundsLib.sol";
+import {ProposalLib, RebalanceProposal} from "./libraries/ProposalLib.sol";
+import {StrategyErrorsLib} from "./libraries/StrategyErrorsLib.sol";
+
+// How far ahead a deadline may lie.
+uint256 constant MAX_DEADLINE_SECONDS = 15 minutes;
+
+// Units of each token that rounding may take per range and that are not a cost.
+uint256 constant ROUNDING_UNITS_PER_RANGE = 2;
+
+/// @title Policy between a proposal and the money
+/// @notice WHO. Anyone may relay a proposal (unless it names its executor); whether it is genuine is `_authorize`'s to
+/// say. The vault obeys this contract and holds its own, independent limits, so a mistake here costs at most the
+/// vault's loss budget.
+///
+/// WHAT PASSES. The next nonce, a deadline at most 15 minutes ahead, a calm market, cooldown and moves per day, each
+/// width between the floor for the spread and the maximum, each centre within reach of the mid reference, weights
+/// within what the spread allows, a swap under its cap, declared gain >= declared cost × margin, and a measured cost
+/// no higher than declared.
+///
+/// DE-RISK. A proposal without ranges and without a swap needs only to be genuine, for this vault, in time and next in
+/// order. No bound meant to limit risk can stop it.
+///
+/// HOOKS. `_authorize` accepts or reverts; `_spreadWad` gives the spread that counts (never less than declared).
+abstract contract BaseStrategy is AccessManaged, EIP712 {
+    using BoundsLib for Bounds;
+
+    IRangeVault public immutable vault;
+
+    Bounds internal _bounds;
+    uint64 private _nonce;
+    uint64 public lastMoveAt;
+    uint32 private _movesDay;
+    uint16 private _movesToday;
+
+    event BoundsSet(Bounds bounds);
+
+    event NonceInvalidated(uint256 indexed nonce, address indexed by);
+
+    event ProposalExecuted(
+        address indexed vault,
+        uint256 indexed nonce,
+        bytes32 indexed modelId,
+        bytes32 proposalDigest,
+        bytes32 inputsDigest,
+        uint256 declaredGain,
+        uint256 declaredCost,
+        uint256 declaredSpreadWad,
+        uint256 measuredCost,
+        uint256 lossWad
+    );
+
+    constructor(IRangeVault vault_, address authority, Bounds memory bounds_) AccessManaged(authority) {
+        vault = vault_;
+        _setBounds(bounds_);
+    }
+
+    /// @notice The bounds in force.
+    function bounds() external view returns (Bounds memory) {
+        return _bounds;
+    }
+
+    /// @notice The nonce that the next proposal must carry.
+    function nextNonce() public view returns (uint256) {
+        return _nonce;
+    }
+
+    /// @notice Moves made in the current day of Unix time; de-risking does not count.
+    function movesToday() public view returns (uint256) {
+        return _movesDay == uint32(block.timestamp / 1 days) ? _movesToday : 0;
+    }
+
+    /// @notice EIP-712 digest of a proposal: what the signer signs.
+    function proposalDigest(RebalanceProposal calldata proposal) public view returns (bytes32) {
+        return _hashTypedDataV4(ProposalLib.structHash(proposal));
+    }
+
+    /// @notice What a spread (1e18 = 100%) allows: narrowest range, largest sum of weights, or nothing but de-risking.
+    function confidenceLimits(uint256 spreadWad)
+        external
+        view
+        returns (uint24 minWidthTicks, uint256 maxShareWad, bool deRiskOnly)
+    {
+        Bounds memory current = _bounds;
+        // 24 bits of ticks per spread 1e18: cap what an absurd spread would overflow.
+        minWidthTicks = uint24(Math.min(current.widthFloorTicks(Math.min(spreadWad, 1e24)), type(uint24).max));
+        maxShareWad = current.deployableShareWad(spreadWad);
+        deRiskOnly = spreadWad > current.spreadCeilingWad;
+    }
+
+    /// @notice Executes a proposal that is genuine and within every bound.
+    function rebalance(RebalanceProposal calldata proposal, bytes calldata signature)
+        external
+        returns (RebalanceReport memory report)
+    {
+        require(proposal.vault == address(vault), StrategyErrorsLib.VaultMismatch(proposal.vault, address(vault)));
+        require(
+            proposal.executor == address(0) || proposal.executor == msg.sender,
+            StrategyErrorsLib.ExecutorMismatch(msg.sender, proposal.executor)
+        );
+        _checkDeadline(proposal.deadline);
+        require(proposal.nonce == _nonce, StrategyErrorsLib.NonceMismatch(proposal.nonce, _nonce));
+        _nonce += 1;
+        bytes32 digest = proposalDigest(proposal);
+        _authorize(proposal, digest, signature);
+
+        uint256 measuredCost;
+        if (proposal.ranges.length == 0 && proposal.swap.amountIn == 0) {
+            report = vault.rebalance(_order(proposal));
+        } else {
+            (report, measuredCost) = _move(proposal);
+        }
+        emit ProposalExecuted(
+            proposal.vault,
+            proposal.nonce,
+            proposal.modelId,
+            digest,
+            proposal.inputsDigest,
+            proposal.declaredGain,
+            proposal.declaredCost,
+            proposal.declaredSpreadWad,
+            measuredCost,
+            report.lossWad
+        );
+    }
+
+    /* CURATOR */
+
+    function setBounds(Bounds calldata newBounds) external restricted {
+        _setBounds(newBounds);
+    }
+
+    /* GUARDIAN */
+
+    /// @notice Makes every proposal signed for the next nonce void.
+    function invalidateNonce() external restricted {
+        emit NonceInvalidated(_nonce, msg.sender);
+        _nonce += 1;
+    }
+
+    /* HOOKS */
+
+    /// @dev Reverts unless the proposal is genuine. The nonce is already used.
+    function _authorize(RebalanceProposal calldata proposal, bytes32 digest, bytes calldata signature) internal virtual;
+
+    /// @dev The spread that widens the floor; at least the declared one.
+    function _spreadWad(uint256 declaredSpreadWad) internal view virtual returns (uint256);
+
+    /// @dev Further limits on a move that deploys `deployedWad` of the vault, worth `nav` asset units.
+    function _checkDeployed(bytes32 modelId, uint256 deployedWad, uint256 nav) internal view virtual;
+
+    /* INTERNAL */
+
+    function _checkDeadline(uint256 deadline) internal view {
+        require(
+            deadline >= block.timestamp && deadline <= block.timestamp + MAX_DEADLINE_SECONDS,
+            StrategyErrorsLib.DeadlineInvalid(deadline, block.timestamp)
+        );
+    }
+
+    function _move(RebalanceProposal calldata proposal)
+        private
+        returns (RebalanceReport memory report, uint256 measuredCost)
+    {
+        Bounds memory current = _bounds;
+        _countMove(current);
+        require(
+            proposal.declaredSpreadWad <= current.spreadCeilingWad || proposal.ranges.length == 0,
+            StrategyErrorsLib.DeRiskOnly(proposal.declaredSpreadWad, current.spreadCeilingWad)
+        );
+        uint256 required = Math.mulDiv(proposal.declaredCost, current.gainMarginWad, BoundsLib.WAD, Math.Rounding.Ceil);
+        require(proposal.declaredGain >= required, StrategyErrorsLib.GainBelowCost(proposal.declaredGain, required));
+
+        ReferencePrices memory refs = IPriceOracle(vault.oracle()).referencePrices();
+        require(refs.calm, StrategyErrorsLib.NotCalm());
+        uint256 deployedWad = current.checkRanges(
+            proposal.ranges, TickMath.getTickAtSqrtPrice(refs.midSqrtPriceX96), _spreadWad(proposal.declaredSpreadWad)
+        );
+        uint256 allowedWad = current.deployableShareWad(proposal.declaredSpreadWad);
+        require(deployedWad <= allowedWad, StrategyErrorsLib.ShareAboveLimit(deployedWad, allowedWad));
+
+        (, uint256 nav,,,) = vault.navStatus();
+        _checkSwap(proposal, current, refs.midSqrtPriceX96, nav);
+        _checkDeployed(proposal.modelId, deployedWad, nav);
+
+        report = vault.rebalance(_order(proposal));
+        measuredCost = _measuredCost(report, proposal.ranges.length, refs.midSqrtPriceX96);
+        require(
+            measuredCost <= proposal.declaredCost,
+            StrategyErrorsLib.CostAboveDeclared(measuredCost, proposal.declaredCost)
+        );
+    }
+
+    function _countMove(Bounds memory current) private {
+        uint256 readyAt = uint256(lastMoveAt) + current.cooldownSeconds;
+        require(lastMoveAt == 0 || block.timestamp >= readyAt, StrategyErrorsLib.CooldownActive(readyAt));
+        uint256 moves = movesToday();
+        require(moves < current.maxMovesPerDay, StrategyErrorsLib.MovesPerDayReached(current.maxMovesPerDay));
+        lastMoveAt = uint64(block.timestamp);
+        _movesDay = uint32(block.timestamp / 1 days);
+        // moves < maxMovesPerDay, a uint16.
+        _movesToday = uint16(moves + 1);
+    }
+
+    function _checkSwap(RebalanceProposal calldata proposal, Bounds memory current, uint160 midX96, uint256 nav)
+        private
+        view
+    {
+        uint256 amountIn = proposal.swap.amountIn;
+        if (amountIn == 0) return;
+        bool zeroForOne = proposal.swap.zeroForOne;
+        uint256 value =
+            NavLib.toAssetDown(zeroForOne ? amountIn : 0, zeroForOne ? 0 : amountIn, midX96, vault.assetIsToken0());
+        uint256 limit = Math.mulDiv(nav, current.maxSwapShareWad, BoundsLib.WAD);
+        require(value <= limit, StrategyErrorsLib.SwapAboveLimit(value, limit));
+    }
+
+    /// @dev NAV lost at the mid reference, less what rounding alone can take.
+    function _measuredCost(RebalanceReport memory report, uint256 ranges, uint160 midX96)
+        private
+        view
+        returns (uint256)
+    {
+        uint256 units = ROUNDING_UNITS_PER_RANGE * (ranges + 1);
+        uint256 after_ = report.navAfter + NavLib.toAssetDown(units, units, midX96, vault.assetIsToken0()) + 1;
+        return report.navBefore > after_ ? report.navBefore - after_ : 0;
+    }
+
+    function _order(RebalanceProposal calldata proposal) private pure returns (RebalanceOrder memory) {
+        return RebalanceOrder({ranges: proposal.ranges, swap: proposal.swap, minSharePrice: proposal.minSharePrice});
+    }
+
+    function _setBounds(Bounds memory newBounds) private {
+        newBounds.check();
+        _bounds = newBounds;
+        emit BoundsSet(newBounds);
+    }
+}

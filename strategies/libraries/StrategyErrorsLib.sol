@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.0;
+
+/// @title Every refusal of strategies and the model registry, named for the rule that was broken
+library StrategyErrorsLib {
+    /// @notice A bound contradicts another or is out of its limits.
+    error BoundInvalid(bytes32 name, uint256 value);
+
+    error CapTooLarge(uint256 cap);
+
+    /// @notice The canary would have more at work than its cap, in asset units.
+    error CanaryCapExceeded(uint256 deployed, uint256 cap);
+
+    /// @notice The centre of the range is too far from the mid reference tick.
+    error CentreTooFar(uint256 index, uint256 distanceTicks, uint256 maxTicks);
+
+    /// @notice The next move is allowed at `readyAt` (Unix seconds).
+    error CooldownActive(uint256 readyAt);
+
+    /// @notice The move cost more than the proposal declared, in asset units at the mid reference.
+    error CostAboveDeclared(uint256 measured, uint256 declared);
+
+    /// @notice The deadline has passed, or is further ahead than 15 minutes.
+    error DeadlineInvalid(uint256 deadline, uint256 now_);
+
+    /// @notice The spread is above the ceiling: only de-risking is accepted.
+    error DeRiskOnly(uint256 spreadWad, uint256 ceilingWad);
+
+    /// @notice Only the proposal's executor may relay it.
+    error ExecutorMismatch(address caller, address executor);
+
+    error FeeShareAboveMax(uint256 feeShareBps, uint256 maxBps);
+
+    /// @notice The declared gain does not pay the declared cost with its margin.
+    error GainBelowCost(uint256 gain, uint256 required);
+
+    error ModelExists(bytes32 id);
+
+    /// @notice The proposal names another model than the strategy's.
+    error ModelMismatch(bytes32 id, bytes32 expected);
+
+    /// @notice The model's stage lets nothing be executed.
+    error ModelNotActive(bytes32 id, uint8 stage);
+
+    error MovesPerDayReached(uint256 limit);
+
+    error NonceMismatch(uint256 nonce, uint256 expected);
+
+    /// @notice The reference prices disagree, are old, or are missing.
+    error NotCalm();
+
+    error NoticeAboveMax(uint256 noticeSeconds, uint256 maxSeconds);
+
+    /// @notice The weights deploy more than the spread allows.
+    error ShareAboveLimit(uint256 shareWad, uint256 limitWad);
+
+    /// @notice Not a signature of the model's registered signer over this digest.
+    error SignatureInvalid(address signer, bytes32 digest);
+
+    error SignerMissing(bytes32 id);
+
+    error StageRefused(bytes32 id, uint8 current, uint8 asked);
+
+    /// @notice The swap sells more than the allowed part of NAV, in asset units.
+    error SwapAboveLimit(uint256 value, uint256 limit);
+
+    /// @notice The proposal is for another vault.
+    error VaultMismatch(address vault, address expected);
+
+    /// @notice The range is wider than allowed.
+    error WidthAboveMax(uint256 index, uint256 widthTicks, uint256 maxTicks);
+
+    /// @notice The range is narrower than the bound or the spread allows.
+    error WidthBelowFloor(uint256 index, uint256 widthTicks, uint256 floorTicks);
+}

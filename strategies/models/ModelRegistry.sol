@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IModelRegistry, Model, Stage} from "../interfaces/IModelRegistry.sol";
+import {StrategyErrorsLib} from "../libraries/StrategyErrorsLib.sol";
+
+/// @title What a model is, who signs for it, and how far it may go
+/// @notice An entry never changes but for its stage: another signer, file or share of fees is another id. Rising a
+/// stage (none, shadow, canary, full) takes effect after the notice that was configured when it was asked; falling,
+/// retiring and cancelling a rise are instant. A retired model stays retired. Removing a model's power is therefore
+/// always faster than giving it.
+contract ModelRegistry is AccessManaged, IModelRegistry {
+    /// Longest notice that can be configured, so that a rise cannot be made impossible by mistake.
+    uint32 public constant MAX_NOTICE_SECONDS = 30 days;
+
+    /// A strategist's share of the performance fee at most.
+    uint16 public constant MAX_FEE_SHARE_BPS = 5000; // 50%
+
+    /// @inheritdoc IModelRegistry
+    uint32 public noticeSeconds;
+
+    mapping(bytes32 id => Model) private models;
+
+    constructor(address authority, uint32 noticeSeconds_) AccessManaged(authority) {
+        _setNotice(noticeSeconds_);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function model(bytes32 id) external view returns (Model memory) {
+        return models[id];
+    }
+
+    /// @inheritdoc IModelRegistry
+    function stageOf(bytes32 id) public view returns (Stage) {
+        Model storage entry = models[id];
+        return entry.nextAt != 0 && block.timestamp >= entry.nextAt ? entry.next : entry.stage;
+    }
+
+    /// @inheritdoc IModelRegistry
+    function authorizationOf(bytes32 id) external view returns (address signer, Stage stage, uint256 canaryCap) {
+        return (models[id].signer, stageOf(id), models[id].canaryCap);
+    }
+
+    /* CURATOR */
+
+    /// @notice Adds a model; it starts in shadow, where nothing it signs is executed.
+    function register(
+        bytes32 id,
+        bytes32 onnxSha256,
+        bytes32 manifestHash,
+        address signer,
+        address payout,
+        uint16 feeShareBps
+    ) external restricted {
+        require(id != bytes32(0) && models[id].stage == Stage.None, StrategyErrorsLib.ModelExists(id));
+        require(signer != address(0), StrategyErrorsLib.SignerMissing(id));
+        require(feeShareBps <= MAX_FEE_SHARE_BPS, StrategyErrorsLib.FeeShareAboveMax(feeShareBps, MAX_FEE_SHARE_BPS));
+        Model storage entry = models[id];
+        entry.onnxSha256 = onnxSha256;
+        entry.manifestHash = manifestHash;
+        entry.signer = signer;
+        entry.payout = payout;
+        entry.feeShareBps = feeShareBps;
+        entry.stage = Stage.Shadow;
+        emit ModelRegistered(id, onnxSha256, manifestHash, signer, payout, feeShareBps);
+        emit StageSet(id, Stage.None, Stage.Shadow, uint64(block.timestamp));
+    }
+
+    /// @notice Asks for a higher stage; it holds after the notice. `canaryCap` in asset units, for the canary stage.
+    function raiseStage(bytes32 id, Stage stage, uint256 canaryCap) external restricted {
+        Model storage entry = models[id];
+        Stage current = stageOf(id);
+        require(
+            current != Stage.None && current != Stage.Retired && stage > current && stage <= Stage.Full,
+            StrategyErrorsLib.StageRefused(id, uint8(current), uint8(stage))
+        );
+        // canaryCap in the entry belongs to the stage that is asked; the stage below canary executes nothing.
+        require(canaryCap <= type(uint128).max, StrategyErrorsLib.CapTooLarge(canaryCap));
+        entry.stage = current;
+        entry.next = stage;
+        entry.nextAt = uint64(block.timestamp) + noticeSeconds;
+        if (stage == Stage.Canary) entry.canaryCap = uint128(canaryCap);
+        emit StageSet(id, current, stage, entry.nextAt);
+    }
+
+    /// @notice A longer or shorter notice for rises asked from now on.
+    function setNotice(uint32 seconds_) external restricted {
+        _setNotice(seconds_);
+    }
+
+    /* GUARDIAN */
+
+    /// @notice Lowers a stage, or retires the model, at once; a rise under way is cancelled.
+    function lowerStage(bytes32 id, Stage stage) external restricted {
+        Model storage entry = models[id];
+        Stage current = stageOf(id);
+        require(
+            current != Stage.None && current != Stage.Retired && stage != Stage.None
+                && (stage <= current || stage == Stage.Retired),
+            StrategyErrorsLib.StageRefused(id, uint8(current), uint8(stage))
+        );
+        entry.stage = stage;
+        entry.next = Stage.None;
+        entry.nextAt = 0;
+        emit StageSet(id, current, stage, uint64(block.timestamp));
+    }
+
+    function _setNotice(uint32 seconds_) private {
+        require(seconds_ <= MAX_NOTICE_SECONDS, StrategyErrorsLib.NoticeAboveMax(seconds_, MAX_NOTICE_SECONDS));
+        emit NoticeSet(noticeSeconds, seconds_);
+        noticeSeconds = seconds_;
+    }
+}
