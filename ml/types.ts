@@ -206,6 +206,8 @@ export interface Bounds {
   readonly fullShareSpreadWad: bigint;
   readonly minShareWad: bigint;
   readonly spreadCeilingWad: bigint;
+  /** The vault's own cap on its share of in-range liquidity; absent = not known, so not mirrored. */
+  readonly maxPoolShareWad?: bigint;
 }
 
 /** How the decision weighs things; chosen by the operator, not by a model. */
@@ -224,12 +226,16 @@ export interface DecisionSettings {
 /** One row of the candidate table. Amounts are basis points of NAV over the horizon. */
 export interface Candidate {
   readonly kind: "range" | "current" | "idle";
+  /** Null for idle, and for a current holding of several ranges. */
   readonly range: Range | null;
+  /** Part of NAV that would be in the pool, 0..1. */
+  readonly share: number;
   readonly inRange: number;
   readonly feesBps: number;
   readonly ilBps: number;
   readonly lvrBps: number;
   readonly costBps: number;
+  /** How far the 10 % worst impermanent loss lies beyond the expected LVR; >= 0. */
   readonly tailBps: number;
   /** fees - LVR - cost - risk aversion x tail. */
   readonly netBps: number;
@@ -253,6 +259,9 @@ export interface Decision {
   readonly pool: Address;
   readonly block: number;
   readonly atSeconds: number;
+  readonly numeraire: Numeraire;
+  /** Spot that the candidates were measured from. */
+  readonly sqrtPriceX96: bigint;
   /** move = to a range; hold = keep what is there; stand-aside = be idle (with a plan when positions must be closed). */
   readonly action: "move" | "hold" | "stand-aside";
   /** One sentence for a person. */

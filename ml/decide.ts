@@ -1,0 +1,291 @@
+import { toBars } from "./data/bars.ts";
+import { digestOf } from "./digest.ts";
+import { computeFeatures } from "./features/index.ts";
+import { candidateRanges, type GridSize } from "./ranges/candidates.ts";
+import { type Confidence, confidenceLimits, spreadOf } from "./ranges/confidence.ts";
+import type { MoveMarket } from "./ranges/cost.ts";
+import { type Holdings, holdingsOf } from "./ranges/holdings.ts";
+import { planMove, planStandAside } from "./ranges/plan.ts";
+import { best } from "./ranges/rank.ts";
+import { score } from "./ranges/score.ts";
+import type {
+  Bounds,
+  Candidate,
+  Decision,
+  DecisionSettings,
+  Features,
+  ModelIdentity,
+  ModelSet,
+  PoolHistory,
+  VaultState,
+  VolatilityPrediction,
+} from "./types.ts";
+import { sqrtPriceX96ToLnPrice, tickToLnPrice } from "./units.ts";
+
+const HOUR = 3600;
+const DAY = 86_400;
+
+export interface DecideParameters {
+  readonly history: PoolHistory;
+  readonly state: VaultState;
+  readonly models: ModelSet;
+  readonly bounds: Bounds;
+  readonly settings: DecisionSettings;
+  /** Finer or coarser candidates than the default. */
+  readonly grid?: GridSize;
+}
+
+/**
+ * What to do with a vault at the block where its history ends: move to a range, hold what is there, or stand aside. Uses
+ * nothing from after that block. Never throws for what a model does: an answer that is no forecast means hold.
+ */
+export async function decide(parameters: DecideParameters): Promise<Decision> {
+  const { history, state, models, settings } = parameters;
+  const covered = history.toTimestamp - history.fromTimestamp;
+  if (covered < settings.minHistorySeconds) {
+    const reason = `Only ${hours(covered)} of history; ${hours(settings.minHistorySeconds)} are needed before anything moves.`;
+    return rest(parameters, "history", reason);
+  }
+  if (holdingsOf(state, history).value === 0n) return rest(parameters, "empty", "The vault holds nothing to place.");
+  const bars = toBars(history, state.numeraire, { barSeconds: HOUR, untilSeconds: history.toTimestamp });
+  if (bars.length === 0 || Number.isNaN(bars.at(-1)?.close)) {
+    return rest(parameters, "history", "The history holds no price to measure from.");
+  }
+  const features = computeFeatures(bars);
+  const outside = outsideDomain(models, features);
+  if (outside.length > 0) {
+    const reason = `The market is unlike anything the models were trained on (${outside.join(", ")}), so nothing moves.`;
+    return rest(parameters, "out-of-domain", reason, { features });
+  }
+  try {
+    return await decideOnForecasts(parameters, features);
+  } catch (error) {
+    const reason = `A model failed, so nothing moves: ${error instanceof Error ? error.message : String(error)}`;
+    return rest(parameters, "model-error", reason, { features });
+  }
+}
+
+async function decideOnForecasts(parameters: DecideParameters, features: Features): Promise<Decision> {
+  const { history, state, models, bounds, settings, grid } = parameters;
+  const volatility = await models.volatility.predict(features, DAY);
+  requireFinite("volatility", [volatility.mean, volatility.q10, volatility.q50, volatility.q90]);
+  const spreadWad = spreadOf(volatility);
+  const confidence = confidenceLimits(bounds, spreadWad);
+  const holdings = holdingsOf(state, history);
+  const market = marketOf(parameters, holdings);
+  const ranges = candidateRanges({
+    bounds,
+    minWidthTicks: confidence.minWidthTicks,
+    referenceTick: state.referenceTick,
+    tickSpacing: history.pool.tickSpacing,
+    ...(grid === undefined ? {} : { grid }),
+  });
+  const { sqrtPriceX96 } = history;
+  const candidates = await score({
+    models,
+    features,
+    ranges,
+    state,
+    holdings,
+    market,
+    sqrtPriceX96,
+    bounds,
+    confidence,
+    settings,
+  });
+  for (const { inRange, feesBps, ilBps, lvrBps, costBps, tailBps } of candidates) {
+    requireFinite("candidate", [inRange, feesBps, ilBps, lvrBps, costBps, tailBps]);
+  }
+  return choose({ parameters, features, volatility, spreadWad, confidence, holdings, market, candidates });
+}
+
+interface Scored {
+  readonly parameters: DecideParameters;
+  readonly features: Features;
+  readonly volatility: VolatilityPrediction;
+  readonly spreadWad: bigint;
+  readonly confidence: Confidence;
+  readonly holdings: Holdings;
+  readonly market: MoveMarket;
+  readonly candidates: readonly Candidate[];
+}
+
+function choose(scored: Scored): Decision {
+  const { parameters, candidates } = scored;
+  const { state, settings } = parameters;
+  const idle = candidates.findIndex((candidate) => candidate.kind === "idle");
+  const current = candidates.findIndex((candidate) => candidate.kind === "current");
+  const stay = current >= 0 ? current : idle;
+  const stayNet = candidates[stay]?.netBps ?? 0;
+  const clears = ({ netBps }: Candidate): boolean => netBps > Math.max(0, stayNet + settings.hysteresisBps);
+
+  const table = [...candidates];
+  const blocked = moveBlocked(parameters);
+  // Try the best range; a plan may still meet a bound, and then the next best is tried.
+  for (;;) {
+    const pick = best(table, (c) => c.kind === "range" && c.refusal === null && clears(c));
+    const candidate = table[pick];
+    if (candidate === undefined) break;
+    if (blocked !== null) {
+      return finish(scored, table, stay, restAction(state), blocked.key, `${blocked.reason} ${wouldMove(candidate)}`);
+    }
+    const plan = planMove({ ...scored, bounds: parameters.bounds, state, candidate, stayNetBps: stayNet });
+    if (!("refusal" in plan)) {
+      const edge = (candidate.netBps - stayNet).toFixed(2);
+      const reason = `Move to ${rangeText(candidate)}: it is expected to earn ${edge} bp more than ${current >= 0 ? "staying" : "standing aside"}.`;
+      return { ...finish(scored, table, pick, "move", "edge", reason), plan };
+    }
+    table[pick] = { ...candidate, refusal: plan.refusal };
+  }
+  // A score that was measured from a price nobody trusts is no reason to leave.
+  if (current >= 0 && state.calm && stayNet < -settings.hysteresisBps) {
+    const reason = `Close the position: staying is expected to lose ${(-stayNet).toFixed(2)} bp, and no allowed range pays.`;
+    return { ...finish(scored, table, idle, "stand-aside", "loss-exceeds-fees", reason), plan: planStandAside() };
+  }
+  return finish(scored, table, stay, restAction(state), ...whyRest(scored, table, stayNet));
+}
+
+/** Why moving into ranges is closed now whatever they promise, or null. De-risking stays open. */
+function moveBlocked({ history, state, bounds }: DecideParameters): { key: string; reason: string } | null {
+  if (state.paused) return { key: "paused", reason: "The vault is paused." };
+  if (!state.calm) return { key: "not-calm", reason: "The reference prices disagree, so the vault is not calm." };
+  const since = history.toTimestamp - state.lastMoveAt;
+  if (state.lastMoveAt > 0 && since < bounds.cooldownSeconds) {
+    return { key: "cooldown", reason: `The last move is ${since} s ago and ${bounds.cooldownSeconds} s must pass.` };
+  }
+  if (state.movesToday >= bounds.maxMovesPerDay) {
+    return { key: "moves-per-day", reason: `All ${bounds.maxMovesPerDay} moves of the day are used.` };
+  }
+  if (state.lossBudgetLeftWad === 0n) return { key: "loss-budget", reason: "The loss budget is used up." };
+  return null;
+}
+
+function whyRest({ parameters, confidence }: Scored, table: readonly Candidate[], stayNet: number): [string, string] {
+  const { settings, state } = parameters;
+  if (!state.calm) return ["not-calm", "The reference prices disagree, so the vault is not calm and nothing moves."];
+  const refused = best(table, (c) => c.kind === "range" && c.netBps > Math.max(0, stayNet + settings.hysteresisBps));
+  const candidate = table[refused];
+  if (candidate !== undefined && confidence.deRiskOnly) {
+    return ["spread-ceiling", "The price may move so far in a day that only de-risking is accepted."];
+  }
+  if (candidate !== undefined) {
+    return [
+      "refused",
+      `${rangeText(candidate)} would pay ${candidate.netBps.toFixed(2)} bp but is refused: ${candidate.refusal}.`,
+    ];
+  }
+  const leader = table[best(table, (c) => c.kind === "range")];
+  const bestText =
+    leader === undefined ? "No range fits the bounds" : `The best range nets ${leader.netBps.toFixed(2)} bp`;
+  const stayText = stayNet === 0 ? "standing aside nets 0" : `staying nets ${stayNet.toFixed(2)} bp`;
+  return ["no-edge", `${bestText}; ${stayText}, and a move must be ${settings.hysteresisBps} bp better.`];
+}
+
+function finish(
+  { parameters, features, volatility, spreadWad }: Scored,
+  candidates: readonly Candidate[],
+  chosen: number,
+  action: Decision["action"],
+  reasonKey: string,
+  reason: string,
+): Decision {
+  return seal(parameters, { action, reasonKey, reason, candidates, chosen, spreadWad, volatility, features });
+}
+
+/** A decision that leaves everything as it is, before or without a candidate table. */
+function rest(
+  parameters: DecideParameters,
+  reasonKey: string,
+  reason: string,
+  more: { features?: Features } = {},
+): Decision {
+  return seal(parameters, {
+    action: restAction(parameters.state),
+    reasonKey,
+    reason,
+    candidates: [],
+    chosen: -1,
+    spreadWad: 0n,
+    volatility: null,
+    features: more.features ?? null,
+  });
+}
+
+const restAction = (state: VaultState): "hold" | "stand-aside" =>
+  state.positions.some((position) => position.liquidity > 0n) ? "hold" : "stand-aside";
+
+interface Verdict {
+  readonly action: Decision["action"];
+  readonly reasonKey: string;
+  readonly reason: string;
+  readonly candidates: readonly Candidate[];
+  readonly chosen: number;
+  readonly spreadWad: bigint;
+  readonly volatility: VolatilityPrediction | null;
+  readonly features: Features | null;
+}
+
+function seal({ history, state, models, bounds, settings }: DecideParameters, verdict: Verdict): Decision {
+  const { action, reason, reasonKey, candidates, chosen, spreadWad, volatility } = verdict;
+  const identities = [models.volatility, models.il, models.yield].map(identityOf);
+  const features = verdict.features && {
+    schema: verdict.features.schema,
+    values: Array.from(verdict.features.values, (value) => (Number.isNaN(value) ? null : value)),
+  };
+  const block = history.toBlock;
+  return {
+    version: 1,
+    vault: state.vault,
+    pool: history.pool.address,
+    block,
+    atSeconds: history.toTimestamp,
+    numeraire: state.numeraire,
+    sqrtPriceX96: history.sqrtPriceX96,
+    action,
+    reason,
+    reasonKey,
+    candidates,
+    chosen,
+    plan: null,
+    spreadWad,
+    volatility,
+    models: identities,
+    features,
+    inputsDigest: digestOf({ block, state, bounds, settings, features, volatility, candidates, models: identities }),
+  };
+}
+
+const identityOf = ({ id, version, task, sha256 }: ModelIdentity): ModelIdentity => ({ id, version, task, sha256 });
+
+function outsideDomain(models: ModelSet, features: Features): string[] {
+  const all = [models.volatility, models.il, models.yield];
+  return [...new Set(all.flatMap((model) => model.outOfDomain?.(features) ?? []))];
+}
+
+function marketOf({ history, state }: DecideParameters, holdings: Holdings): MoveMarket {
+  const { numeraire } = state;
+  const lnPrice = sqrtPriceX96ToLnPrice(history.sqrtPriceX96, numeraire);
+  const others = history.liquidity - holdings.liquidityInRange;
+  // The reference tick is a whole number: what lies inside one tick is no gap.
+  const gap = tickToLnPrice(state.referenceTick, numeraire) - tickToLnPrice(history.tick, numeraire);
+  return {
+    numeraire,
+    lnPrice,
+    otherLiquidity: Number(others > 0n ? others : 0n),
+    feePips: history.pool.feePips,
+    referenceGap: gap,
+  };
+}
+
+function requireFinite(what: string, values: readonly number[]): void {
+  const bad = values.find((value) => !Number.isFinite(value));
+  if (bad !== undefined) throw new TypeError(`${what} holds ${bad}, but every forecast must be finite`);
+}
+
+const hours = (seconds: number): string => `${(seconds / HOUR).toFixed(1)} h`;
+
+const rangeText = ({ range }: Candidate): string =>
+  range === null ? "idle" : `ticks ${range.lowerTick}..${range.upperTick}`;
+
+const wouldMove = (candidate: Candidate): string =>
+  `Otherwise ${rangeText(candidate)} would be taken for ${candidate.netBps.toFixed(2)} bp.`;

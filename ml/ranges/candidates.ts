@@ -1,0 +1,51 @@
+import type { Bounds, Range } from "../types.ts";
+import { ceilToSpacing, floorToSpacing, MAX_TICK, MIN_TICK } from "../units.ts";
+
+/** How fine the grid is: widths × centres ranges, fewer after snapping to the tick spacing. */
+export interface GridSize {
+  readonly widths: number;
+  readonly centres: number;
+}
+
+export const DEFAULT_GRID: GridSize = { widths: 24, centres: 9 };
+
+/** The market may move the reference before a proposal is mined: this part of the allowed distance is not used. */
+const CENTRE_RESERVE = 0.1;
+
+export interface CandidateParameters {
+  readonly bounds: Bounds;
+  /** From the declared spread; at least the bounds' own minimum. */
+  readonly minWidthTicks: number;
+  readonly referenceTick: number;
+  readonly tickSpacing: number;
+  readonly grid?: GridSize;
+}
+
+/**
+ * Ranges around the reference tick that the bounds allow: widths spaced evenly in logs, centres from one side of the
+ * reference to the other, both snapped to the tick spacing. Sorted, without repetition; may be empty.
+ */
+export function candidateRanges(parameters: CandidateParameters): Range[] {
+  const { bounds, referenceTick, tickSpacing, grid = DEFAULT_GRID } = parameters;
+  const least = ceilToSpacing(Math.max(parameters.minWidthTicks, bounds.minWidthTicks), tickSpacing);
+  const greatest = floorToSpacing(bounds.maxWidthTicks, tickSpacing);
+  if (least > greatest) return [];
+  const reach = bounds.maxCentreDistanceTicks * (1 - CENTRE_RESERVE);
+  const found = new Map<string, Range>();
+  for (let w = 0; w < grid.widths; w++) {
+    const part = grid.widths === 1 ? 0 : w / (grid.widths - 1);
+    const width = Math.round((least * (greatest / least) ** part) / tickSpacing) * tickSpacing;
+    for (let c = 0; c < grid.centres; c++) {
+      const side = grid.centres === 1 ? 0 : (2 * c) / (grid.centres - 1) - 1;
+      // Up to just outside of the range on either side: the outermost need no swap.
+      const centre = referenceTick + side * Math.min(reach, 0.5 * width + tickSpacing);
+      const lowerTick = Math.round((centre - width / 2) / tickSpacing) * tickSpacing + 0;
+      const range = { lowerTick, upperTick: lowerTick + width };
+      const distance = Math.abs((range.lowerTick + range.upperTick) / 2 - referenceTick);
+      if (range.lowerTick < MIN_TICK || range.upperTick > MAX_TICK) continue;
+      if (distance > reach) continue;
+      found.set(`${range.lowerTick} ${range.upperTick}`, range);
+    }
+  }
+  return [...found.values()].sort((a, b) => a.lowerTick - b.lowerTick || a.upperTick - b.upperTick);
+}
