@@ -57,7 +57,10 @@ contract Deploy is Script {
             modelSigner: vm.parseTomlAddress(config, ".roles.modelSigner")
         });
 
-        vm.startBroadcast();
+        // The key may come by the environment, else from forge's own flags.
+        uint256 key = vm.envOr("RANGEKEEPER_DEPLOYER_KEY", uint256(0));
+        if (key == 0) vm.startBroadcast();
+        else vm.startBroadcast(key);
         (, address deployer,) = vm.readCallers();
         manager = new AccessManager(deployer);
         lens = new VaultLens();
@@ -66,7 +69,7 @@ contract Deploy is Script {
         );
         _grantRoles(roles, deployer);
         _assignRegistry();
-        modelId = keccak256(bytes(_stringOr(".registry.decisionModel", "rangekeeper-default")));
+        modelId = keccak256(bytes(_stringOr(".models.set", "rangekeeper")));
         _registerModels(roles);
 
         string memory vaultsJson;
@@ -110,8 +113,8 @@ contract Deploy is Script {
     function _registerModels(Roles memory roles) private {
         bytes32 shaOfAll;
         bytes32 manifestOfAll;
-        for (uint256 i; vm.keyExistsToml(config, string.concat(".models[", vm.toString(i), "]")); ++i) {
-            string memory key = string.concat(".models[", vm.toString(i), "]");
+        for (uint256 i; vm.keyExistsToml(config, string.concat(".models.packages[", vm.toString(i), "]")); ++i) {
+            string memory key = string.concat(".models.packages[", vm.toString(i), "]");
             bytes32 id = keccak256(bytes(vm.parseTomlString(config, string.concat(key, ".id"))));
             bytes32 sha = vm.parseTomlBytes32(config, string.concat(key, ".sha256"));
             bytes32 manifest = vm.parseTomlBytes32(config, string.concat(key, ".manifestHash"));
