@@ -35,24 +35,24 @@ export function otherShareOf(range: Offsets): number {
 export interface MoveCost {
   /** Part of NAV that is swapped: positive = the asset is sold for the other token. */
   readonly swapShare: number;
-  /** NAV lost by swap fee, price impact and what a reference away from spot makes of the move; a fraction of NAV. */
+  /** NAV lost by swap fee and price impact, a fraction of NAV. */
   readonly cost: number;
-  /** Of the cost, what the vault pays even when all reference prices agree. */
-  readonly paid: number;
 }
 
-/** Cost of turning holdings into those that a range takes. `value` is what moves, in asset units. */
+/** Cost of turning holdings worth `nav` asset units, `otherShare` of them in the other token, into what a range takes. */
 export function moveCost(range: Offsets, otherShare: number, nav: number, market: MoveMarket): MoveCost {
   const swapShare = otherShareOf(range) - otherShare;
   const swapped = Math.abs(swapShare);
   const impact = swapImpact(swapped * nav, market);
-  const paid = swapped * (pipsToRatio(market.feePips) + impact);
-  const gap = Math.abs(market.referenceGap);
-  // Low and high reference reach at most twice as far from spot as their middle does.
-  const away =
-    swapped * Math.expm1(2 * gap) - Math.min(impermanentLoss(range, 2 * gap), impermanentLoss(range, -2 * gap));
-  return { swapShare, cost: paid + away, paid };
+  return { swapShare, cost: swapped * (pipsToRatio(market.feePips) + impact) };
 }
+
+/**
+ * What the vault measures beyond that cost when its reference prices lie up to `gap` (log price) from spot: tokens swapped
+ * and minted at spot are valued there. No money is lost by it, but the declared cost must cover it. A fraction of NAV.
+ */
+export const referenceLoss = (range: Offsets, swapShare: number, gap: number): number =>
+  Math.abs(swapShare) * Math.expm1(gap) - Math.min(impermanentLoss(range, gap), impermanentLoss(range, -gap));
 
 /** Mean log-price slippage of swapping this value through the liquidity in range. */
 export function swapImpact(

@@ -10,7 +10,7 @@ import {
   toWad,
   WAD,
 } from "../units.ts";
-import { type MoveMarket, moveCost, offsetsOf, otherShareOf, swapImpact } from "./cost.ts";
+import { type MoveMarket, moveCost, offsetsOf, otherShareOf, referenceLoss, swapImpact } from "./cost.ts";
 import type { Holdings } from "./holdings.ts";
 
 /** Head-room on the declared cost: the pool may be a little thinner, or the price a little off, one block later. */
@@ -20,6 +20,8 @@ const IMPACT_HEADROOM = 1.5;
 const LEAST_LIMIT_DISTANCE = 0.0005;
 /** How long a proposal may wait to be mined, as a share of the day that the spread is about. */
 const WAIT_DAYS = 900 / 86_400;
+/** How long it usually waits. */
+const MINED_DAYS = 60 / 86_400;
 
 export interface PlanParameters {
   readonly candidate: Candidate;
@@ -50,9 +52,13 @@ export function planMove(parameters: PlanParameters): PlannedMove | { readonly r
   if (swapped > bounds.maxSwapShareWad) {
     return { refusal: `needs to swap ${(100 * fromWad(swapped)).toFixed(1)} % of NAV` };
   }
-  const { cost } = moveCost(offsetsOf(range, market), holdings.otherShare, Number(holdings.value), market);
+  const offsets = offsetsOf(range, market);
+  const { cost, swapShare } = moveCost(offsets, holdings.otherShare, Number(holdings.value), market);
+  // Low and high reference reach at most twice as far from spot as their middle does; spot itself drifts until mined.
+  const gap = 2 * Math.abs(market.referenceGap) + fromWad(spreadWad) * Math.sqrt(MINED_DAYS);
+  const measured = cost * COST_HEADROOM + referenceLoss(offsets, swapShare, gap);
   const roundings = 4n + 4n * BigInt(state.positions.length);
-  const declaredCost = mulDivUp(holdings.value, toWad(cost * COST_HEADROOM) + 1n, WAD) + roundings;
+  const declaredCost = mulDivUp(holdings.value, toWad(measured) + 1n, WAD) + roundings;
   const gain = bpsToRatio(candidate.netBps + candidate.costBps - stayNetBps);
   const declaredGain = gain > 0 ? mulDivDown(holdings.value, toWad(gain), WAD) : 0n;
   if (declaredGain * WAD < declaredCost * bounds.gainMarginWad) {
