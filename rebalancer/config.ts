@@ -26,6 +26,7 @@ const oracleSection = z.strictObject({
   bandTicks: positive.optional(),
   maxObservationAgeSeconds: positive.optional(),
   feed: address.optional(),
+  blockIntervalSeconds: positive.optional(),
   feedMaxAgeSeconds: positive.optional(),
   feedInverted: z.boolean().optional(),
 });
@@ -113,10 +114,19 @@ export const configSchema = z.strictObject({
     .strictObject({
       riskAversion: z.number().nonnegative().default(0.5),
       hysteresisBps: z.number().nonnegative().default(5),
+      /** Model set of the registry in ml/models. */
+      models: z.string().min(1).default("rangekeeper"),
     })
     .prefault({}),
-  models: z
-    .strictObject({ set: z.string().min(1).default("rangekeeper"), packages: z.array(modelPackage).default([]) })
+  /** The packages that the decision model is made of, for the record on chain. */
+  models: z.array(modelPackage).default([]),
+  registry: z
+    .strictObject({
+      /** The strategy's model id is keccak256 of this name; the deploy script has the same default. */
+      decisionModel: z.string().min(1).default("rangekeeper-default"),
+      noticeSeconds: whole.optional(),
+      canaryCap: amount.optional(),
+    })
     .prefault({}),
   roles: z
     .strictObject({
@@ -152,7 +162,7 @@ export const ENVIRONMENT: Readonly<Record<string, string>> = {
   RANGEKEEPER_JOURNAL: "journal.path",
   RANGEKEEPER_LOG_LEVEL: "log.level",
   RANGEKEEPER_MODE: "worker.mode",
-  RANGEKEEPER_MODELS: "models.set",
+  RANGEKEEPER_MODELS: "decision.models",
   REDIS_URL: "redis.url",
 };
 const NUMERIC = new Set(["chainId"]);

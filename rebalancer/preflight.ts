@@ -10,6 +10,7 @@ export interface PreflightParameters {
     readonly nextNonce: bigint;
     readonly calm: boolean;
     readonly paused: boolean;
+    readonly rebalanceHeld: boolean;
     readonly lastMoveAt: number;
     readonly movesToday: number;
     readonly referenceTick: number;
@@ -28,6 +29,7 @@ export function preflight({ proposal, bounds, state, nowSeconds }: PreflightPara
   const toIdle = proposal.ranges.length === 0 && proposal.swap.amountIn === 0n;
   if (toIdle) return null;
   if (!state.calm) return "calm: the reference prices disagree, wanted agreement within the band";
+  if (state.rebalanceHeld) return "rebalancing held: true, wanted false (the curator lifts it)";
   if (state.paused) return "paused: true, wanted false";
   const sinceMove = nowSeconds - state.lastMoveAt;
   if (state.lastMoveAt > 0 && sinceMove < bounds.cooldownSeconds) {
@@ -55,9 +57,17 @@ export function preflight({ proposal, bounds, state, nowSeconds }: PreflightPara
     }
     weights += weightWad;
   }
-  if (weights > WAD) return `weights: ${weights} in all, wanted at most ${WAD}`;
+  const deployable = deployableShareWad(bounds, proposal.declaredSpreadWad);
+  if (weights > deployable) return `weights: ${weights} in all, wanted at most ${deployable}`;
   if (proposal.declaredGain * WAD < proposal.declaredCost * bounds.gainMarginWad) {
     return `declared gain: ${proposal.declaredGain}, wanted at least cost ${proposal.declaredCost} x margin ${bounds.gainMarginWad}`;
   }
   return null;
+}
+
+/** Largest sum of weights at a spread: everything up to the full-share spread, then falling to the ceiling. */
+function deployableShareWad(bounds: Bounds, spreadWad: bigint): bigint {
+  if (spreadWad <= bounds.fullShareSpreadWad) return WAD;
+  const span = bounds.spreadCeilingWad - bounds.fullShareSpreadWad;
+  return WAD - ((WAD - bounds.minShareWad) * (spreadWad - bounds.fullShareSpreadWad)) / span;
 }

@@ -6,17 +6,17 @@ import { FatalError } from "./errors.ts";
 /** How long after its block a proposal stays good; the strategy accepts at most this. */
 export const DEADLINE_SECONDS = 900;
 
-/** On-chain id of a model set. */
-export const modelIdOf = (modelSet: string): Hex => keccak256(toBytes(modelSet));
+/** On-chain id of a decision model, from its name in the configuration. */
+export const modelIdOf = (decisionModel: string): Hex => keccak256(toBytes(decisionModel));
 
 export interface BuildProposalParameters {
   readonly decision: Decision;
-  readonly modelSet: string;
+  readonly modelId: Hex;
   readonly nonce: bigint;
 }
 
 /** The proposal of a decision with a plan. Everything derives from the decision's block: same block, same bytes. */
-export function buildProposal({ decision, modelSet, nonce }: BuildProposalParameters): RebalanceProposal {
+export function buildProposal({ decision, modelId, nonce }: BuildProposalParameters): RebalanceProposal {
   const { plan } = decision;
   if (plan === null)
     throw new FatalError(`decision at block ${decision.block}: no plan; rule: only a plan becomes a proposal`);
@@ -25,7 +25,7 @@ export function buildProposal({ decision, modelSet, nonce }: BuildProposalParame
     nonce,
     deadline: BigInt(decision.atSeconds + DEADLINE_SECONDS),
     executor: zeroAddress,
-    modelId: modelIdOf(modelSet),
+    modelId,
     inputsDigest: decision.inputsDigest,
     declaredGain: plan.declaredGain,
     declaredCost: plan.declaredCost,

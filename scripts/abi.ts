@@ -3,7 +3,7 @@
  * committed file differs from what it would write.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 interface AbiItem {
   readonly type: string;
@@ -12,7 +12,7 @@ interface AbiItem {
 }
 
 const ROOT = join(import.meta.dirname, "..");
-const OUT = join(ROOT, process.env.FOUNDRY_OUT ?? "out");
+const OUT = resolve(ROOT, process.env.FOUNDRY_OUT ?? "out");
 const TARGET = join(ROOT, "sdk", "abi");
 
 /** Exported name -> compiled contract. Errors of the libraries below join every one of them. */
@@ -26,7 +26,7 @@ const CONTRACTS: Readonly<Record<string, string>> = {
 };
 
 /** Compiled contracts whose events the vault or its libraries emit, and whose errors may bubble up through a call. */
-const SHARED = ["ErrorsLib", "EventsLib", "PositionsLib", "ExitLib"];
+const SHARED = ["ErrorsLib", "StrategyErrorsLib", "EventsLib", "PositionsLib", "ExitLib"];
 
 /** The pool's own events, which our minimal interface leaves out. */
 const POOL_EVENTS: readonly AbiItem[] = JSON.parse(

@@ -38,7 +38,7 @@ export function registerScore(program: Command): void {
           group.history.at(block),
           readState({ client }, vault, block),
           getBounds(client, { strategy: vault.strategy, blockNumber: BigInt(block.number) }),
-          loadModelSet(config.models.set),
+          loadModelSet(config.decision.models),
         ]);
         const decision = await decide({ history, state, models, bounds, settings: settingsOf(config) });
         answer(options, decision, () => formatDecision(decision, Number(options.top)));

@@ -6,7 +6,7 @@ import { type BlockStamp, getBlock } from "../chain.ts";
 import type { Config, VaultConfig } from "../config.ts";
 import { type Context, type PoolGroup, poolAt } from "../context.ts";
 import type { DecisionRecord, RestState } from "../journal.ts";
-import { buildProposal, digestOf } from "../proposal.ts";
+import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
 import { ensureJob, type Payload } from "../queue.ts";
 import { openProposals } from "./open.ts";
 import { settleOutcomes } from "./settle.ts";
@@ -63,7 +63,7 @@ async function evaluateVault(context: Context, parameters: EvaluateVaultParamete
   if (others.length > 0) return rest("pending");
   const known = journal.proposals({ vault: vault.vault }).find(({ decisionId }) => decisionId === record.id);
   const nonce = known?.nonce ?? (state ?? (await readState(context, vault, block))).nextNonce;
-  const proposal = buildProposal({ decision, modelSet: record.modelSet, nonce });
+  const proposal = buildProposal({ decision, modelId: modelIdOf(config.registry.decisionModel), nonce });
   const digest = digestOf(config.chainId, vault.strategy, proposal);
   journal.recordProposal({
     digest,

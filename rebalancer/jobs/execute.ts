@@ -10,7 +10,7 @@ import type { Context } from "../context.ts";
 import { explain, FatalError, RetryableError } from "../errors.ts";
 import type { ProposalRecord, ProposalStatus, RestState, SignedTransaction } from "../journal.ts";
 import { preflight } from "../preflight.ts";
-import { buildProposal, digestOf } from "../proposal.ts";
+import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
 import { ensureJob, type Payload } from "../queue.ts";
 import { readState } from "./evaluate.ts";
 
@@ -88,7 +88,11 @@ function journaled({ journal, config }: Context, payload: Payload<"execute">): P
   }
   const source = journal.decision(record.decisionId);
   if (!source) throw new FatalError(`proposal ${record.digest}: decision ${record.decisionId} is not in the journal`);
-  const again = buildProposal({ decision: source.decision, modelSet: source.modelSet, nonce: record.nonce });
+  const again = buildProposal({
+    decision: source.decision,
+    modelId: modelIdOf(config.registry.decisionModel),
+    nonce: record.nonce,
+  });
   if (digestOf(record.chainId, record.strategy, again) !== record.digest) {
     throw new FatalError(
       `proposal ${record.digest}: differs from its decision ${record.decisionId}; rule: must derive from it`,
