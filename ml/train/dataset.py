@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from errors import DatasetError
+from protocol import Protocol
 
 FILES = {"volatility": "volatility.csv", "il": "ranges.csv", "yield": "yield.csv"}
 TARGETS = {"volatility": ["rv_24h"], "il": ["il", "lvr", "in_range"], "yield": ["fee_yield"]}
@@ -65,12 +66,24 @@ def load_meta(folder: Path, feature_schema: str) -> dict[str, Any]:
     return meta
 
 
-def load_table(folder: Path, task: str, meta: dict[str, Any]) -> Table:
+def fields_of(task: str, meta: dict[str, Any], protocol: Protocol) -> list[str]:
+    """The features that a task reads, in the order of the ONNX inputs; DatasetError for one that is not there."""
+    ignored = protocol[task].get("ignore", [])
+    names = [name for name in meta["fields"].get(task, []) if name not in ignored]
+    roles = protocol["features"]
+    needed = [*roles["variance"], roles["halted_feature"], *(roles["fee"] if task == "yield" else [])]
+    for name in needed:
+        if name not in names:
+            raise DatasetError(f"dataset: feature {name} is missing from fields.{task}, the protocol needs it")
+    return names
+
+
+def load_table(folder: Path, task: str, meta: dict[str, Any], protocol: Protocol) -> Table:
     """One task's table; raises DatasetError naming file, line, column, value and rule."""
     path = folder / FILES[task]
     if not path.is_file():
         raise DatasetError(f"dataset: no {path.name} in {folder}; {EXPORT_HINT}")
-    names: list[str] = meta["featureNames"]
+    names = fields_of(task, meta, protocol)
     ranged = RANGE_COLUMNS if task != "volatility" else []
     wanted = ["at", *names, *ranged, *TARGETS[task]]
     series_index: dict[str, int] = {}

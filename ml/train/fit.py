@@ -13,7 +13,7 @@ import numpy as np
 
 import geometry
 from dataset import Table
-from errors import DatasetError, FitError
+from errors import FitError
 from losses import task_loss
 from networks import Spec, Weights, forward, initial_weights
 from ops import JaxOps
@@ -23,35 +23,33 @@ OPS = JaxOps()
 B1, B2, EPS = 0.9, 0.999, 1e-8
 EVALUATION_ROWS = 100_000
 SHORTEST_STAND_IN = 18
+LEAST_LEVEL = -12.0
 
 
-def make_spec(task: str, names: list[str], fields: list[str], protocol: Protocol) -> Spec:
-    """Finds the task's fields and the protocol's windows in the dataset's order; DatasetError for one not there."""
+def make_spec(task: str, names: list[str], protocol: Protocol) -> Spec:
+    """Finds the protocol's windows among the task's fields."""
     roles = protocol["features"]
-    for name in [*fields, *roles["variance"], *roles["fee"]]:
-        if name not in names:
-            raise DatasetError(f"dataset: feature {name} is missing from featureNames")
-    used = [names.index(name) for name in fields]
-    fee = [] if task != "yield" else [names.index(n) for n in roles["fee"]]
-    variance = [names.index(n) for n in roles["variance"]]
-    return Spec(task, names, used, variance, fee, list(protocol[task]["hidden"]))
+    fee = [names.index(name) for name in roles["fee"]] if task == "yield" else []
+    return Spec(task, names, [names.index(name) for name in roles["variance"]], fee, list(protocol[task]["hidden"]))
 
 
 def normalisation(spec: Spec, table: Table) -> Weights:
-    """Centre and scale of each used feature and the usual log variance and fee level, on the rows given."""
-    present = table.mask == 0
-
-    def moments(column: int) -> tuple[float, float]:
-        found = table.features[present[:, column], column].astype(np.float64)
-        if found.size < 2 or found.std() < 1e-9:
-            return (float(found.mean()) if found.size else 0.0), 1.0
-        return float(found.mean()), float(found.std())
-
-    used = np.asarray([moments(c) for c in spec.used], np.float32)
-    fixed: Weights = {"centre": used[None, :, 0], "scale": used[None, :, 1]}
-    fixed["variance_level"] = np.full((1, 1), np.mean([moments(c)[0] for c in spec.variance]), np.float32)
-    if spec.fee:
-        fixed["fee_level"] = np.full((1, 1), np.mean([moments(c)[0] for c in spec.fee]), np.float32)
+    """Centre and scale of each feature and the usual log variance and fee level, on the rows given."""
+    values = np.where(table.mask == 0, table.features, np.nan).astype(np.float64)
+    fixed: Weights = {}
+    groups = [("variance", spec.variance)] + ([("fee", spec.fee)] if spec.fee else [])
+    for name, columns in groups:
+        group = values[:, columns]
+        fixed[f"{name}_level"] = np.full((1, 1), np.nanmean(group) if np.isfinite(group).any() else -7.0, np.float32)
+        if spec.task == "yield":
+            counts = np.maximum(np.isfinite(group).sum(axis=1), 1)
+            values[:, columns] = group - (np.nansum(group, axis=1) / counts)[:, None]
+            fixed[f"is_{name}"] = np.isin(np.arange(values.shape[1]), columns)[None, :].astype(np.float32)
+    known = [column[np.isfinite(column)] for column in values.T]
+    centre = [float(k.mean()) if k.size else 0.0 for k in known]
+    spread = [float(k.std()) if k.size and k.std() > 1e-6 else 1.0 for k in known]
+    fixed["centre"] = np.asarray([centre], np.float32)
+    fixed["scale"] = np.asarray([spread], np.float32)
     return fixed
 
 
@@ -69,7 +67,8 @@ def _scale(spec: Spec, fixed: Weights, inputs: dict[str, Any]) -> jax.Array:
         known = inputs["features"][:, jnp.asarray(columns)]
         here = present[:, jnp.asarray(columns)]
         fallback = 1e-6 * fixed[f"{name}_level"]
-        return (jnp.sum(known * here, axis=1, keepdims=True) + fallback) / (here.sum(axis=1, keepdims=True) + 1e-6)
+        mean = (jnp.sum(known * here, axis=1, keepdims=True) + fallback) / (here.sum(axis=1, keepdims=True) + 1e-6)
+        return jnp.maximum(mean, LEAST_LEVEL)
 
     lower, upper, log_days = (inputs["range"][:, i : i + 1] for i in range(3))
     sigma = jnp.exp(0.5 * (level(spec.variance, "variance") + log_days))

@@ -9,6 +9,9 @@ from ops import Ops
 # Gauss-Legendre nodes on [0, 1]: the occupancy of a range is averaged over time within the horizon.
 TIME_NODES = ((0.06943184, 0.17392742), (0.33000948, 0.32607258), (0.66999052, 0.32607258), (0.93056816, 0.17392742))
 SQRT_HALF = 0.70710678
+CALM_STRETCH, WILD_STRETCH, WILD_SHARE = 0.85, 2.5, 0.1
+# Three-point stand-in for a fat-tailed move in deviations: (|z|, probability).
+MOVE_NODES = ((0.4, 0.6), (1.25, 0.33), (3.0, 0.07))
 
 
 def expm1(ops: Ops, y: Any) -> Any:
@@ -35,7 +38,16 @@ def impermanent_loss(ops: Ops, move: Any, lower: Any, upper: Any) -> Any:
 
 
 def occupancy(ops: Ops, lower: Any, upper: Any, sigma: Any) -> Any:
-    """Expected share of the horizon inside the range for a driftless Gaussian path whose end has deviation `sigma`."""
+    """Expected share of the horizon inside the range for a driftless path whose end has deviation about `sigma`.
+
+    A mixture of two Gaussian paths: with one alone, a range five deviations away would be worth exactly nothing.
+    """
+    calm = _gaussian_occupancy(ops, lower, upper, CALM_STRETCH * sigma)
+    wild = _gaussian_occupancy(ops, lower, upper, WILD_STRETCH * sigma)
+    return (1.0 - WILD_SHARE) * calm + WILD_SHARE * wild
+
+
+def _gaussian_occupancy(ops: Ops, lower: Any, upper: Any, sigma: Any) -> Any:
     total = 0.0 * sigma
     for node, weight in TIME_NODES:
         scale = SQRT_HALF / (sigma * node**0.5)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 QUANTILES = (0.1, 0.5, 0.9)
-MEAN_FLOOR = 1e-3
+MEAN_FLOOR = 1e-2
 
 
 def pinball(target: jax.Array, forecast: jax.Array, quantile: float) -> jax.Array:

@@ -28,7 +28,6 @@ class Spec:
 
     task: str
     feature_names: list[str]
-    used: list[int]
     variance: list[int]
     fee: list[int]
     hidden: list[int]
@@ -45,7 +44,7 @@ Weights = dict[str, Any]
 
 def initial_weights(spec: Spec, rng: np.random.Generator) -> Weights:
     """Small random hidden layers and a zero last layer: training starts exactly at the closed form."""
-    width = 2 * len(spec.used) + (0 if spec.task == "volatility" else RANGE_INPUTS)
+    width = 2 * len(spec.feature_names) + (0 if spec.task == "volatility" else RANGE_INPUTS)
     heads = HEADS[spec.task]
     weights: Weights = {"skip": np.zeros((width, heads), np.float32), "bias": np.zeros((1, heads), np.float32)}
     size = width
@@ -65,8 +64,13 @@ def forward(ops: Ops, spec: Spec, fixed: Weights, weights: Weights, inputs: dict
     c = {name: ops.constant(value, name) for name, value in (fixed | weights).items()}
     features, mask = inputs["features"], inputs["mask"]
     present = 1.0 - mask
-    z = ops.clip((ops.columns(features, spec.used) - c["centre"]) / c["scale"], -Z_LIMIT, Z_LIMIT)
-    columns = [z * ops.columns(present, spec.used), ops.columns(mask, spec.used)]
+    relative = features
+    if spec.task == "yield":
+        # Fee and variance windows count against their own mean: one pool's level says nothing about another's.
+        for columns, name in ((spec.variance, "variance"), (spec.fee, "fee")):
+            relative = relative - _plain_mean(ops, c, features, present, columns, name) * c[f"is_{name}"]
+    z = ops.clip((relative - c["centre"]) / c["scale"], -Z_LIMIT, Z_LIMIT)
+    columns = [z * present, mask]
     log_variance = _pooled(ops, c, features, present, spec.variance, "variance")
     if spec.task == "volatility":
         return _volatility(ops, _heads(ops, spec, c, columns), log_variance)
@@ -83,7 +87,7 @@ def forward(ops: Ops, spec: Spec, fixed: Weights, weights: Weights, inputs: dict
         inside,
         0.5 * log_days,
         0.5 * ops.log(value),
-        0.3 * (log_variance - c["variance_level"]),
+        ops.clip(0.3 * (log_variance - c["variance_level"]), -2.0, 2.0),
     ]
     heads = _heads(ops, spec, c, columns)
     if spec.task == "il":
@@ -103,7 +107,14 @@ def _heads(ops: Ops, spec: Spec, c: Weights, columns: list[Any]) -> Any:
 
 def _pooled(ops: Ops, c: Weights, features: Any, present: Any, columns: list[int], name: str) -> Any:
     """Weighted mean of the windows of one quantity that are present, or its level in training when none is."""
-    pull = ops.exp(c[f"{name}_pull"]) * ops.columns(present, columns)
+    return _weighted(ops, c, features, ops.exp(c[f"{name}_pull"]) * ops.columns(present, columns), columns, name)
+
+
+def _plain_mean(ops: Ops, c: Weights, features: Any, present: Any, columns: list[int], name: str) -> Any:
+    return _weighted(ops, c, features, ops.columns(present, columns), columns, name)
+
+
+def _weighted(ops: Ops, c: Weights, features: Any, pull: Any, columns: list[int], name: str) -> Any:
     known = ops.clip(ops.columns(features, columns), -40.0, 10.0)
     return (ops.row_sum(pull * known) + 1e-6 * c[f"{name}_level"]) / (ops.row_sum(pull) + 1e-6)
 
@@ -131,7 +142,11 @@ def _il(ops: Ops, heads: Any, lower: Any, upper: Any, sigma: Any, inside: Any, v
         return (share * down + (1.0 - share) * up) / value
 
     calm, middle, wild = _ordered(ops, ops.columns(heads, [0]), ops.columns(heads, [1]), ops.columns(heads, [2]))
-    il = [loss_at(ops.columns(heads, [4])), loss_at(wild), loss_at(middle), loss_at(calm)]
+    stretch = ops.columns(heads, [4])
+    mean = 0.0 * sigma
+    for z, probability in geometry.MOVE_NODES:
+        mean = mean + probability * loss_at(stretch + float(np.log(z)))
+    il = [mean, loss_at(wild), loss_at(middle), loss_at(calm)]
     rate = 0.25 * sigma * sigma * inside / value
     low, mid, high = _ordered(ops, ops.columns(heads, [5]), ops.columns(heads, [6]), ops.columns(heads, [7]))
     stretch = ops.concat([ops.columns(heads, [8]), low, mid, high])

@@ -30,11 +30,14 @@ _FIELDS: dict[str, type] = {
     "features.fee": list,
     "features.history_hours": list,
     "features.history_rates": list,
+    "features.halted_feature": str,
+    "features.halted_below": float,
     "baselines.ewma_lambda": float,
     "decision.cost_bps": int,
 }
 _PER_TASK: dict[str, type] = {
     "split": str,
+    "horizons_seconds": list,
     "hidden": list,
     "members": int,
     "epochs": int,

@@ -26,8 +26,8 @@ FAST_EPOCHS = 2
 def train_task(task: str, folder: Path, protocol: Protocol, fast: bool) -> Run:
     """All seeds of one task; the shipped one has the least validation loss."""
     meta = load_meta(folder, protocol["feature_schema"])
-    table = load_table(folder, task, meta)
-    spec = make_spec(task, table.feature_names, meta["fields"][task], protocol)
+    table = load_table(folder, task, meta, protocol)
+    spec = make_spec(task, table.feature_names, protocol)
     parts = split(table, protocol)
     say(
         f"{task}: {len(table.at)} rows of {len(table.series_names)} series; "
@@ -37,7 +37,7 @@ def train_task(task: str, folder: Path, protocol: Protocol, fast: bool) -> Run:
         if not len(parts[span]):
             raise DatasetError(f"dataset: {task} has no rows in the {span} span of the protocol")
     limit = FAST_ROWS if fast else protocol[task]["max_rows"]
-    train = table.take(_thin(parts["train"], limit))
+    train = table.take(_thin(parts["train"][_trading(table, protocol)[parts["train"]]], limit))
     validation = table.take(_thin(parts["validation"], limit))
     fixed = normalisation(spec, train)
     seeds = protocol["seeds"][:1] if fast else protocol["seeds"]
@@ -61,6 +61,12 @@ def train_task(task: str, folder: Path, protocol: Protocol, fast: bool) -> Run:
         "fast": fast,
     }
     return Run(spec, fixed, list(seeds), members, losses, min(losses, key=lambda s: losses[s]), info)
+
+
+def _trading(table: Table, protocol: Protocol) -> np.ndarray:
+    """Rows whose market was not halted, by the protocol's rule; a missing feature does not count as halted."""
+    column = table.feature_names.index(protocol["features"]["halted_feature"])
+    return (table.mask[:, column] == 1) | (table.features[:, column] >= protocol["features"]["halted_below"])
 
 
 def _thin(rows: np.ndarray, limit: int) -> np.ndarray:

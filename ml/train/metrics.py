@@ -1,0 +1,37 @@
+"""Scores of forecasts, as plain numpy on test rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+QUANTILES = np.asarray([0.1, 0.5, 0.9])
+
+
+def pinball(target: np.ndarray, forecast: np.ndarray, quantile: float) -> np.ndarray:
+    """max(q(y − f), (q − 1)(y − f)) per row."""
+    error = target - forecast
+    return np.maximum(quantile * error, (quantile - 1.0) * error)
+
+
+def qlike(target: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+    """rv/h − ln(rv/h) − 1 per row."""
+    ratio = target / forecast
+    return ratio - np.log(ratio) - 1.0
+
+
+def diebold_mariano(loss: np.ndarray, other: np.ndarray, lags: int) -> float:
+    """t statistic of mean(other − loss) with Newey–West errors over `lags`; positive = the first is better."""
+    d = other - loss
+    d = d - 0.0
+    centred = d - d.mean()
+    n = len(d)
+    variance = centred @ centred / n
+    for lag in range(1, min(lags, n - 1) + 1):
+        weight = 1.0 - lag / (lags + 1)
+        variance += 2.0 * weight * (centred[lag:] @ centred[:-lag]) / n
+    return float(d.mean() / np.sqrt(max(variance, 1e-30) / n))
+
+
+def rounded(value: float, digits: int = 4) -> float:
+    """For the report: significant digits only."""
+    return float(f"{value:.{digits}g}")
