@@ -113,8 +113,8 @@ contract Deploy is Script {
     function _registerModels(Roles memory roles) private {
         bytes32 shaOfAll;
         bytes32 manifestOfAll;
-        for (uint256 i; vm.keyExistsToml(config, string.concat(".models[", vm.toString(i), "]")); ++i) {
-            string memory key = string.concat(".models[", vm.toString(i), "]");
+        for (uint256 i; vm.keyExistsToml(config, string.concat(".models.packages[", vm.toString(i), "]")); ++i) {
+            string memory key = string.concat(".models.packages[", vm.toString(i), "]");
             bytes32 id = keccak256(bytes(vm.parseTomlString(config, string.concat(key, ".id"))));
             bytes32 sha = vm.parseTomlBytes32(config, string.concat(key, ".sha256"));
             bytes32 manifest = vm.parseTomlBytes32(config, string.concat(key, ".manifestHash"));
