@@ -129,38 +129,56 @@ contract VaultLens {
     /// @notice What `shares` would bring by each way out.
     function exitQuote(RangeVault vault, uint256 shares) external view returns (ExitQuote memory quote) {
         uint256 supply = vault.effectiveSupply() + VIRTUAL_SHARES;
-        (uint256 idle0, uint256 idle1) = vault.idle();
-        quote.inKind0 = Math.mulDiv(idle0, shares, supply);
-        quote.inKind1 = Math.mulDiv(idle1, shares, supply);
-        PositionStatus[] memory held = positions(vault);
-        IUniswapV3Pool pool = IUniswapV3Pool(vault.pool());
-        (uint160 sqrtPriceX96,,,,,,) = pool.slot0();
-        for (uint256 i; i < held.length; ++i) {
-            Position memory part =
-                Position(held[i].lowerTick, held[i].upperTick, uint128(Math.mulDiv(held[i].liquidity, shares, supply)));
-            (uint256 amount0, uint256 amount1) = NavLib.principalDown(part, sqrtPriceX96);
-            quote.inKind0 += amount0 + Math.mulDiv(held[i].fees0, shares, supply);
-            quote.inKind1 += amount1 + Math.mulDiv(held[i].fees1, shares, supply);
-        }
+        uint256 available = _fillInKind(vault, quote, shares, supply);
         (uint256 lowNav,,,, bool calm) = vault.navStatus();
         quote.calm = calm;
         if (!calm) return quote;
 
-        bool assetIsToken0 = vault.assetIsToken0();
-        uint256 afterFee = 1e6 - pool.fee();
-        quote.withSwap = assetIsToken0
-            ? quote.inKind0 + NavLib.quote1Down(Math.mulDiv(quote.inKind1, afterFee, 1e6), sqrtPriceX96)
-            : quote.inKind1 + NavLib.quote0Down(Math.mulDiv(quote.inKind0, afterFee, 1e6), sqrtPriceX96);
-        uint256 idleAsset = assetIsToken0 ? idle0 : idle1;
         uint256 worth = Math.mulDiv(shares, lowNav + 1, supply);
-        quote.idleNow = worth <= idleAsset ? worth : 0;
+        quote.idleNow = worth <= _idleAsset(vault) ? worth : 0;
         // The redeem overload pays out of idle where that is enough.
-        if (quote.idleNow > 0) quote.withSwap = worth;
+        quote.withSwap = quote.idleNow > 0 ? worth : _sold(vault, quote.inKind0, quote.inKind1);
         uint256 paid = vault.previewRedeem(shares);
-        uint256 available = idleAsset;
-        for (uint256 i; i < held.length; ++i) {
-            available += assetIsToken0 ? held[i].amount0 + held[i].fees0 : held[i].amount1 + held[i].fees1;
-        }
         quote.withoutSwap = paid <= available ? paid : 0;
+    }
+
+    /// @dev Fills the slice of both tokens; returns the asset that an exit without a swap can find.
+    function _fillInKind(RangeVault vault, ExitQuote memory quote, uint256 shares, uint256 supply)
+        private
+        view
+        returns (uint256 available)
+    {
+        bool assetIsToken0 = vault.assetIsToken0();
+        (uint160 sqrtPriceX96,,,,,,) = IUniswapV3Pool(vault.pool()).slot0();
+        available = _idleAsset(vault);
+        (quote.inKind0, quote.inKind1) = vault.idle();
+        quote.inKind0 = Math.mulDiv(quote.inKind0, shares, supply);
+        quote.inKind1 = Math.mulDiv(quote.inKind1, shares, supply);
+        PositionStatus[] memory held = positions(vault);
+        for (uint256 i; i < held.length; ++i) {
+            PositionStatus memory entry = held[i];
+            available += assetIsToken0 ? entry.amount0 + entry.fees0 : entry.amount1 + entry.fees1;
+            // A part of a uint128.
+            uint128 part = uint128(Math.mulDiv(entry.liquidity, shares, supply));
+            (uint256 amount0, uint256 amount1) =
+                NavLib.principalDown(Position(entry.lowerTick, entry.upperTick, part), sqrtPriceX96);
+            quote.inKind0 += amount0 + Math.mulDiv(entry.fees0, shares, supply);
+            quote.inKind1 += amount1 + Math.mulDiv(entry.fees1, shares, supply);
+        }
+    }
+
+    function _idleAsset(RangeVault vault) private view returns (uint256) {
+        (uint256 idle0, uint256 idle1) = vault.idle();
+        return vault.assetIsToken0() ? idle0 : idle1;
+    }
+
+    /// @dev Both tokens in the asset at spot, the other one less the pool's fee.
+    function _sold(RangeVault vault, uint256 amount0, uint256 amount1) private view returns (uint256) {
+        IUniswapV3Pool pool = IUniswapV3Pool(vault.pool());
+        (uint160 sqrtPriceX96,,,,,,) = pool.slot0();
+        uint256 afterFee = 1e6 - pool.fee();
+        return vault.assetIsToken0()
+            ? amount0 + NavLib.quote1Down(Math.mulDiv(amount1, afterFee, 1e6), sqrtPriceX96)
+            : amount1 + NavLib.quote0Down(Math.mulDiv(amount0, afterFee, 1e6), sqrtPriceX96);
     }
 }

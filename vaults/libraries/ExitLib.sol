@@ -150,9 +150,9 @@ library ExitLib {
         uint256 shares,
         uint256 assets
     ) external returns (uint256 used) {
-        (uint256 amount0, uint256 amount1) = slice(context, state, shares, quote.supply, false, false);
         bool sellsToken0 = !context.assetIsToken0;
-        (uint256 asset_, uint256 other) = sellsToken0 ? (amount1, amount0) : (amount0, amount1);
+        (uint256 asset_, uint256 other) = slice(context, state, shares, quote.supply, false, false);
+        if (sellsToken0) (asset_, other) = (other, asset_);
         if (asset_ < assets) {
             uint256 wanted = assets - asset_;
             (uint256 sold, uint256 bought) = _sell(context, state, refs, sellsToken0, -wanted.toInt256());
@@ -163,13 +163,24 @@ library ExitLib {
         } else {
             asset_ -= assets;
         }
-        // What is given back is idle again and valued as low as the vault itself.
-        (amount0, amount1) = sellsToken0 ? (other, asset_) : (asset_, other);
+        uint256 back = _giveBack(context, state, refs, asset_, other);
+        used = shares - Math.min(shares, Math.mulDiv(back, quote.supply, quote.lowNav + 1));
+    }
+
+    /// @dev What is given back is idle again and valued as low as the vault itself.
+    function _giveBack(
+        VaultContext memory context,
+        VaultState storage state,
+        ReferencePrices memory refs,
+        uint256 asset_,
+        uint256 other
+    ) private returns (uint256) {
+        bool assetIsToken0 = context.assetIsToken0;
+        (uint256 amount0, uint256 amount1) = assetIsToken0 ? (asset_, other) : (other, asset_);
         state.idle0 = (state.idle0 + amount0).toUint128();
         state.idle1 = (state.idle1 + amount1).toUint128();
-        uint160 cheapestX96 = context.assetIsToken0 ? refs.highSqrtPriceX96 : refs.lowSqrtPriceX96;
-        uint256 back = NavLib.toAssetDown(amount0, amount1, cheapestX96, context.assetIsToken0);
-        used = shares - Math.min(shares, Math.mulDiv(back, quote.supply, quote.lowNav + 1));
+        uint160 cheapestX96 = assetIsToken0 ? refs.highSqrtPriceX96 : refs.lowSqrtPriceX96;
+        return NavLib.toAssetDown(amount0, amount1, cheapestX96, assetIsToken0);
     }
 
     /// @dev Swaps the leaver's tokens: they enter idle, leave it in the callback, and what was bought leaves it again.

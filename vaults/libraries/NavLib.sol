@@ -82,29 +82,36 @@ library NavLib {
         view
         returns (uint256[3] memory values)
     {
-        uint256[3] memory amounts0;
-        uint256[3] memory amounts1;
-        uint256 base0 = state.idle0;
-        uint256 base1 = state.idle1;
+        uint256[3] memory amounts0 = [uint256(state.idle0), state.idle0, state.idle0];
+        uint256[3] memory amounts1 = [uint256(state.idle1), state.idle1, state.idle1];
         uint256 count = state.positions.length;
         if (count > 0) {
             (, int24 tick,,,,,) = context.pool.slot0();
             for (uint256 i; i < count; ++i) {
                 Position memory position = state.positions[i];
                 (uint256 owed0, uint256 owed1) = owedDown(context.pool, address(this), position, tick);
-                base0 += owed0;
-                base1 += owed1;
-                for (uint256 p; p < 3; ++p) {
-                    if (sqrtPricesX96[p] == 0) continue;
-                    (uint256 amount0, uint256 amount1) = principalDown(position, sqrtPricesX96[p]);
-                    amounts0[p] += amount0;
-                    amounts1[p] += amount1;
-                }
+                _addPosition(position, owed0, owed1, sqrtPricesX96, amounts0, amounts1);
             }
         }
         for (uint256 p; p < 3; ++p) {
             if (sqrtPricesX96[p] == 0) continue;
-            values[p] = toAssetDown(base0 + amounts0[p], base1 + amounts1[p], sqrtPricesX96[p], context.assetIsToken0);
+            values[p] = toAssetDown(amounts0[p], amounts1[p], sqrtPricesX96[p], context.assetIsToken0);
+        }
+    }
+
+    function _addPosition(
+        Position memory position,
+        uint256 owed0,
+        uint256 owed1,
+        uint160[3] memory sqrtPricesX96,
+        uint256[3] memory amounts0,
+        uint256[3] memory amounts1
+    ) private pure {
+        for (uint256 p; p < 3; ++p) {
+            if (sqrtPricesX96[p] == 0) continue;
+            (uint256 amount0, uint256 amount1) = principalDown(position, sqrtPricesX96[p]);
+            amounts0[p] += amount0 + owed0;
+            amounts1[p] += amount1 + owed1;
         }
     }
 

@@ -38,6 +38,17 @@ struct OracleParameters {
     bool feedInverted;
 }
 
+/// @notice What has answered so far.
+struct Sources {
+    uint160[4] prices;
+    uint256 count;
+    int24 lowTick;
+    int24 highTick;
+    uint160 spotX96;
+    int24 spotTick;
+    bool calm;
+}
+
 // Below this a mean says little more than spot.
 uint32 constant MIN_LONG_WINDOW_SECONDS = 300; // 5 minutes
 
@@ -113,48 +124,50 @@ contract ReferencePriceOracle is IPriceOracle {
 
     /// @inheritdoc IPriceOracle
     function referencePrices() external view returns (ReferencePrices memory refs) {
-        IUniswapV3Pool target = IUniswapV3Pool(pool);
-        (uint160 spotX96, int24 spotTick, uint16 index, uint16 cardinality,,, bool unlocked) = target.slot0();
-
-        uint160[4] memory prices;
-        uint256 count = 1;
-        prices[0] = spotX96;
-        int24 lowTick = spotTick;
-        int24 highTick = spotTick;
-        refs.calm = unlocked;
-
-        (int24 preBlockTick, uint256 observedAt, bool known) = _preBlockTick(target, spotTick, index, cardinality);
-        if (known) {
-            prices[count++] = preBlockTick == spotTick ? spotX96 : TickMath.getSqrtPriceAtTick(preBlockTick);
-            (lowTick, highTick) = _extend(lowTick, highTick, preBlockTick);
-        }
-        if (maxObservationAgeSeconds != 0 && block.timestamp > observedAt + maxObservationAgeSeconds) {
-            refs.calm = false;
-        }
-        refs.calm = refs.calm && known;
-
-        (bool answered, int24 meanTick) = _meanTick(target, longWindowSeconds);
-        if (answered) {
-            prices[count++] = meanTick == spotTick ? spotX96 : TickMath.getSqrtPriceAtTick(meanTick);
-            (lowTick, highTick) = _extend(lowTick, highTick, meanTick);
-        }
-        refs.calm = refs.calm && answered;
-
+        Sources memory sources;
+        sources.calm = true;
+        _readPool(sources);
+        _readMean(sources);
         if (feed != address(0)) {
             (uint160 feedX96, int24 feedTick, bool usable) = _feedPrice();
-            if (usable) {
-                prices[count++] = feedX96;
-                (lowTick, highTick) = _extend(lowTick, highTick, feedTick);
-            }
-            refs.calm = refs.calm && usable;
+            if (usable) _add(sources, feedX96, feedTick);
+            else sources.calm = false;
         }
-
-        refs.calm = refs.calm && uint256(int256(highTick) - lowTick) <= bandTicks;
-        _order(prices, count, refs);
+        // high >= low, so the difference is not negative.
+        refs.calm = sources.calm && uint256(int256(sources.highTick) - sources.lowTick) <= bandTicks;
+        _order(sources.prices, sources.count, refs);
     }
 
-    function _extend(int24 lowTick, int24 highTick, int24 tick) private pure returns (int24, int24) {
-        return (tick < lowTick ? tick : lowTick, tick > highTick ? tick : highTick);
+    function _readPool(Sources memory sources) private view {
+        IUniswapV3Pool target = IUniswapV3Pool(pool);
+        (uint160 spotX96, int24 spotTick, uint16 index, uint16 cardinality,,, bool unlocked) = target.slot0();
+        sources.spotX96 = spotX96;
+        sources.spotTick = spotTick;
+        if (!unlocked) sources.calm = false;
+        _add(sources, spotX96, spotTick);
+        (int24 preBlockTick, uint256 observedAt, bool known) = _preBlockTick(target, spotTick, index, cardinality);
+        if (known) _addTick(sources, preBlockTick);
+        else sources.calm = false;
+        if (maxObservationAgeSeconds != 0 && block.timestamp > observedAt + maxObservationAgeSeconds) {
+            sources.calm = false;
+        }
+    }
+
+    function _readMean(Sources memory sources) private view {
+        (bool answered, int24 meanTick) = _meanTick(IUniswapV3Pool(pool), longWindowSeconds);
+        if (answered) _addTick(sources, meanTick);
+        else sources.calm = false;
+    }
+
+    /// @dev A source in spot's own tick agrees with spot exactly.
+    function _addTick(Sources memory sources, int24 tick) private pure {
+        _add(sources, tick == sources.spotTick ? sources.spotX96 : TickMath.getSqrtPriceAtTick(tick), tick);
+    }
+
+    function _add(Sources memory sources, uint160 sqrtPriceX96, int24 tick) private pure {
+        if (sources.count == 0 || tick < sources.lowTick) sources.lowTick = tick;
+        if (sources.count == 0 || tick > sources.highTick) sources.highTick = tick;
+        sources.prices[sources.count++] = sqrtPriceX96;
     }
 
     /// @dev Sorts the first `count` prices and takes the extremes and the median (of an even count, the mean of two).
