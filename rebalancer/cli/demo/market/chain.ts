@@ -74,6 +74,12 @@ export async function enqueue(rpc: Rpc, calls: readonly MarketCall[]): Promise<H
   return hashes;
 }
 
+/** Queues transactions and mines one block at a time, or at the newest block's where that is later. */
+export async function playBlock(rpc: Rpc, timestamp: number, calls: readonly MarketCall[]): Promise<MinedBlock> {
+  const [now, hashes] = await Promise.all([latestTimestamp(rpc), enqueue(rpc, calls)]);
+  return mine(rpc, Math.max(timestamp, now), hashes);
+}
+
 /** Mines one block with all that is pending and returns the receipts of the given transactions. */
 export async function mine(rpc: Rpc, timestamp: number, hashes: readonly Hex[]): Promise<MinedBlock> {
   const [mined] = await rpc.call<{ number: Hex; timestamp: Hex }[]>("evm_mine_detailed", [{ timestamp }]);

@@ -96,7 +96,8 @@ export function poolStorage(state: PoolState): StorageWrite[] {
       ]),
     });
   });
-  return writes;
+  // A fresh pool is zero everywhere but in its first word and its first observation.
+  return writes.filter(({ slot, value }) => BigInt(value) !== 0n || BigInt(slot) <= SLOT.observations);
 }
 
 function tickWrites(tick: TickState): StorageWrite[] {
