@@ -114,12 +114,16 @@ export const configSchema = z.strictObject({
     .strictObject({
       riskAversion: z.number().nonnegative().default(0.5),
       hysteresisBps: z.number().nonnegative().default(5),
-      /** Model set of the registry in ml/models. */
-      models: z.string().min(1).default("rangekeeper"),
     })
     .prefault({}),
-  /** The packages that the decision model is made of, for the record on chain. */
-  models: z.array(modelPackage).default([]),
+  models: z
+    .strictObject({
+      /** Model set of the registry in ml/models. */
+      set: z.string().min(1).default("rangekeeper"),
+      /** The packages that the set is made of, for the record on chain. */
+      packages: z.array(modelPackage).default([]),
+    })
+    .prefault({}),
   registry: z
     .strictObject({
       /** The strategy's model id is keccak256 of this name; the deploy script has the same default. */
@@ -162,7 +166,7 @@ export const ENVIRONMENT: Readonly<Record<string, string>> = {
   RANGEKEEPER_JOURNAL: "journal.path",
   RANGEKEEPER_LOG_LEVEL: "log.level",
   RANGEKEEPER_MODE: "worker.mode",
-  RANGEKEEPER_MODELS: "decision.models",
+  RANGEKEEPER_MODELS: "models.set",
   REDIS_URL: "redis.url",
 };
 const NUMERIC = new Set(["chainId"]);

@@ -70,7 +70,7 @@ export async function run(parameters: RunParameters): Promise<void> {
       },
     });
     shutdown.add("leases", () => leases.release());
-    const models = parameters.models ?? (await loadModelSet(config.decision.models));
+    const models = parameters.models ?? (await loadModelSet(config.models.set));
     const options = {
       connection: bullConnection(config.redis.url),
       prefix: `${config.redis.prefix}:${config.chainId}`,

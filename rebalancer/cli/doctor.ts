@@ -42,7 +42,7 @@ export function registerDoctor(program: Command): void {
           return `${config.redis.url} ${answered}`;
         });
         await check("models", async () => {
-          const set = await loadModelSet(config.decision.models);
+          const set = await loadModelSet(config.models.set);
           return [set.volatility, set.il, set.yield].map(({ id, sha256 }) => `${id} ${sha256.slice(0, 10)}`).join(", ");
         });
         await check("vaults", async () => {

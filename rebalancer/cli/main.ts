@@ -1,6 +1,7 @@
 #!/usr/bin/env -S npx tsx
 import { Command, CommanderError } from "commander";
 import { registerConfig } from "./config.ts";
+import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerJournal } from "./journal.ts";
 import { registerScore } from "./score.ts";
@@ -10,6 +11,7 @@ import { registerWorker } from "./worker.ts";
 const program = new Command("rangekeeper")
   .description("Keeps liquidity of ERC-4626 vaults in the right Uniswap v3 range")
   .exitOverride();
+registerDemo(program);
 registerWorker(program);
 registerScore(program);
 registerStatus(program);

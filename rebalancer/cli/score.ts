@@ -38,9 +38,15 @@ export function registerScore(program: Command): void {
           group.history.at(block),
           readState({ client }, vault, block),
           getBounds(client, { strategy: vault.strategy, blockNumber: BigInt(block.number) }),
-          loadModelSet(config.decision.models),
+          loadModelSet(config.models.set),
         ]);
-        const decision = await decide({ history, state, models, bounds, settings: settingsOf(config) });
+        const decision = await decide({
+          history,
+          state,
+          models,
+          bounds: { ...bounds, maxPoolShareWad: state.maxPoolShareWad },
+          settings: settingsOf(config),
+        });
         answer(options, decision, () => formatDecision(decision, Number(options.top)));
       }),
     );

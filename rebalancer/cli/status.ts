@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { checkChain, createChainClient, getBlock } from "../chain.ts";
-import { loadConfig, resolveVaults } from "../config.ts";
+import { loadConfig, resolveVaults, type VaultConfig } from "../config.ts";
 import { readState } from "../jobs/evaluate.ts";
 import { openJournal } from "../journal.ts";
 import { readMarker, settledKey } from "../marker.ts";
@@ -22,13 +22,13 @@ export function registerStatus(program: Command): void {
         const redis = await connectRedis(config.redis.url, () => undefined);
         const journal = existsSync(config.journal.path) ? openJournal(config.journal.path, randomUUID) : null;
         try {
-          const rows = [];
-          for (const vault of vaults) {
+          const standing = async (vault: VaultConfig) => {
             const state = await readState({ client }, vault, head);
             const marker = await readMarker(redis, settledKey(config.chainId, vault.pool, config.redis.prefix));
             const last = journal?.decisions({ vault: vault.vault, limit: 1 })[0]?.decision ?? null;
-            rows.push({ name: vault.name, vault: vault.vault, state, marker, last });
-          }
+            return { name: vault.name, vault: vault.vault, state, marker, last };
+          };
+          const rows = await Promise.all(vaults.map(standing));
           answer(options, { head: head.number, mode: config.worker.mode, vaults: rows }, () =>
             [
               `chain ${config.chainId}, block ${head.number}, mode ${config.worker.mode}`,

@@ -1,7 +1,7 @@
 import { decide } from "../../ml/decide.ts";
-import type { DecisionSettings, PoolHistory, VaultState } from "../../ml/types.ts";
+import type { DecisionSettings, PoolHistory } from "../../ml/types.ts";
 import { getBounds } from "../../sdk/actions/getBounds.ts";
-import { getVaultState } from "../../sdk/actions/getVault.ts";
+import { getVaultState, type MovableState } from "../../sdk/actions/getVault.ts";
 import { type BlockStamp, getBlock } from "../chain.ts";
 import type { Config, VaultConfig } from "../config.ts";
 import { type Context, type PoolGroup, poolAt } from "../context.ts";
@@ -87,7 +87,7 @@ async function evaluateVault(context: Context, parameters: EvaluateVaultParamete
 async function decideOnce(
   context: Context,
   { group, vault, block, history }: EvaluateVaultParameters,
-): Promise<{ record: DecisionRecord; state: VaultState | null }> {
+): Promise<{ record: DecisionRecord; state: MovableState | null }> {
   const { config, client, journal, models, logger } = context;
   const id = `${config.chainId}-${vault.vault.toLowerCase()}-${block.number}-${block.hash}`;
   const known = journal.decision(id);
@@ -96,7 +96,13 @@ async function decideOnce(
     readState(context, vault, block),
     getBounds(client, { strategy: vault.strategy, blockNumber: BigInt(block.number) }),
   ]);
-  const decision = await decide({ history, state, models, bounds, settings: settingsOf(config) });
+  const decision = await decide({
+    history,
+    state,
+    models,
+    bounds: { ...bounds, maxPoolShareWad: state.maxPoolShareWad },
+    settings: settingsOf(config),
+  });
   const record = journal.recordDecision({
     id,
     chainId: config.chainId,

@@ -1,7 +1,7 @@
 import type { Address, Client } from "viem";
 import { readContract } from "viem/actions";
 import type { VaultState } from "../../ml/types.ts";
-import { getTickAtSqrtPrice } from "../../ml/units.ts";
+import { bpsToWad, getTickAtSqrtPrice } from "../../ml/units.ts";
 import { modelStrategyAbi } from "../abi/modelStrategy.ts";
 import { vaultLensAbi } from "../abi/vaultLens.ts";
 
@@ -32,6 +32,8 @@ export type GetVaultReturnType = Awaited<ReturnType<typeof getVault>>;
 export interface MovableState extends VaultState {
   /** Rebalancing waits for the curator to lift the hold. */
   readonly rebalanceHeld: boolean;
+  /** The vault's own cap on its share of the pool's in-range liquidity. */
+  readonly maxPoolShareWad: bigint;
 }
 
 /**
@@ -70,6 +72,7 @@ export async function getVaultState(
     movesToday: Number(status.movesToday),
     lossBudgetLeftWad: status.budgetLeftWad,
     nextNonce,
+    maxPoolShareWad: bpsToWad(status.limits.maxPoolShareBps),
     referenceTick: reference === 0n ? status.tick : getTickAtSqrtPrice(reference),
   };
 }

@@ -50,9 +50,9 @@ describe("createHistory", () => {
       tickSpacing: 60,
       token0: { symbol: "AAA", decimals: 18 },
     });
-    await expect(getPoolMeta(client(), 31337, market.deployment.actor.replace(/..$/, "00") as `0x${string}`)).rejects.toThrow(
-      /config vaults.pool: .*; rule: a Uniswap v3 pool must be deployed/,
-    );
+    await expect(
+      getPoolMeta(client(), 31337, market.deployment.actor.replace(/..$/, "00") as `0x${string}`),
+    ).rejects.toThrow(/config vaults.pool: .*; rule: a Uniswap v3 pool must be deployed/);
   });
 
   it("holds every swap in order with the time of its block and the spot after the last", async () => {
@@ -63,7 +63,11 @@ describe("createHistory", () => {
       Array.from({ length: 14 }, (_, i) => START + 600 + 60 * Math.floor(i / 2)),
     );
     expect(history.swaps[0]).toMatchObject({ amount0: ONE });
-    expect(history.swaps.at(-1)).toMatchObject({ sqrtPriceX96: history.sqrtPriceX96, tick: history.tick, amount1: 2n * ONE });
+    expect(history.swaps.at(-1)).toMatchObject({
+      sqrtPriceX96: history.sqrtPriceX96,
+      tick: history.tick,
+      amount1: 2n * ONE,
+    });
     expect(history.fromTimestamp).toBe(START);
     expect(history.liquidity).toBe(10n ** 24n);
   });

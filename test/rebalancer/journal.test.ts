@@ -18,6 +18,8 @@ const decision = (block: number): Decision => ({
   action: "move",
   reason: "because",
   reasonKey: "edge",
+  numeraire: 0,
+  sqrtPriceX96: 2n ** 96n,
   candidates: [],
   chosen: -1,
   plan: {
