@@ -11,6 +11,15 @@ import type { Matrix } from "./tensor.ts";
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";
 
+let lastTurn: Promise<unknown> = Promise.resolve();
+
+/** Runs work after all earlier work: the WebAssembly module is one, and sessions that overlap inside it break. */
+function takeTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+  const turn = lastTurn.then(work, work);
+  lastTurn = turn.catch(() => {});
+  return turn;
+}
+
 /** A model that is loaded, checked and warm. */
 export interface ModelSession {
   readonly manifest: Manifest;
@@ -48,7 +57,7 @@ function read(path: string): Buffer {
 
 async function createSession(bytes: Buffer, path: string): Promise<ort.InferenceSession> {
   try {
-    return await ort.InferenceSession.create(new Uint8Array(bytes), { graphOptimizationLevel: "all" });
+    return await takeTurn(() => ort.InferenceSession.create(new Uint8Array(bytes), { graphOptimizationLevel: "all" }));
   } catch (cause) {
     throw new ModelPackageError(`model file ${path} is not a graph that can be run: ${(cause as Error).message}`, {
       cause,
@@ -99,7 +108,7 @@ async function runBatch(
     }
     feeds[name] = new ort.Tensor("float32", matrix.data, [rows, columns]);
   }
-  const answers = await session.run(feeds);
+  const answers = await takeTurn(() => session.run(feeds));
   const answer = answers.quantiles;
   if (answer === undefined) throw new ModelOutputError(`${manifest.id}: output quantiles is missing`);
   const columns = width(manifest.outputs, "quantiles") ?? Number(answer.dims.at(-1));
