@@ -1,0 +1,74 @@
+/** Writes ONNX files small enough to read: just the protobuf fields that one dense layer needs. */
+type Part = Uint8Array;
+
+function varint(value: number): Part {
+  const bytes: number[] = [];
+  let rest = value;
+  while (rest > 127) {
+    bytes.push((rest & 127) | 128);
+    rest = Math.floor(rest / 128);
+  }
+  return Uint8Array.from([...bytes, rest]);
+}
+
+const concat = (parts: readonly Part[]): Part => Uint8Array.from(parts.flatMap((part) => [...part]));
+const number = (field: number, value: number): Part => concat([varint(field * 8), varint(value)]);
+const bytes = (field: number, value: Part): Part => concat([varint(field * 8 + 2), varint(value.length), value]);
+const message = (field: number, ...parts: Part[]): Part => bytes(field, concat(parts));
+const text = (field: number, value: string): Part => bytes(field, new TextEncoder().encode(value));
+
+const node = (type: string, inputs: string[], output: string): Part =>
+  message(1, ...inputs.map((name) => text(1, name)), text(2, output), text(4, type));
+
+const constant = (name: string, dims: number[], values: number[]): Part =>
+  message(
+    5,
+    ...dims.map((dim) => number(1, dim)),
+    number(2, 1),
+    text(8, name),
+    bytes(9, new Uint8Array(Float32Array.from(values).buffer)),
+  );
+
+const tensor = (field: number, name: string, width: number): Part =>
+  message(
+    field,
+    text(1, name),
+    message(2, message(1, number(1, 1), message(2, message(1, text(2, "N")), message(1, number(1, width))))),
+  );
+
+export interface DenseLayer {
+  readonly fields: number;
+  readonly outputs: number;
+  /** Row-major [fields, outputs]. */
+  readonly weights: readonly number[];
+  readonly bias: readonly number[];
+  /** Takes the logarithm of the result: NaN for some inputs, which is what a broken model looks like. */
+  readonly log?: boolean;
+  readonly withRange?: boolean;
+}
+
+/** ONNX bytes of quantiles = features · weights + bias (+ the sums of mask and range times zero, to use them). */
+export function denseOnnx({ fields, outputs, weights, bias, log = false, withRange = false }: DenseLayer): Uint8Array {
+  const zeros = (rows: number): number[] => Array(rows * outputs).fill(0);
+  const graph = message(
+    7,
+    node("MatMul", ["features", "W"], "a"),
+    node("Add", ["a", "B"], "b"),
+    node("MatMul", ["mask", "Z"], "c"),
+    node("Add", ["b", "c"], "d"),
+    ...(withRange
+      ? [node("MatMul", ["range", "R"], "e"), node("Add", ["d", "e"], "f")]
+      : [node("Identity", ["d"], "f")]),
+    node(log ? "Log" : "Identity", ["f"], "quantiles"),
+    text(2, "dense"),
+    constant("W", [fields, outputs], [...weights]),
+    constant("B", [outputs], [...bias]),
+    constant("Z", [fields, outputs], zeros(fields)),
+    ...(withRange ? [constant("R", [3, outputs], zeros(3))] : []),
+    tensor(11, "features", fields),
+    tensor(11, "mask", fields),
+    ...(withRange ? [tensor(11, "range", 3)] : []),
+    tensor(12, "quantiles", outputs),
+  );
+  return concat([number(1, 8), message(8, text(1, ""), number(2, 13)), graph]);
+}
