@@ -1,5 +1,5 @@
 import { ModelInputError, ModelPackageError } from "../runtime/errors.ts";
-import { outOfDomain } from "../runtime/manifest.ts";
+import { clampToDomain, outOfDomain } from "../runtime/manifest.ts";
 import { type ModelSession, openModel } from "../runtime/session.ts";
 import { featureTensors, type Matrix, rangeTensor } from "../runtime/tensor.ts";
 import type {
@@ -49,7 +49,9 @@ export async function openVolatilityModel(folder: string): Promise<VolatilityMod
   return {
     ...identity(session, "volatility"),
     async predict(features, horizonSeconds) {
-      const answer = await session.run({ ...featureTensors(features, session.manifest.featureSchema.fields, 1) });
+      const answer = await session.run({
+        ...featureTensors(clampToDomain(features, session.manifest), session.manifest.featureSchema.fields, 1),
+      });
       const { mean, q10, q50, q90 } = quantilesAt(answer, 0, 0);
       const scale = horizonSeconds / trained;
       return { mean: mean * scale, q10: q10 * scale, q50: q50 * scale, q90: q90 * scale };
@@ -66,7 +68,10 @@ async function runRanges(session: ModelSession, features: Features, queries: rea
     }
   }
   const range = rangeTensor(queries);
-  return session.run({ ...featureTensors(features, featureSchema.fields, queries.length), range });
+  return session.run({
+    ...featureTensors(clampToDomain(features, session.manifest), featureSchema.fields, queries.length),
+    range,
+  });
 }
 
 /** A range-risk package: IL and LVR quantiles and the share of time in range. */

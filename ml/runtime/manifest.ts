@@ -95,14 +95,40 @@ function checkFeatureSchema({ featureSchema, domain }: Manifest, file: string): 
   if (featureSchema.hash !== expected) fail("featureSchema.hash", featureSchema.hash, `its fields hash to ${expected}`);
 }
 
-/** How far outside of p1..p99 a feature may be, as a share of that span, before the model is not to be believed. */
-const DOMAIN_SLACK = 0.5;
+type Domain = Pick<Manifest, "domain">;
 
-/** Names of the features that lie well outside of what the model was trained on. A missing feature is not outside. */
-export function outOfDomain(features: Features, { domain }: Pick<Manifest, "domain">): string[] {
+/** How far a value may lie outside of p1..p99, in spans of p1..p99, and still be handed to the graph as it is. */
+const KNOWN_SPANS = 0.5;
+/** How far it may lie outside before the market itself, or the unit of the feature, must be doubted. */
+const DOUBT_SPANS = 2;
+
+/** Variances: too high a one cannot be drawn back into the domain without playing down a risk. */
+const isRisk = (name: string): boolean => /^log_(gk|rv|parkinson)_/.test(name);
+
+/**
+ * The features with each one drawn to the edge of what the model knows, so that a net never extrapolates far. For a
+ * market calmer than any in training this errs on the side of caution.
+ */
+export function clampToDomain(features: Features, { domain }: Domain): Features {
+  const values = features.values.slice();
+  for (const [name, { p1, p99 }] of Object.entries(domain)) {
+    const index = FEATURE_NAMES.indexOf(name);
+    const slack = KNOWN_SPANS * (p99 - p1);
+    // NaN passes through both: missing stays missing.
+    values[index] = Math.min(Math.max(values[index] ?? Number.NaN, p1 - slack), p99 + slack);
+  }
+  return { ...features, values };
+}
+
+/**
+ * Names of the features for which clamping is no answer: variances above what the model knows, and anything so far out
+ * that the market is of another kind. A missing feature is not outside.
+ */
+export function outOfDomain(features: Features, { domain }: Domain): string[] {
   return Object.entries(domain).flatMap(([name, { p1, p99 }]) => {
     const value = features.values[FEATURE_NAMES.indexOf(name)] ?? Number.NaN;
-    const slack = DOMAIN_SLACK * (p99 - p1);
-    return value < p1 - slack || value > p99 + slack ? [name] : [];
+    const span = p99 - p1;
+    const above = (isRisk(name) ? KNOWN_SPANS : DOUBT_SPANS) * span;
+    return value < p1 - DOUBT_SPANS * span || value > p99 + above ? [name] : [];
   });
 }

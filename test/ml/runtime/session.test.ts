@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { computeFeatures } from "../../../ml/features/index.ts";
+import { computeFeatures, FEATURE_NAMES } from "../../../ml/features/index.ts";
 import { openRangeRiskModel, openVolatilityModel, openYieldModel } from "../../../ml/models/onnx.ts";
 import {
   ModelHashMismatchError,
@@ -10,7 +10,7 @@ import {
   ModelOutputError,
   ModelPackageError,
 } from "../../../ml/runtime/errors.ts";
-import { outOfDomain } from "../../../ml/runtime/manifest.ts";
+import { clampToDomain, outOfDomain } from "../../../ml/runtime/manifest.ts";
 import { openModel } from "../../../ml/runtime/session.ts";
 import { featureTensors } from "../../../ml/runtime/tensor.ts";
 import { hourlyBars } from "../fixtures.ts";
@@ -141,18 +141,39 @@ describe("a model package", () => {
   });
 });
 
-describe("outOfDomain", () => {
+describe("the domain of a model", () => {
   const domain = { log_rv_24h: { p1: -10, p99: -4 }, log_fee_24h: { p1: -10, p99: -4 } };
   const at = (value: number) => ({ ...features, values: Float64Array.from(features.values, () => value) });
 
-  it("names what lies well outside of the training rows", () => {
+  it("names a rougher market than it knows, but not a calmer or a richer one", () => {
     expect(outOfDomain(at(-5), { domain })).toEqual([]);
     expect(outOfDomain(at(-1.5), { domain })).toEqual([]);
-    expect(outOfDomain(at(0), { domain })).toEqual(["log_rv_24h", "log_fee_24h"]);
-    expect(outOfDomain(at(-14), { domain })).toEqual(["log_rv_24h", "log_fee_24h"]);
+    expect(outOfDomain(at(-0.5), { domain })).toEqual(["log_rv_24h"]);
+    expect(outOfDomain(at(-20), { domain })).toEqual([]);
   });
 
-  it("leaves missing features to the mask", () => {
+  it("names what is so far out that it must be of another kind", () => {
+    expect(outOfDomain(at(9), { domain })).toEqual(["log_rv_24h", "log_fee_24h"]);
+    expect(outOfDomain(at(-23), { domain })).toEqual(["log_rv_24h", "log_fee_24h"]);
+  });
+
+  it("draws values to the edge of what is known, and leaves missing ones missing", () => {
+    const index = FEATURE_NAMES.indexOf("log_rv_24h");
+    const other = FEATURE_NAMES.indexOf("hour_sin");
+    expect(clampToDomain(at(-20), { domain }).values[index]).toBe(-13);
+    expect(clampToDomain(at(9), { domain }).values[index]).toBe(-1);
+    expect(clampToDomain(at(-5), { domain }).values[index]).toBe(-5);
+    expect(clampToDomain(at(-20), { domain }).values[other]).toBe(-20);
+    expect(clampToDomain(at(Number.NaN), { domain }).values[index]).toBeNaN();
     expect(outOfDomain(at(Number.NaN), { domain })).toEqual([]);
+  });
+
+  it("is kept by the model itself", async () => {
+    const root = mkdtempSync(join(tmpdir(), "models-"));
+    const model = await openVolatilityModel(writePackage(root, "volatility", layer));
+    // log_rv_24h is known from -10 to -4, so the graph sees at most -1.
+    expect((await model.predict(at(9), 21_600)).mean).toBe(-1);
+    expect(model.outOfDomain?.(at(9))).toEqual(["log_rv_24h"]);
+    rmSync(root, { recursive: true });
   });
 });
