@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import { loadConfig } from "../config.ts";
-import { run } from "../main.ts";
 import { type CommonOptions, guarded, withCommonOptions } from "./options.ts";
 
 type WorkerOptions = CommonOptions & { readonly mode?: string; readonly yesLive?: boolean };
@@ -21,6 +20,8 @@ export function registerWorker(program: Command): void {
           ...(options.config ? { path: options.config } : {}),
           overrides: { "worker.mode": options.mode },
         });
+        // loaded late: other verbs start without it
+        const { run } = await import("../main.ts");
         await run({ config, signal: controller.signal, live: options.yesLive === true });
       }),
     );

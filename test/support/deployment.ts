@@ -29,6 +29,8 @@ export interface LocalDeployment {
   configure(changes?: Record<string, unknown>): { path: string; config: Config };
   /** Mines a block with one round trip through the pool, `seconds` after the last. */
   tick(seconds: number): Promise<number>;
+  /** Tells the clock that the chain was put back. */
+  rewind(time: number): void;
   stop(): Promise<void>;
 }
 
@@ -110,6 +112,10 @@ export async function startLocalDeployment(): Promise<LocalDeployment> {
       local.time += seconds;
       turn += 1;
       return market.swap(local.time, [{ zeroForOne: turn % 2 === 0, amountIn }]);
+    },
+    rewind(to) {
+      local.time = to;
+      turn = 0;
     },
     async stop() {
       await Promise.all([market.stop(), redis.stop()]);
