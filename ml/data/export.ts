@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { BaseError, InvalidInputError } from "../errors.ts";
 import { FEATURE_NAMES, FEATURE_SCHEMA } from "../features/index.ts";
-import { buildDataset, DATASET_COLUMNS, DATASET_FIELDS, type DatasetRow } from "./dataset.ts";
+import { buildDataset, DATASET_COLUMNS, DATASET_FIELDS, type DatasetRow, type DatasetSeries } from "./dataset.ts";
+import { DECISION_COLUMNS, decisionRows } from "./decisions.ts";
 import { readTrainingSeries } from "./series.ts";
 
 const UNITS = {
@@ -17,9 +18,15 @@ const UNITS = {
   lvr: "fraction of starting value, expected value >= 0, along the path",
   in_range: "share of the horizon, 0..1",
   fee_yield: "fraction of starting value over the horizon, before dilution",
+  percent: "half width of a centred range in per cent of spot, 0 = full range",
 } as const;
 
-/** Writes volatility.csv, ranges.csv, yield.csv and dataset.json into `out`. */
+/** A day ahead, four phases a day: each phase is a sequence of decisions that do not overlap. */
+const DECISIONS = { horizonSeconds: 86_400, strideHours: 6, warmUpHours: 25 } as const;
+
+const hasFees = ({ samples }: DatasetSeries): boolean => samples.yieldsPerTime > 0;
+
+/** Writes volatility.csv, ranges.csv, yield.csv, decisions.csv and dataset.json into `out`. */
 export function exportDataset(dataFolder: string, out: string, seed: number, progress: (line: string) => void): void {
   const { series, sources } = readTrainingSeries(dataFolder, progress);
   const dataset = buildDataset(series, seed);
@@ -28,6 +35,7 @@ export function exportDataset(dataFolder: string, out: string, seed: number, pro
     ["volatility.csv", DATASET_COLUMNS.volatility, dataset.volatility],
     ["ranges.csv", DATASET_COLUMNS.ranges, dataset.ranges],
     ["yield.csv", DATASET_COLUMNS.yield, dataset.yields],
+    ["decisions.csv", DECISION_COLUMNS, decisionRows(series.filter(hasFees), DECISIONS)],
   ] as const;
   const rows: Record<string, number> = {};
   const hash = createHash("sha256").update(JSON.stringify([FEATURE_SCHEMA, FEATURE_NAMES, seed]));

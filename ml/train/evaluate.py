@@ -16,6 +16,7 @@ import numpy as np
 from baselines import Path as PricePath
 from baselines import ewma_variance, har, move_quantiles, rebuild_path, window_variance, with_log_spread
 from dataset import Table, load_meta, load_table
+from decision import decision_view
 from errors import DatasetError
 from fit import predict, target_scale
 from geometry import impermanent_loss, start_value
@@ -26,7 +27,7 @@ from protocol import Protocol, load_protocol
 from run import Run, load_run
 from split import split
 
-MAX_IL_ROWS = 30_000
+MAX_IL_ROWS = 12_000
 Metrics = dict[str, Any]
 
 
@@ -285,6 +286,12 @@ def main() -> None:
         for name, row in metrics.items():
             say(f"{task} {name}: {row['ratio to best']} x {row['best baseline']} on {row['rows']} rows")
         (args.runs / f"{task}.metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    if (args.data / "decisions.csv").is_file() and args.task is None:
+        view = decision_view(args.data, args.runs, meta, protocol)
+        (args.runs / "decision.metrics.json").write_text(json.dumps(view, indent=2) + "\n")
+        for name, row in view["spans"].items():
+            nets = ", ".join(f"{rule} {scores['after cost']}" for rule, scores in row["rules"].items())
+            say(f"decision {name}, bps a day after cost: {nets}")
 
 
 if __name__ == "__main__":

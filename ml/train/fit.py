@@ -21,6 +21,7 @@ from protocol import Protocol
 
 OPS = JaxOps()
 B1, B2, EPS = 0.9, 0.999, 1e-8
+WEIGHT_AVERAGE = 0.995
 EVALUATION_ROWS = 100_000
 SHORTEST_STAND_IN = 18
 LEAST_LEVEL = -12.0
@@ -134,8 +135,8 @@ def fit(
     weights = {name: jnp.asarray(value) for name, value in initial_weights(spec, rng).items()}
     batch = min(settings["batch"], len(train.at))
     steps = len(train.at) // batch
-    data = _device(spec, fixed, train)
-    held = _device(spec, fixed, validation)
+    data = _device(spec, fixed, train, settings["half_life_days"])
+    held = _device(spec, fixed, validation, 0)
     sources = jnp.asarray(young_history(spec.feature_names, protocol))
     rates = np.asarray(protocol["features"]["history_rates"])
     odds = jnp.asarray([1.0 - rates.sum(), *rates], jnp.float32)
@@ -149,10 +150,11 @@ def fit(
             stand_in = jnp.take_along_axis(inputs["features"], jnp.maximum(source, 0), axis=1)
             gone = jnp.where(source < 0, 1.0, jnp.take_along_axis(inputs["mask"], jnp.maximum(source, 0), axis=1))
             inputs = inputs | {"mask": gone, "features": stand_in * (1.0 - gone)}
-        return task_loss(spec.task, forward(OPS, spec, fixed, w, inputs), rows["targets"], rows["scale"])
+        losses = task_loss(spec.task, forward(OPS, spec, fixed, w, inputs), rows["targets"], rows["scale"])
+        return jnp.sum(losses * rows["weight"]) / jnp.sum(rows["weight"])
 
-    def step(carry: Any, x: Any) -> Any:
-        w, m, v, count = carry
+    def step(state: Any, x: Any) -> Any:
+        (w, m, v, count), average = state
         rows = {name: value[x["rows"]] for name, value in data.items()}
         known = jax.random.choice(x["key"], len(odds), (batch,), p=odds)
         value, grads = jax.value_and_grad(loss)(w, rows, known)
@@ -164,25 +166,29 @@ def fit(
         v = {k: B2 * v[k] + (1 - B2) * g * g for k, g in grads.items()}
         scaled = {k: (m[k] / (1 - B1**count)) / (jnp.sqrt(v[k] / (1 - B2**count)) + EPS) for k in w}
         w = {k: w[k] - rate * (scaled[k] + decay[k] * w[k]) for k in w}
-        return (w, m, v, count), value
+        # The mean of recent weights is judged and shipped: single steps jump about with each batch's crashes.
+        keep = jnp.minimum(WEIGHT_AVERAGE, count / (count + 10.0))
+        average = {k: keep * average[k] + (1.0 - keep) * w[k] for k in w}
+        return ((w, m, v, count), average), value
 
     epoch = jax.jit(lambda carry, xs: jax.lax.scan(step, carry, xs))
     judge = jax.jit(lambda w: loss(w, held, None))
     zeros = {k: jnp.zeros_like(value) for k, value in weights.items()}
     carry = (weights, zeros, zeros, jnp.asarray(0.0))
+    average = weights
     best, best_loss, waited = weights, float(judge(weights)), 0
     say(f"{spec.task} seed {seed}: closed form alone, validation loss {best_loss:.5f}")
     for number in range(1, epochs + 1):
         started = time.perf_counter()
         rows = rng.permutation(len(train.at))[: steps * batch].reshape(steps, batch)
         keys = jax.random.split(jax.random.key(int(rng.integers(2**31))), steps)
-        carry, values = epoch(carry, {"rows": jnp.asarray(rows), "key": keys})
-        now = float(judge(carry[0]))
+        (carry, average), values = epoch((carry, average), {"rows": jnp.asarray(rows), "key": keys})
+        now = float(judge(average))
         if not np.isfinite(now):
             raise FitError(f"fit: {spec.task} seed {seed} epoch {number}: validation loss is {now}, must be finite")
         waited = 0 if now < best_loss else waited + 1
         if now < best_loss:
-            best, best_loss = carry[0], now
+            best, best_loss = average, now
         seconds = time.perf_counter() - started
         say(
             f"{spec.task} seed {seed}: epoch {number}/{epochs} train {float(values.mean()):.5f} "
@@ -193,6 +199,8 @@ def fit(
     return {name: np.asarray(value) for name, value in best.items()}, best_loss
 
 
-def _device(spec: Spec, fixed: Weights, table: Table) -> dict[str, jax.Array]:
-    arrays = table.inputs() | {"targets": table.targets, "scale": target_scale(spec, fixed, table)}
+def _device(spec: Spec, fixed: Weights, table: Table, half_life_days: int) -> dict[str, jax.Array]:
+    age = (table.at.max() - table.at) / 86400.0
+    weight = 0.5 ** (age / half_life_days) if half_life_days else np.ones(len(age))
+    arrays = table.inputs() | {"targets": table.targets, "scale": target_scale(spec, fixed, table), "weight": weight}
     return {name: jnp.asarray(value, jnp.float32) for name, value in arrays.items()}

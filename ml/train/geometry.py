@@ -48,8 +48,8 @@ def occupancy(ops: Ops, lower: Any, upper: Any, sigma: Any) -> Any:
 
 
 def _gaussian_occupancy(ops: Ops, lower: Any, upper: Any, sigma: Any) -> Any:
-    total = 0.0 * sigma
-    for node, weight in TIME_NODES:
-        scale = SQRT_HALF / (sigma * node**0.5)
-        total = total + (0.5 * weight) * (ops.erf(upper * scale) - ops.erf(lower * scale))
-    return ops.maximum(total, 0.0 * total)
+    scales = ops.constant([[SQRT_HALF / node**0.5 for node, _ in TIME_NODES]], "time_scales")
+    weights = ops.constant([[0.5 * weight for _, weight in TIME_NODES]], "time_weights")
+    scale = scales / sigma
+    share = ops.row_sum(weights * (ops.erf(upper * scale) - ops.erf(lower * scale)))
+    return ops.maximum(share, 0.0 * share)

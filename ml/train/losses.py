@@ -35,22 +35,22 @@ def soft_cross_entropy(share: jax.Array, forecast: jax.Array) -> jax.Array:
 
 
 def task_loss(task: str, predicted: jax.Array, targets: jax.Array, scale: jax.Array) -> jax.Array:
-    """Mean loss over rows; `scale` [N, k] is each target's usual size, so that every range counts alike."""
+    """Loss of each row; `scale` [N, k] is each target's usual size, so that every range counts alike."""
     if task == "volatility":
         target = jnp.maximum(targets[:, 0], 1e-9)
         logs = jnp.log(target)
         rows = qlike(target, predicted[:, 0])
         for i, q in enumerate(QUANTILES):
             rows = rows + pinball(logs, jnp.log(predicted[:, 1 + i]), q)
-        return jnp.mean(rows)
+        return rows
     if task == "yield":
-        return jnp.mean(_scaled(targets[:, 0] / scale[:, 0], predicted / scale[:, :1]))
+        return _scaled(targets[:, 0] / scale[:, 0], predicted / scale[:, :1])
     loss = -predicted[:, :4] / scale[:, :1]
     # The 10 % quantile of IL is the 90 % quantile of the loss.
     loss = loss[:, jnp.asarray(np.array([0, 3, 2, 1]))]
     rows = _scaled(-targets[:, 0] / scale[:, 0], loss)
     rows = rows + _scaled(targets[:, 1] / scale[:, 1], predicted[:, 4:8] / scale[:, 1:2])
-    return jnp.mean(rows + soft_cross_entropy(targets[:, 2], predicted[:, 8]))
+    return rows + soft_cross_entropy(targets[:, 2], predicted[:, 8])
 
 
 def _scaled(target: jax.Array, predicted: jax.Array) -> jax.Array:

@@ -20,6 +20,7 @@ OUTPUTS: dict[str, list[str]] = {
 HEADS = {"volatility": 4, "il": 10, "yield": 4}
 RANGE_INPUTS = 6
 Z_LIMIT = 5.0
+OFFSET_LIMIT = 12.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +76,8 @@ def forward(ops: Ops, spec: Spec, fixed: Weights, weights: Weights, inputs: dict
     if spec.task == "volatility":
         return _volatility(ops, _heads(ops, spec, c, columns), log_variance)
 
-    lower = ops.clip(ops.columns(inputs["range"], [0]), -3.0, 3.0 - 1e-3)
-    upper = ops.maximum(ops.clip(ops.columns(inputs["range"], [1]), -3.0, 3.0), lower + 1e-3)
+    lower = ops.clip(ops.columns(inputs["range"], [0]), -OFFSET_LIMIT, OFFSET_LIMIT - 1e-3)
+    upper = ops.maximum(ops.clip(ops.columns(inputs["range"], [1]), -OFFSET_LIMIT, OFFSET_LIMIT), lower + 1e-3)
     log_days = ops.clip(ops.columns(inputs["range"], [2]), -5.0, 4.0)
     sigma = ops.exp(0.5 * ops.clip(log_variance + log_days, -18.0, 1.0))
     inside = geometry.occupancy(ops, lower, upper, sigma)
@@ -135,18 +136,18 @@ def _il(ops: Ops, heads: Any, lower: Any, upper: Any, sigma: Any, inside: Any, v
     """IL is read off its closed form at effective moves ±s, larger s for worse quantiles; LVR scales σ²·geometry."""
     share = ops.sigmoid(ops.columns(heads, [3]))
 
-    def loss_at(log_stretch: Any) -> Any:
-        s = ops.minimum(sigma * ops.exp(ops.clip(log_stretch, -8.0, 3.0)), 3.0 + 0.0 * sigma)
-        down = geometry.impermanent_loss(ops, -s, lower, upper)
-        up = geometry.impermanent_loss(ops, s, lower, upper)
-        return (share * down + (1.0 - share) * up) / value
-
     calm, middle, wild = _ordered(ops, ops.columns(heads, [0]), ops.columns(heads, [1]), ops.columns(heads, [2]))
-    stretch = ops.columns(heads, [4])
-    mean = 0.0 * sigma
-    for z, probability in geometry.MOVE_NODES:
-        mean = mean + probability * loss_at(stretch + float(np.log(z)))
-    il = [mean, loss_at(wild), loss_at(middle), loss_at(calm)]
+    nodes = ops.constant([[np.log(z) for z, _ in geometry.MOVE_NODES]], "move_nodes")
+    # Columns: the nodes of the mean, then the moves of q10, q50 and q90.
+    stretch = ops.concat([ops.columns(heads, [4]) + nodes, wild, middle, calm])
+    move = ops.minimum(sigma * ops.exp(ops.clip(stretch, -8.0, 3.0)), 3.0 + 0.0 * sigma)
+    down = geometry.impermanent_loss(ops, -move, lower, upper)
+    up = geometry.impermanent_loss(ops, move, lower, upper)
+    loss = (share * down + (1.0 - share) * up) / value
+    n = len(geometry.MOVE_NODES)
+    odds_of_nodes = ops.constant([[p for _, p in geometry.MOVE_NODES]], "move_odds")
+    mean = ops.row_sum(ops.columns(loss, list(range(n))) * odds_of_nodes)
+    il = [mean, ops.columns(loss, [n, n + 1, n + 2])]
     rate = 0.25 * sigma * sigma * inside / value
     low, mid, high = _ordered(ops, ops.columns(heads, [5]), ops.columns(heads, [6]), ops.columns(heads, [7]))
     stretch = ops.concat([ops.columns(heads, [8]), low, mid, high])

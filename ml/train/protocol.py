@@ -37,6 +37,7 @@ _FIELDS: dict[str, type] = {
 }
 _PER_TASK: dict[str, type] = {
     "split": str,
+    "half_life_days": int,
     "horizons_seconds": list,
     "hidden": list,
     "members": int,

@@ -1,0 +1,109 @@
+"""A bad dataset or protocol is refused with an error that names the thing, the value and the rule."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import write_dataset
+
+from dataset import load_meta, load_table
+from errors import DatasetError, ProtocolError
+from protocol import HERE, load_protocol
+
+PROTOCOL = load_protocol()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_dataset(tmp_path / "data")
+
+
+def edit(path, change):
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(change(lines)) + "\n")
+
+
+def load(folder, task="volatility"):
+    return load_table(folder, task, load_meta(folder, "main@1"), PROTOCOL)
+
+
+def set_cell(folder, file, column, value, line=5):
+    def change(lines):
+        at = lines[0].split(",").index(column)
+        cells = lines[line - 1].split(",")
+        cells[at] = value
+        return [*lines[: line - 1], ",".join(cells), *lines[line:]]
+
+    edit(folder / file, change)
+
+
+def test_missing_values_become_zero_with_a_mask(folder):
+    table = load(folder)
+    week = table.feature_names.index("log_rv_168h")
+    assert table.mask[0, week] == 1 and table.features[0, week] == 0
+    assert table.mask[-1, week] == 0
+    assert np.isfinite(table.features).all()
+
+
+def test_refuses_a_missing_column(folder):
+    edit(folder / "volatility.csv", lambda lines: [lines[0].replace("rv_24h", "rv_25h", 9), *lines[1:]])
+    with pytest.raises(DatasetError, match=r"column log_rv_24h is missing from volatility.csv"):
+        load(folder)
+
+
+def test_refuses_an_empty_target_and_names_the_line(folder):
+    set_cell(folder, "volatility.csv", "rv_24h", "")
+    with pytest.raises(DatasetError, match=r"volatility.csv line 5: rv_24h is nan, must be finite"):
+        load(folder)
+
+
+def test_refuses_a_positive_impermanent_loss(folder):
+    set_cell(folder, "ranges.csv", "il", "0.01", line=7)
+    with pytest.raises(DatasetError, match=r"ranges.csv line 7: il is 0.01, must be ≤ 0"):
+        load(folder, "il")
+
+
+def test_refuses_a_range_upside_down(folder):
+    set_cell(folder, "yield.csv", "lower_offset", "9", line=3)
+    with pytest.raises(DatasetError, match=r"yield.csv line 3: need lower_offset < upper_offset"):
+        load(folder, "yield")
+
+
+def test_refuses_words_where_numbers_belong(folder):
+    set_cell(folder, "volatility.csv", "hour_sin", "noon")
+    with pytest.raises(DatasetError, match=r"volatility.csv line 5: .*noon"):
+        load(folder)
+
+
+def test_refuses_another_feature_schema(folder):
+    meta = json.loads((folder / "dataset.json").read_text())
+    (folder / "dataset.json").write_text(json.dumps(meta | {"schema": "main@2"}))
+    with pytest.raises(DatasetError, match=r"schema is 'main@2', the protocol asks for 'main@1'"):
+        load(folder)
+
+
+def test_refuses_a_dataset_without_a_window_of_the_closed_form(folder):
+    meta = json.loads((folder / "dataset.json").read_text())
+    meta["fields"]["il"].remove("log_rv_72h")
+    (folder / "dataset.json").write_text(json.dumps(meta))
+    with pytest.raises(DatasetError, match=r"feature log_rv_72h is missing from fields.il"):
+        load(folder, "il")
+
+
+def test_says_how_to_make_a_dataset_that_is_not_there(tmp_path):
+    with pytest.raises(DatasetError, match=r"no dataset.json in .*npm run train"):
+        load_meta(tmp_path, "main@1")
+
+
+def test_refuses_a_protocol_with_a_missing_or_wrong_field(tmp_path):
+    text = (HERE / "protocol.toml").read_text()
+    path = tmp_path / "protocol.toml"
+    path.write_text(text.replace("seeds = [1, 2, 3]", ""))
+    with pytest.raises(ProtocolError, match=r"field seeds is missing"):
+        load_protocol(path)
+    path.write_text(text.replace("train = 0.55", 'train = "half"'))
+    with pytest.raises(ProtocolError, match=r"split.share.train is 'half', must be float"):
+        load_protocol(path)
+    path.write_text(text.replace("train_until = 2022", "train_until = 2024"))
+    with pytest.raises(ProtocolError, match=r"must run train_until ≤ validation_from"):
+        load_protocol(path)

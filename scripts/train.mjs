@@ -1,0 +1,75 @@
+/**
+ * Trains the model packages from a data folder, start to finish:
+ * `node scripts/train.mjs --data DIR [--seed N] [--fast] [--out DIR]` exports the dataset, makes the Python environment,
+ * fits, evaluates and writes ml/models/{volatility,il,yield}-mlp. `--fast` is for trying the path, never for a release.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const started = Date.now();
+
+function fail(message) {
+  console.error(`train: ${message}`);
+  process.exit(1);
+}
+
+function step(title, command, args) {
+  console.log(`\n== ${title} (${Math.round((Date.now() - started) / 1000)} s)`);
+  const run = spawnSync(command, args, { cwd: root, stdio: "inherit" });
+  if (run.error) fail(`cannot run ${command}: ${run.error.message}`);
+  if (run.status !== 0) fail(`${title} failed with exit code ${run.status}`);
+}
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        data: { type: "string" },
+        seed: { type: "string", default: "1" },
+        out: { type: "string" },
+        fast: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    return fail(`${error.message}; known: --data DIR, --seed N, --out DIR, --fast`);
+  }
+}
+
+const options = readOptions();
+const given = options.data ?? process.env.RANGEKEEPER_DATA;
+if (given === undefined) {
+  fail(
+    "no data folder. The data are not part of this repository: give --data DIR or set RANGEKEEPER_DATA to a folder " +
+      "with cex/ and pools/ in it; each package's README.md under ml/models lists the files it was trained on",
+  );
+}
+const data = resolve(given);
+if (!existsSync(data) || !statSync(data).isDirectory()) fail(`--data is ${data}, must be an existing folder`);
+
+const dataset = "ml/train/data";
+// Fast runs and runs for another folder must not leave their weights where a release would take them from.
+const runs = join(dataset, options.fast ? "runs-fast" : "runs");
+if (options.fast && options.out === undefined)
+  fail("--fast needs --out DIR: its packages must not replace the real ones");
+const out = options.out === undefined ? "ml/models" : resolve(options.out);
+const python = (script, ...args) => ["scripts/python-env.mjs", "--", "python", `ml/train/${script}`, ...args];
+const fast = options.fast ? ["--fast"] : [];
+
+step("dataset", process.execPath, [
+  join(root, "node_modules/tsx/dist/cli.mjs"),
+  "ml/data/export.ts",
+  "--data",
+  data,
+  "--out",
+  dataset,
+  "--seed",
+  options.seed,
+]);
+step("fit", process.execPath, python("train.py", "--data", dataset, "--out", runs, ...fast));
+step("evaluate", process.execPath, python("evaluate.py", "--data", dataset, "--runs", runs));
+step("packages", process.execPath, python("export.py", "--data", dataset, "--runs", runs, "--out", out));
+console.log(`\ntrain: packages are in ${out}; ${Math.round((Date.now() - started) / 1000)} s in all`);
