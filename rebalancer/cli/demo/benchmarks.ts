@@ -1,6 +1,9 @@
 import { decodeFunctionResult, encodeFunctionData, encodePacked, keccak256 } from "viem";
-import type { Address, Numeraire, Range } from "../../../ml/types.ts";
+import type { Address, Hex, Numeraire, PoolMeta, Range } from "../../../ml/types.ts";
+import { ceilToSpacing, floorToSpacing, MAX_TICK, MIN_TICK } from "../../../ml/units.ts";
 import { uniswapV3PoolAbi } from "../../../sdk/abi/uniswapV3Pool.ts";
+import { marketActorAbi } from "./market/actor.ts";
+import { enqueue, MARKET_OPERATOR } from "./market/chain.ts";
 import type { Rpc, RpcCall } from "./rpc.ts";
 import { amountsOf, worthOf } from "./worth.ts";
 
@@ -15,6 +18,50 @@ export interface PoolPoint {
   readonly sqrtPriceX96: bigint;
   readonly tick: number;
 }
+
+/** Liquidity of a benchmark position as a share of the pool's: too little to dilute anyone. */
+const SHARE = 100_000n;
+const HALF_WIDTHS = [0.1, 0.03];
+
+/** Opens a full-range position and two fixed widths around spot, each for a holder of its own, with the next block. */
+export async function openBenchmarks(rpc: Rpc, pool: PoolMeta, actor: Address): Promise<Benchmark[]> {
+  const spacing = pool.tickSpacing;
+  const [slot0, active] = (await rpc.batch([
+    call(pool.address, encodeFunctionData({ abi: uniswapV3PoolAbi, functionName: "slot0" })),
+    call(pool.address, encodeFunctionData({ abi: uniswapV3PoolAbi, functionName: "liquidity" })),
+  ])) as readonly [Hex, Hex];
+  const tick = decodeFunctionResult({ abi: uniswapV3PoolAbi, functionName: "slot0", data: slot0 })[1];
+  const around = (halfWidth: number): Range => {
+    const ticks = Math.log(1 + halfWidth) / Math.log(1.0001);
+    return { lowerTick: floorToSpacing(tick - ticks, spacing), upperTick: ceilToSpacing(tick + ticks, spacing) };
+  };
+  const full = { lowerTick: ceilToSpacing(MIN_TICK, spacing), upperTick: floorToSpacing(MAX_TICK, spacing) };
+  const benchmarks: Benchmark[] = [
+    { name: "full range", range: full, owner: holder(0) },
+    ...HALF_WIDTHS.map((halfWidth, index) => ({
+      name: `fixed ±${halfWidth * 100} %`,
+      range: around(halfWidth),
+      owner: holder(index + 1),
+    })),
+  ];
+  const liquidity = BigInt(active) / SHARE + 1_000_000n;
+  await enqueue(
+    rpc,
+    benchmarks.map(({ range, owner }) => ({
+      from: MARKET_OPERATOR,
+      to: actor,
+      data: encodeFunctionData({
+        abi: marketActorAbi,
+        functionName: "mintFor",
+        args: [owner, { tickLower: range.lowerTick, tickUpper: range.upperTick, liquidity }],
+      }),
+    })),
+  );
+  return benchmarks;
+}
+
+/** An address that holds a benchmark position and does nothing else. */
+const holder = (index: number): Address => `0x${(0xbe9c4a00 + index).toString(16).padStart(40, "0")}`;
 
 const MASK_256 = (1n << 256n) - 1n;
 const Q128 = 1n << 128n;

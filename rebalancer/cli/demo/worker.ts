@@ -12,18 +12,19 @@ export interface Supervised {
   restarts(): number;
   /** Throws what made the worker unusable, if anything did. */
   check(): void;
+  /** The last lines it said. */
+  tail(): string;
   /** Asks it to finish and waits until it is gone. */
   stop(): Promise<void>;
 }
 
 /**
  * Runs `rangekeeper worker start` as a child process and starts it again when it dies, as a process supervisor would.
- * Exit code 2 (bad configuration) is final. `onLog` gets each line the worker logs.
+ * Exit code 2 (bad configuration) is final.
  */
 export function superviseWorker(parameters: {
   configPath: string;
   env: NodeJS.ProcessEnv;
-  onLog: (line: string) => void;
   onRestart?: (reason: string) => void;
 }): Supervised {
   let child: ChildProcess | undefined;
@@ -37,7 +38,6 @@ export function superviseWorker(parameters: {
     for (const line of chunk.toString("utf8").split("\n").filter(Boolean)) {
       tail.push(line);
       if (tail.length > 20) tail.shift();
-      parameters.onLog(line);
     }
   };
   const start = () => {
@@ -75,6 +75,7 @@ export function superviseWorker(parameters: {
     check: () => {
       if (fatal) throw fatal;
     },
+    tail: () => tail.slice(-5).join("\n"),
     stop: () => {
       stopping = true;
       if (!child) return Promise.resolve();

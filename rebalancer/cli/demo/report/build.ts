@@ -1,0 +1,294 @@
+import type { Address, Hex, Numeraire, PoolMeta } from "../../../../ml/types.ts";
+import { toDecimal } from "../../../../ml/units.ts";
+import { modelStrategyAbi } from "../../../../sdk/abi/modelStrategy.ts";
+import type { DecisionRecord, ProposalRecord } from "../../../journal.ts";
+import type { DepositorLedger, EntryRefusal } from "../depositors.ts";
+import { humanPrices, type Snapshot } from "../recorder.ts";
+import { type ChainLog, decode, ledgerEvents, tokenFlows } from "./chainEvents.ts";
+import { walkLedger } from "./ledger.ts";
+import type { Check, MarketSection, ModelSection, Move, Refusal, ReplaySection, Report } from "./report.ts";
+
+export interface ReportParameters {
+  readonly market: MarketSection;
+  readonly replay: ReplaySection | null;
+  readonly models: readonly ModelSection[];
+  readonly pool: PoolMeta;
+  readonly numeraire: Numeraire;
+  readonly vault: Address;
+  readonly strategy: Address;
+  /** First block that the vault existed in, and the price at its end. */
+  readonly opening: Snapshot;
+  readonly snapshots: readonly Snapshot[];
+  readonly closing: Snapshot;
+  readonly benchmarkNames: readonly string[];
+  readonly logs: readonly ChainLog[];
+  readonly decisions: readonly DecisionRecord[];
+  readonly proposals: readonly ProposalRecord[];
+  /** Blocks at which an evaluation was due. */
+  readonly due: readonly number[];
+  readonly depositors: readonly DepositorLedger[];
+  readonly entryRefusals: readonly EntryRefusal[];
+  readonly balances: readonly [bigint, bigint];
+  readonly gasPriceWei: bigint;
+  readonly restarts: number;
+  readonly maxLossPerMoveBps: number;
+}
+
+/** Puts together what the chain, the journal and the snapshots say, and checks them against one another. */
+export function buildReport(parameters: ReportParameters): Report {
+  const { pool, numeraire, snapshots, opening, closing, logs } = parameters;
+  const [asset, other] = numeraire === 0 ? [pool.token0, pool.token1] : [pool.token1, pool.token0];
+  const prices = humanPrices({ numeraire, decimals0: pool.token0.decimals, decimals1: pool.token1.decimals });
+  const parties = {
+    vault: parameters.vault,
+    pool: pool.address,
+    token0: pool.token0.address,
+    token1: pool.token1.address,
+  };
+  const human = (raw: number) => raw / 10 ** asset.decimals;
+
+  const accruals = new Map([...snapshots, closing].map((snapshot) => [snapshot.block, snapshot.fees]));
+  const totals = walkLedger(ledgerEvents(logs, parties, accruals), numeraire, opening.sqrtPriceX96);
+  const left =
+    totals.deposits - totals.exits + totals.market + totals.fees - totals.lvr - totals.swapCost + totals.rounding;
+  const residual = totals.deposits > 0 ? Math.abs(left - closing.value) / totals.deposits : 0;
+
+  const moves = movesOf(parameters, prices);
+  const gas = gasInAsset(parameters, closing);
+  const fees = human(totals.fees);
+  const lvr = human(totals.lvr);
+  const swapCost = human(totals.swapCost);
+  const shares = snapshots.filter(({ supply }) => supply > 0n);
+  const first = shares[0];
+  const priceOfShare = ({ value, supply }: Snapshot) => value / Number(supply);
+  const index = (of: (snapshot: Snapshot) => number) =>
+    shares.map((snapshot) => (first ? (100 * of(snapshot)) / of(first) : 100));
+  const series = {
+    at: shares.map(({ at }) => at),
+    price: shares.map(({ price }) => price),
+    lower: shares.map(({ lower }) => lower),
+    upper: shares.map(({ upper }) => upper),
+    nav: shares.map(({ value }) => human(value)),
+    vault: index(priceOfShare),
+    benchmarks: {
+      "hold half and half": index(({ price }) => 0.5 + (0.5 * price) / (first?.price ?? price)),
+      [`hold ${asset.symbol} only`]: index(() => 1),
+      ...Object.fromEntries(
+        parameters.benchmarkNames.map((name, position) => [
+          name,
+          index(({ benchmarks }) => benchmarks[position] ?? Number.NaN),
+        ]),
+      ),
+    },
+  };
+  const lastOf = (values: readonly number[]) => (values.at(-1) ?? 100) / 100 - 1;
+
+  const report = {
+    version: 1 as const,
+    market: parameters.market,
+    replay: parameters.replay,
+    models: parameters.models,
+    asset: { symbol: asset.symbol, decimals: asset.decimals },
+    other: { symbol: other.symbol, decimals: other.decimals },
+    series,
+    decisions: decisionsOf(parameters.decisions),
+    moves,
+    refusals: refusalsOf(parameters),
+    result: {
+      deposits: human(totals.deposits),
+      exits: human(totals.exits),
+      market: human(totals.market),
+      fees,
+      lvr,
+      swapCost,
+      rounding: human(totals.rounding),
+      end: human(closing.value),
+      residual,
+      gas,
+      net: fees - lvr - swapCost - gas,
+      vaultReturn: lastOf(series.vault),
+      benchmarks: Object.entries(series.benchmarks).map(([name, values]) => ({ name, return: lastOf(values) })),
+      timeInRange: meanOverTime(shares, ({ inRange }) => (inRange ? 1 : 0)),
+      timeDeployed: meanOverTime(shares, ({ deployedShare }) => (deployedShare > 0 ? 1 : 0)),
+      feesCollected: { token0: totals.fees0.toString(), token1: totals.fees1.toString() },
+    },
+    depositors: parameters.depositors.map((ledger) => {
+      const [paidOutAsset, paidOutOther] =
+        numeraire === 0 ? [ledger.paidOut0, ledger.paidOut1] : [ledger.paidOut1, ledger.paidOut0];
+      return {
+        name: ledger.name,
+        paidIn: toDecimal(ledger.paidIn, asset.decimals),
+        paidOutAsset: toDecimal(paidOutAsset, asset.decimals),
+        paidOutOther: toDecimal(paidOutOther, other.decimals),
+        paidOutValue: human(ledger.paidOutValue),
+        story: ledger.story,
+      };
+    }),
+    conservation: ([0, 1] as const).map((side) => {
+      const token = side === 0 ? pool.token0 : pool.token1;
+      const flows = tokenFlows(logs, parties, token.address);
+      const balance = parameters.balances[side];
+      const difference = flows.peopleIn + flows.poolIn - flows.poolOut - flows.peopleOut - balance;
+      return {
+        token: token.symbol,
+        depositorsIn: flows.peopleIn.toString(),
+        poolToVault: flows.poolIn.toString(),
+        vaultToPool: flows.poolOut.toString(),
+        depositorsOut: flows.peopleOut.toString(),
+        leftInVault: balance.toString(),
+        difference: difference.toString(),
+      };
+    }),
+  };
+  return { ...report, checks: checksOf(report, parameters) };
+}
+
+function movesOf(parameters: ReportParameters, prices: ReturnType<typeof humanPrices>): Move[] {
+  const decisions = new Map(parameters.decisions.map((record) => [record.id, record.decision]));
+  const at = new Map([...parameters.snapshots, parameters.closing].map((snapshot) => [snapshot.block, snapshot]));
+  return parameters.proposals
+    .filter(({ status }) => status === "confirmed")
+    .flatMap((record): Move[] => {
+      const decision = decisions.get(record.decisionId);
+      const { measured } = record;
+      if (!decision || !measured) return [];
+      const snapshot = at.get(measured.block);
+      const ticks = record.proposal.ranges.flatMap(({ lowerTick, upperTick }) => [
+        prices.ofTick(lowerTick),
+        prices.ofTick(upperTick),
+      ]);
+      const executed = measured.events.find(({ name }) => name === "ProposalExecuted");
+      return [
+        {
+          at: snapshot?.at ?? decision.atSeconds,
+          block: measured.block,
+          nonce: Number(record.nonce),
+          kind: ticks.length > 0 ? "move" : "stand-aside",
+          price: snapshot?.price ?? Number.NaN,
+          lower: ticks.length > 0 ? Math.min(...ticks) : null,
+          upper: ticks.length > 0 ? Math.max(...ticks) : null,
+          reason: decision.reason,
+          predictedNetBps: decision.candidates[decision.chosen]?.netBps ?? 0,
+          measuredLossBps: Number(executed?.args.lossWad ?? 0n) / 1e14,
+          gasUsed: Number(measured.gasUsed),
+          transaction: measured.transactionHash,
+          events: measured.events.map(describeEvent),
+        },
+      ];
+    })
+    .sort((a, b) => a.block - b.block);
+}
+
+const describeEvent = ({ name, args }: { name: string; args: Record<string, unknown> }) =>
+  `${name}(${Object.entries(args)
+    .map(
+      ([key, value]) =>
+        `${key}: ${typeof value === "object" ? JSON.stringify(value, (_, v) => (typeof v === "bigint" ? v.toString() : v)) : String(value)}`,
+    )
+    .join(", ")})`;
+
+/** Gas of all moves in asset units, through the price of the native token where it is one of the pair; else 0. */
+function gasInAsset({ proposals, gasPriceWei, pool, numeraire }: ReportParameters, closing: Snapshot): number {
+  const [asset, other] = numeraire === 0 ? [pool.token0, pool.token1] : [pool.token1, pool.token0];
+  const used = proposals.reduce((sum, { measured }) => sum + (measured?.gasUsed ?? 0n), 0n);
+  const native = toDecimal(used * gasPriceWei, 18);
+  if (asset.symbol === "WETH") return native;
+  return other.symbol === "WETH" ? native * closing.price : 0;
+}
+
+function decisionsOf(records: readonly DecisionRecord[]) {
+  const byReason: Record<string, number> = {};
+  for (const { decision } of records) byReason[decision.reasonKey] = (byReason[decision.reasonKey] ?? 0) + 1;
+  const of = (action: string) => records.filter(({ decision }) => decision.action === action).length;
+  return { total: records.length, move: of("move"), hold: of("hold"), standAside: of("stand-aside"), byReason };
+}
+
+function refusalsOf({ decisions, proposals, entryRefusals }: ReportParameters): Refusal[] {
+  const grouped = new Map<string, Refusal & { count: number }>();
+  const add = (where: Refusal["where"], reason: string, example: string) => {
+    const key = `${where} ${reason}`;
+    const known = grouped.get(key);
+    grouped.set(key, { where, reason, example, count: (known?.count ?? 0) + 1 });
+  };
+  for (const { decision } of decisions) if (!decision.plan) add("decision", decision.reasonKey, decision.reason);
+  for (const { status, detail } of proposals)
+    if (status === "refused" || status === "expired")
+      add(detail.startsWith("chain") ? "chain" : "preflight", status, detail);
+  for (const { name, reason } of entryRefusals) add("entry", "refused", `${name}, ${reason}`);
+  return [...grouped.values()].sort((a, b) => b.count - a.count);
+}
+
+/** Time-weighted mean over snapshots that are in order. */
+function meanOverTime(snapshots: readonly Snapshot[], of: (snapshot: Snapshot) => number): number {
+  let sum = 0;
+  let time = 0;
+  for (const [index, snapshot] of snapshots.entries()) {
+    const next = snapshots[index + 1];
+    if (!next) break;
+    sum += of(snapshot) * (next.at - snapshot.at);
+    time += next.at - snapshot.at;
+  }
+  return time > 0 ? sum / time : 0;
+}
+
+function checksOf(report: Omit<Report, "checks">, parameters: ReportParameters): Check[] {
+  const { decisions, proposals, logs, strategy, due } = parameters;
+  const executed = logs
+    .filter(({ address }) => address.toLowerCase() === strategy.toLowerCase())
+    .flatMap((log) => {
+      const event = decode(modelStrategyAbi, log);
+      return event?.eventName === "ProposalExecuted" ? [event.args.proposalDigest as Hex] : [];
+    });
+  const confirmed = proposals.filter(({ status }) => status === "confirmed").map(({ digest }) => digest);
+  const open = proposals.filter(({ status }) => !["confirmed", "refused", "expired"].includes(status));
+  const decided = new Set(decisions.map(({ decision }) => decision.block));
+  const missing = due.filter((block) => !decided.has(block));
+  const worst = report.moves.reduce((most, move) => Math.max(most, move.measuredLossBps), 0);
+  const unpaid = report.depositors.filter(({ paidIn, paidOutValue }) => paidIn > 0 && paidOutValue === 0);
+  const check = (name: string, ok: boolean, detail: string): Check => ({ name, ok, detail });
+  const checks = [
+    check(
+      "tokens",
+      report.conservation.every(({ difference }) => difference === "0"),
+      "what came in equals what went out and what is left, to the unit, for both tokens",
+    ),
+    check(
+      "identity",
+      report.result.residual < 1e-9,
+      `flows, market, fees, LVR and costs explain the value to ${report.result.residual.toExponential(1)}`,
+    ),
+    check(
+      "depositors",
+      unpaid.length === 0 && parameters.closing.supply === 0n,
+      `${report.depositors.length} came and all left; ${parameters.closing.supply} shares remain`,
+    ),
+    check(
+      "decisions",
+      due.length > 0 && missing.length === 0,
+      `${decided.size} of ${due.length} due evaluations are in the journal`,
+    ),
+    check(
+      "exactly once",
+      new Set(executed).size === executed.length && sameSet(executed, confirmed) && open.length === 0,
+      `${executed.length} proposals executed on chain, ${confirmed.length} confirmed in the journal, ${open.length} left open`,
+    ),
+    check(
+      "loss limit",
+      worst <= parameters.maxLossPerMoveBps,
+      `the dearest move cost ${worst.toFixed(2)} bp of at most ${parameters.maxLossPerMoveBps} bp`,
+    ),
+  ];
+  if (report.replay && !report.replay.reconstructed)
+    checks.push(
+      check(
+        "replay",
+        report.replay.exact === report.replay.swaps,
+        `${report.replay.exact}/${report.replay.swaps} recorded swaps reproduced exactly`,
+      ),
+    );
+  if (parameters.restarts > 0) checks.push(check("worker", true, `died and resumed ${parameters.restarts} times`));
+  return checks;
+}
+
+const sameSet = (a: readonly string[], b: readonly string[]) =>
+  a.length === b.length && a.every((item) => b.includes(item));
