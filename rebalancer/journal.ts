@@ -6,7 +6,10 @@ import { decodeJson, encodeJson } from "./json.ts";
 /** proposed -> simulated -> sent -> confirmed, or an end before: refused (by a guard, here or on chain), expired. */
 export type ProposalStatus = "proposed" | "simulated" | "sent" | "confirmed" | "refused" | "expired";
 
-/** Where a vault came to rest after one block's evaluation. */
+/**
+ * Where a vault came to rest after one block's evaluation. `late` = first seen when no proposal of that block could
+ * still be in time; `absent` = the vault was not deployed at that block.
+ */
 export type RestState =
   | "held"
   | "shadow"
@@ -16,6 +19,8 @@ export type RestState =
   | "refused"
   | "expired"
   | "pending"
+  | "late"
+  | "absent"
   | "failed";
 
 export interface DecisionRecord {

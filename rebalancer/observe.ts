@@ -4,6 +4,7 @@ import { explain } from "./errors.ts";
 import type { ConfirmProgress } from "./jobs/confirm.ts";
 import type { RestState } from "./journal.ts";
 import { type Marker, settledKey, writeMarker } from "./marker.ts";
+import { DEADLINE_SECONDS } from "./proposal.ts";
 import { ensureJob, jobIds } from "./queue.ts";
 
 /** Hashes remembered for finding out that the chain was reorganised. */
@@ -157,9 +158,10 @@ async function follow(
 ): Promise<void> {
   const { config, journal, queues, redis } = context;
   const pool = group.meta.address;
+  const key = `${pool} ${due.hash}`;
+  if (!observation.queued.has(key)) restLate(context, group, head, due);
   const rests = journal.rests({ chainId: config.chainId, pool, blockHash: due.hash });
   if (!group.vaults.every(({ vault }) => rests.has(vault))) {
-    const key = `${pool} ${due.hash}`;
     if (!observation.queued.has(key)) {
       await ensureJob(queues, "evaluate", { chainId: config.chainId, pool, block: due.number }, { again: true });
       observation.queued.add(key);
@@ -173,6 +175,21 @@ async function follow(
   if (observation.published.get(pool) === text) return;
   await writeMarker(redis, settledKey(config.chainId, pool, config.redis.prefix), marker);
   observation.published.set(pool, text);
+}
+
+/**
+ * Started in the middle of a bucket: what its first block asks for could no longer be executed in time, and the node
+ * may have dropped that block's state. Vaults with an unfinished proposal of it are left to their execute job.
+ */
+function restLate({ journal, config }: Context, group: PoolGroup, head: BlockStamp, due: BlockStamp): void {
+  if (head.timestamp <= due.timestamp + DEADLINE_SECONDS) return;
+  const place = { chainId: config.chainId, pool: group.meta.address, block: due.number, blockHash: due.hash };
+  const rests = journal.rests(place);
+  for (const { vault } of group.vaults) {
+    const unfinished = journal.proposals({ vault, status: ["proposed", "simulated"] });
+    if (rests.has(vault) || unfinished.some(({ blockHash }) => blockHash === due.hash)) continue;
+    journal.rest({ ...place, vault, state: "late" });
+  }
 }
 
 /** Whether every sent proposal of the pool's vaults was looked for in the blocks up to the head. */
@@ -204,6 +221,8 @@ const BUSIEST_FIRST: readonly RestState[] = [
   "simulated",
   "shadow",
   "held",
+  "late",
+  "absent",
 ];
 
 /** One word for several vaults: the busiest of their states. */

@@ -48,6 +48,8 @@ async function evaluateVault(context: Context, parameters: EvaluateVaultParamete
       state,
     });
 
+  const code = await context.client.getCode({ address: vault.vault, blockNumber: BigInt(block.number) });
+  if (code === undefined || code === "0x") return rest("absent");
   const { record, state } = await decideOnce(context, parameters);
   const { decision } = record;
   context.reached("decided", {
