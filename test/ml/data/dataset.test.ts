@@ -52,6 +52,17 @@ describe("buildDataset", () => {
     expect([...yields].every(({ values }) => (values.at(-1) ?? -1) >= 0)).toBe(true);
   });
 
+  it("labels a range with the way from the close that the features end with", () => {
+    const own = [...ranges].filter((row) => row.series === "one");
+    expect(own.length).toBeGreaterThan(10);
+    for (const { at, values } of own) {
+      const [lowerOffset = 0, upperOffset = 0, horizonSeconds = 0, il] = values.slice(F);
+      const last = bars.findIndex((bar) => bar.endSeconds === at);
+      const way = bars.slice(last, last + 1 + horizonSeconds / 3600);
+      expect(rangeOutcome(way, { lowerOffset, upperOffset, horizonSeconds })?.il).toBe(il);
+    }
+  });
+
   it("shows the market from both sides", () => {
     expect(new Set([...ranges].map((row) => row.series))).toEqual(new Set(["one", "inverse-one"]));
   });

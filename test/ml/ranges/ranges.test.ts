@@ -40,6 +40,13 @@ describe("candidateRanges", () => {
     expect(candidateRanges({ ...parameters, minWidthTicks: 20_001 })).toEqual([]);
   });
 
+  it("leaves out what snapping to the spacing moved too far", () => {
+    const near = candidateRanges({ ...parameters, bounds: { ...bounds, maxCentreDistanceTicks: 20 } });
+    for (const { lowerTick, upperTick } of near) {
+      expect(Math.abs((lowerTick + upperTick) / 2 - 1234)).toBeLessThanOrEqual(20);
+    }
+  });
+
   it("offers thousands when asked", () => {
     const ranges = candidateRanges({ ...parameters, tickSpacing: 1, grid: { widths: 64, centres: 65 } });
     expect(ranges.length).toBeGreaterThan(3_500);

@@ -106,6 +106,9 @@ describe("a model package", () => {
     await expect(run({ features: narrow, mask: narrow })).rejects.toThrow(ModelInputError);
     await expect(run({ features: narrow, mask: narrow })).rejects.toThrow(/features is \[1, 1\], but must be \[1, 2\]/);
     await expect(run({ features: narrow })).rejects.toThrow(ModelInputError);
+    const two = { rows: 2, columns: 2, data: new Float32Array(4) };
+    const one = { rows: 1, columns: 2, data: new Float32Array(2) };
+    await expect(run({ features: two, mask: one })).rejects.toThrow(/mask is \[1, 2\], but must be \[2, 2\]/);
   });
 
   it("refuses a package of another task or width", async () => {
