@@ -50,6 +50,7 @@ type OnStop = (cleanup: () => Promise<void> | void) => void;
 /** Tokens in which people count; the first of the pair that is in the list is the asset. */
 const MONEY = ["USDC", "USDT", "DAI", "WETH"];
 const EVALUATE_EVERY_SECONDS = 3_600;
+const SLOT_SECONDS = 12;
 const SETTLE_TIMEOUT_MILLISECONDS = 60_000;
 
 /**
@@ -172,35 +173,46 @@ async function play(
     `${market.name}: ${Math.round((opened.until - head.timestamp) / 3600)} h of market, "${options.models}" models asked every hour`,
   );
   const share = (at: number) => (at - head.timestamp) / (opened.until - head.timestamp);
+  const record = async (block: number, at: number) => {
+    const snapshot = await takeSnapshot(recording, block, at);
+    snapshots.push(snapshot);
+    return snapshot;
+  };
+  const slot = async (before: number) => {
+    const { timestamp } = await headOf(rpc);
+    const mined = await mineNow(rpc, Math.max(1, Math.min(SLOT_SECONDS, before - timestamp - 1)));
+    return record(mined.number, mined.timestamp);
+  };
+  let waiting = false;
   let bucket = Math.floor(head.timestamp / EVALUATE_EVERY_SECONDS);
   for (let next = market.nextTimestamp(); next !== null && next <= opened.until; next = market.nextTimestamp()) {
     signal.throwIfAborted();
     const hashes = await depositors.act(Math.min(0.999, share(next)));
+    // What people and keeper sent is mined one slot later, as on a chain whose blocks do not wait for this market.
+    if (hashes.length > 0 || waiting) await slot(next);
+    await depositors.settle(hashes, (snapshots.at(-1) ?? opening).sqrtPriceX96);
     const block = await market.next();
     if (!block) break;
     swaps.push(...block.swaps);
-    const snapshot = await takeSnapshot(recording, block.block, block.timestamp);
-    snapshots.push(snapshot);
-    await depositors.settle(hashes, snapshot.sqrtPriceX96);
+    const snapshot = await record(block.block, block.timestamp);
     const current = Math.floor(block.timestamp / EVALUATE_EVERY_SECONDS);
     if (current === bucket) continue;
     bucket = current;
     due.push(block.block);
     const killed = options.killWorkerAt === due.length;
     const { state } = await keeper.settled(block.block, killed);
+    waiting = state === "sent";
     progress.evaluation(snapshot, journal.decisions({ vault, limit: 1 })[0]?.decision ?? null, state);
   }
 
   progress.step("the market is over: the worker finishes, then the depositors leave");
-  const last = await mineNow(rpc);
-  await keeper.settled(last.number, false);
+  const last = await slot(Number.POSITIVE_INFINITY);
+  await keeper.settled(last.block, false);
   await keeper.finish(journal);
   while (depositors.due(1)) {
     signal.throwIfAborted();
     const hashes = await depositors.act(1);
-    const mined = await mineNow(rpc);
-    const snapshot = await takeSnapshot(recording, mined.number, mined.timestamp);
-    snapshots.push(snapshot);
+    const snapshot = await slot(Number.POSITIVE_INFINITY);
     await depositors.settle(hashes, snapshot.sqrtPriceX96);
   }
 

@@ -76,7 +76,7 @@ async function openRecorded(parameters: OpenMarketParameters, data: MarketData):
       seed: null,
       feePips: market.pool.feePips,
       source: data.eventFile,
-      notes: [...plan.notes, ...market.notes],
+      notes: [...new Set([...plan.notes, ...market.notes])],
     },
     replay: (withVault) => ({
       reconstructed: plan.reconstructed,

@@ -1,10 +1,11 @@
-import type { Address, Hex, Numeraire, PoolMeta } from "../../../../ml/types.ts";
+import type { Address, Decision, Hex, Numeraire, PoolMeta } from "../../../../ml/types.ts";
 import { toDecimal } from "../../../../ml/units.ts";
 import { modelStrategyAbi } from "../../../../sdk/abi/modelStrategy.ts";
 import type { DecisionRecord, ProposalRecord } from "../../../journal.ts";
 import type { DepositorLedger, EntryRefusal } from "../depositors.ts";
 import { humanPrices, type Snapshot } from "../recorder.ts";
-import { type ChainLog, decode, ledgerEvents, tokenFlows } from "./chainEvents.ts";
+import { worthOf } from "../worth.ts";
+import { type ChainLog, decode, type LedgerParties, ledgerEvents, tokenFlows } from "./chainEvents.ts";
 import { walkLedger } from "./ledger.ts";
 import type { Check, MarketSection, ModelSection, Move, Refusal, ReplaySection, Report } from "./report.ts";
 
@@ -60,6 +61,7 @@ export function buildReport(parameters: ReportParameters): Report {
   const swapCost = human(totals.swapCost);
   const shares = snapshots.filter(({ supply }) => supply > 0n);
   const first = shares[0];
+  const grown = growthWithoutFlows(shares, flowsByBlock(logs, parties, shares, numeraire));
   const priceOfShare = ({ value, supply }: Snapshot) => value / Number(supply);
   const index = (of: (snapshot: Snapshot) => number) =>
     shares.map((snapshot) => (first ? (100 * of(snapshot)) / of(first) : 100));
@@ -69,7 +71,7 @@ export function buildReport(parameters: ReportParameters): Report {
     lower: shares.map(({ lower }) => lower),
     upper: shares.map(({ upper }) => upper),
     nav: shares.map(({ value }) => human(value)),
-    vault: index(priceOfShare),
+    vault: grown,
     benchmarks: {
       "hold half and half": index(({ price }) => 0.5 + (0.5 * price) / (first?.price ?? price)),
       [`hold ${asset.symbol} only`]: index(() => 1),
@@ -107,6 +109,7 @@ export function buildReport(parameters: ReportParameters): Report {
       gas,
       net: fees - lvr - swapCost - gas,
       vaultReturn: lastOf(series.vault),
+      sharePriceReturn: lastOf(index(priceOfShare)),
       benchmarks: Object.entries(series.benchmarks).map(([name, values]) => ({ name, return: lastOf(values) })),
       timeInRange: meanOverTime(shares, ({ inRange }) => (inRange ? 1 : 0)),
       timeDeployed: meanOverTime(shares, ({ deployedShare }) => (deployedShare > 0 ? 1 : 0)),
@@ -168,7 +171,7 @@ function movesOf(parameters: ReportParameters, prices: ReturnType<typeof humanPr
           lower: ticks.length > 0 ? Math.min(...ticks) : null,
           upper: ticks.length > 0 ? Math.max(...ticks) : null,
           reason: decision.reason,
-          predictedNetBps: decision.candidates[decision.chosen]?.netBps ?? 0,
+          predictedEdgeBps: edgeOf(decision),
           measuredLossBps: Number(executed?.args.lossWad ?? 0n) / 1e14,
           gasUsed: Number(measured.gasUsed),
           transaction: measured.transactionHash,
@@ -177,6 +180,48 @@ function movesOf(parameters: ReportParameters, prices: ReturnType<typeof humanPr
       ];
     })
     .sort((a, b) => a.block - b.block);
+}
+
+/** By how much the chosen candidate beats leaving everything as it is, basis points over the horizon. */
+function edgeOf({ candidates, chosen }: Decision): number {
+  const stay = candidates.find(({ kind }) => kind === "current") ?? candidates.find(({ kind }) => kind === "idle");
+  return (candidates[chosen]?.netBps ?? 0) - (stay?.netBps ?? 0);
+}
+
+/** Value at spot of what people put in minus what they took out, by block. */
+function flowsByBlock(
+  logs: readonly ChainLog[],
+  parties: LedgerParties,
+  snapshots: readonly Snapshot[],
+  numeraire: Numeraire,
+): Map<number, number> {
+  const flows = new Map<number, number>();
+  for (const { block, sqrtPriceX96 } of snapshots) {
+    const inBlock = logs.filter((log) => log.block === block);
+    if (inBlock.length === 0) continue;
+    const of = (token: Address) => {
+      const { peopleIn, peopleOut } = tokenFlows(inBlock, parties, token);
+      return Number(peopleIn - peopleOut);
+    };
+    const flow = worthOf(of(parties.token0), of(parties.token1), sqrtPriceX96, numeraire);
+    if (flow !== 0) flows.set(block, flow);
+  }
+  return flows;
+}
+
+/**
+ * The vault's time-weighted return, 100 at the start: flows count at face value, so that what later depositors paid as
+ * entry margin is not taken for skill.
+ */
+function growthWithoutFlows(snapshots: readonly Snapshot[], flows: ReadonlyMap<number, number>): number[] {
+  const grown: number[] = [];
+  for (const [index, snapshot] of snapshots.entries()) {
+    const before = snapshots[index - 1];
+    const level = grown.at(-1) ?? 100;
+    const kept = snapshot.value - (flows.get(snapshot.block) ?? 0);
+    grown.push(before && before.value > 0 ? level * (kept / before.value) : 100);
+  }
+  return grown;
 }
 
 const describeEvent = ({ name, args }: { name: string; args: Record<string, unknown> }) =>

@@ -129,7 +129,7 @@ function alternatives(report: Report): string {
     ["Rangekeeper vault", percent(result.vaultReturn), ""],
     ...result.benchmarks.map((b) => [b.name, percent(b.return), percent(result.vaultReturn - b.return)]),
   ];
-  return `${table(["", "return", "vault ahead by"], rows, [38, 18, 20], [1, 2])}\n  in range ${(result.timeInRange * 100).toFixed(1)} % of the time, deployed ${(result.timeDeployed * 100).toFixed(1)} %`;
+  return `${table(["", "return", "vault ahead by"], rows, [38, 18, 20], [1, 2])}\n  one share ${percent(result.sharePriceReturn)}, which includes the entry margins of those who came later\n  in range ${(result.timeInRange * 100).toFixed(1)} % of the time, deployed ${(result.timeDeployed * 100).toFixed(1)} %`;
 }
 
 function moves(report: Report): string {
@@ -138,7 +138,7 @@ function moves(report: Report): string {
   const rows = report.moves.map((move) => [
     stamp(move.at).slice(5),
     move.kind === "move" ? `${figure(move.lower ?? 0)}–${figure(move.upper ?? 0)}` : "to idle",
-    `${move.predictedNetBps.toFixed(1)}`,
+    `${move.predictedEdgeBps.toFixed(1)}`,
     `${move.measuredLossBps.toFixed(1)}`,
     move.reason,
   ]);

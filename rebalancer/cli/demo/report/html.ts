@@ -20,7 +20,7 @@ ${section(
 ${section(
   "Vault against the alternatives",
   both((width) => equityChart(report, width)),
-  "Value of one share and of the same money in each alternative, 100 when the vault opened. Alternatives start in proportion and pay no entry cost.",
+  "The vault's time-weighted value and the same money in each alternative, 100 when the vault opened. Alternatives start in proportion and pay no entry cost.",
 )}
 ${section(
   "Where the money came from and went",
@@ -100,7 +100,11 @@ function cards(report: Report): string {
       `net against ${escapeHtml(hold?.name ?? "")}`,
       hold ? tone(result.vaultReturn - hold.return) : "",
     ),
-    card(percent(result.vaultReturn), "share price", tone(result.vaultReturn)),
+    card(
+      percent(result.vaultReturn),
+      `return; one share ${percent(result.sharePriceReturn)} with the entry margins of those who came later`,
+      tone(result.vaultReturn),
+    ),
     card(String(report.moves.length), `moves in ${report.decisions.total} decisions`),
     card(
       `${(result.timeInRange * 100).toFixed(0)} %`,
@@ -262,12 +266,12 @@ function waterfallChart(report: Report, width: number): string {
 
 const movesTable = (report: Report) =>
   table(
-    ["time (UTC)", "what", "range", "predicted net", "measured cost", "gas", "reason", "transaction"],
+    ["time (UTC)", "what", "range", "predicted edge", "measured cost", "gas", "reason", "transaction"],
     report.moves.map((move) => [
       stamp(move.at),
       move.kind === "move" ? "move" : "to idle",
       move.lower === null ? "–" : `${figure(move.lower)} – ${figure(move.upper ?? 0)}`,
-      `${move.predictedNetBps.toFixed(1)} bp`,
+      `${move.predictedEdgeBps.toFixed(1)} bp`,
       `${move.measuredLossBps.toFixed(2)} bp`,
       move.gasUsed.toLocaleString("en-US"),
       escapeHtml(move.reason),

@@ -86,7 +86,7 @@ export interface Move {
   readonly lower: number | null;
   readonly upper: number | null;
   readonly reason: string;
-  readonly predictedNetBps: number;
+  readonly predictedEdgeBps: number;
   readonly measuredLossBps: number;
   readonly gasUsed: number;
   readonly transaction: string;
@@ -117,8 +117,9 @@ export interface Result {
   readonly gas: number;
   /** fees - lvr - swapCost - gas: the headline. */
   readonly net: number;
-  /** Returns since the vault opened, fractions. */
+  /** Returns since the vault opened, fractions: time-weighted, and of one share (which also gains entry margins). */
   readonly vaultReturn: number;
+  readonly sharePriceReturn: number;
   readonly benchmarks: readonly { readonly name: string; readonly return: number }[];
   readonly timeInRange: number;
   readonly timeDeployed: number;
