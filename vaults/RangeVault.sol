@@ -351,8 +351,6 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
             _leave(quote, shares, assets, receiver, owner);
         } else {
             assets = ExitLib.sliceAndSell(_context(), state, _calmReference(), shares, quote.supply);
-            (uint128 idleAsset, uint256 paid) = (_idleAsset(), assets);
-            _setIdleAsset((idleAsset + paid).toUint128());
             _payOut(quote.supply, shares, assets, receiver, owner);
         }
         require(assets >= minAssets, ErrorsLib.AmountBelowMin(assets, minAssets));
@@ -416,8 +414,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         SettingsLib.configure(_context(), state, key, value);
     }
 
-    /// @notice Lets moves happen again after the guardian's de-risk or a tripped drawdown breaker, and starts the
-    /// breaker's mark anew from the present holdings at the strategy's next move.
+    /// @notice Lets moves happen again after the guardian's de-risk or a de-risk that found the drawdown limit passed.
     function liftHold() external restricted {
         _setHold(false);
     }

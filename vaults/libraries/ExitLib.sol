@@ -119,7 +119,8 @@ library ExitLib {
         if (amount1 > 0) state.idle1 = (state.idle1 - amount1).toUint128();
     }
 
-    /// @notice Takes the slice and sells its other leg for the asset; the whole proceeds are the leaver's.
+    /// @notice Sells the other leg of the slice for the asset; the whole proceeds are the leaver's.
+    /// @return assets To be paid out of idle, where everything of the slice is.
     function sliceAndSell(
         VaultContext memory context,
         VaultState storage state,
@@ -127,21 +128,17 @@ library ExitLib {
         uint256 shares,
         uint256 supply
     ) external returns (uint256 assets) {
-        (uint256 amount0, uint256 amount1) = slice(context, state, shares, supply, false, false);
-        bool sellsToken0 = !context.assetIsToken0;
-        uint256 other = sellsToken0 ? amount0 : amount1;
-        assets = sellsToken0 ? amount1 : amount0;
+        uint256 other;
+        (assets, other) = _sliceIntoIdle(context, state, shares, supply);
         if (other == 0) return assets;
-        uint256 sold;
-        uint256 bought;
-        (sold, bought) = _sell(context, state, refs, sellsToken0, other.toInt256());
+        (uint256 sold, uint256 bought) = _sell(context, state, refs, other.toInt256());
         require(sold == other, ErrorsLib.SwapIncomplete(sold, other));
         assets += bought;
     }
 
-    /// @notice Takes the slice for `shares`, buys with its other leg what `assets` lacks, and gives what is left of
-    /// the slice back for shares at the low price.
-    /// @return used The shares to burn in the end.
+    /// @notice Buys with the other leg of the slice for `shares` what its asset leg lacks of `assets`; what is left of
+    /// the slice is given back for shares at the low price.
+    /// @return used The shares to burn in the end; `assets` are to be paid out of idle.
     function sliceAndBuy(
         VaultContext memory context,
         VaultState storage state,
@@ -150,60 +147,51 @@ library ExitLib {
         uint256 shares,
         uint256 assets
     ) external returns (uint256 used) {
-        bool sellsToken0 = !context.assetIsToken0;
-        (uint256 asset_, uint256 other) = slice(context, state, shares, quote.supply, false, false);
-        if (sellsToken0) (asset_, other) = (other, asset_);
-        if (asset_ < assets) {
-            uint256 wanted = assets - asset_;
-            (uint256 sold, uint256 bought) = _sell(context, state, refs, sellsToken0, -wanted.toInt256());
+        (uint256 left, uint256 otherLeft) = _sliceIntoIdle(context, state, shares, quote.supply);
+        if (left < assets) {
+            uint256 wanted = assets - left;
+            (uint256 sold, uint256 bought) = _sell(context, state, refs, -wanted.toInt256());
             require(bought == wanted, ErrorsLib.SwapIncomplete(bought, wanted));
-            require(sold <= other, ErrorsLib.AmountAboveMax(sold, other));
-            other -= sold;
-            asset_ = 0;
+            require(sold <= otherLeft, ErrorsLib.AmountAboveMax(sold, otherLeft));
+            (left, otherLeft) = (0, otherLeft - sold);
         } else {
-            asset_ -= assets;
+            left -= assets;
         }
-        uint256 back = _giveBack(context, state, refs, asset_, other);
+        bool assetIsToken0 = context.assetIsToken0;
+        uint256 back = NavLib.toAssetDown(
+            assetIsToken0 ? left : otherLeft,
+            assetIsToken0 ? otherLeft : left,
+            assetIsToken0 ? refs.highSqrtPriceX96 : refs.lowSqrtPriceX96,
+            assetIsToken0
+        );
         used = shares - Math.min(shares, Math.mulDiv(back, quote.supply, quote.lowNav + 1));
     }
 
-    /// @dev What is given back is idle again and valued as low as the vault itself.
-    function _giveBack(
-        VaultContext memory context,
-        VaultState storage state,
-        ReferencePrices memory refs,
-        uint256 asset_,
-        uint256 other
-    ) private returns (uint256) {
-        bool assetIsToken0 = context.assetIsToken0;
-        (uint256 amount0, uint256 amount1) = assetIsToken0 ? (asset_, other) : (other, asset_);
+    /// @dev The slice out of the positions, but still in idle: the pool is paid from there.
+    function _sliceIntoIdle(VaultContext memory context, VaultState storage state, uint256 shares, uint256 supply)
+        private
+        returns (uint256 assetLeg, uint256 otherLeg)
+    {
+        (uint256 amount0, uint256 amount1) = slice(context, state, shares, supply, false, false);
         state.idle0 = (state.idle0 + amount0).toUint128();
         state.idle1 = (state.idle1 + amount1).toUint128();
-        uint160 cheapestX96 = assetIsToken0 ? refs.highSqrtPriceX96 : refs.lowSqrtPriceX96;
-        return NavLib.toAssetDown(amount0, amount1, cheapestX96, assetIsToken0);
+        return context.assetIsToken0 ? (amount0, amount1) : (amount1, amount0);
     }
 
-    /// @dev Swaps the leaver's tokens: they enter idle, leave it in the callback, and what was bought leaves it again.
-    /// The limit keeps spot within the band of every reference, so a swap cannot make the vault not calm.
-    function _sell(
-        VaultContext memory context,
-        VaultState storage state,
-        ReferencePrices memory refs,
-        bool zeroForOne,
-        int256 amount
-    ) private returns (uint256 sold, uint256 bought) {
-        uint256 lent = amount > 0 ? uint256(amount) : 0;
-        if (zeroForOne) state.idle0 = (state.idle0 + lent).toUint128();
-        else state.idle1 = (state.idle1 + lent).toUint128();
+    /// @dev Sells the other token for the asset. The limit keeps spot within the band of every reference, so the swap
+    /// of a leaver cannot make the vault not calm.
+    function _sell(VaultContext memory context, VaultState storage state, ReferencePrices memory refs, int256 amount)
+        private
+        returns (uint256 sold, uint256 bought)
+    {
+        bool zeroForOne = !context.assetIsToken0;
         int24 band = int24(context.oracle.bandTicks());
         uint160 limitX96 = zeroForOne
             ? TickMath.getSqrtPriceAtTick(TickMath.getTickAtSqrtPrice(refs.highSqrtPriceX96) - band)
             : TickMath.getSqrtPriceAtTick(TickMath.getTickAtSqrtPrice(refs.lowSqrtPriceX96) + band);
         (int256 amount0, int256 amount1) = PoolLib.swap(context, state, zeroForOne, amount, limitX96);
         // The pool's signs: the token sold is positive, the token bought negative.
-        (sold, bought) = zeroForOne ? (uint256(amount0), uint256(-amount1)) : (uint256(amount1), uint256(-amount0));
-        if (zeroForOne) state.idle1 = (state.idle1 - bought).toUint128();
-        else state.idle0 = (state.idle0 - bought).toUint128();
+        return zeroForOne ? (uint256(amount0), uint256(-amount1)) : (uint256(amount1), uint256(-amount0));
     }
 
     function _assetLegs(VaultContext memory context, VaultState storage state)

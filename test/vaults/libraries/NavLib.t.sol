@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
+import {Position} from "../../../vaults/interfaces/IRangeVault.sol";
+import {NavLib} from "../../../vaults/libraries/NavLib.sol";
+import {BaseTest} from "../../support/BaseTest.sol";
+
+/// @notice Against the real pool: what NavLib says is what a burn and a collect pay.
+contract NavLibTest is BaseTest {
+    function _check(Position memory position) private {
+        (uint160 sqrtPriceX96, int24 tick,,,,,) = pool.slot0();
+        (uint256 owed0, uint256 owed1) = NavLib.owedDown(pool, address(this), position, tick);
+        (uint256 amount0, uint256 amount1) = NavLib.principalDown(position, sqrtPriceX96);
+        (uint256 burned0, uint256 burned1) = pool.burn(position.lowerTick, position.upperTick, position.liquidity);
+        assertEq(burned0, amount0);
+        assertEq(burned1, amount1);
+        (uint128 got0, uint128 got1) =
+            pool.collect(address(this), position.lowerTick, position.upperTick, type(uint128).max, type(uint128).max);
+        assertEq(got0, owed0 + amount0);
+        assertEq(got1, owed1 + amount1);
+    }
+
+    function testFuzz_amounts_equalWhatThePoolPays(
+        int256 lower,
+        uint256 width,
+        uint128 liquidity,
+        int24[6] memory moves
+    ) public {
+        int24 lowerTick = _floorTick(startTick + int24(bound(lower, -1500, 1500)));
+        int24 upperTick = lowerTick + int24(int256(bound(width, 1, 200))) * SPACING;
+        liquidity = uint128(bound(liquidity, 1e9, 1e20));
+        trader.provide(address(this), lowerTick, upperTick, liquidity);
+        for (uint256 i; i < moves.length; ++i) {
+            trader.moveTo(startTick + int24(bound(moves[i], -2000, 2000)));
+            skip(12);
+            // Someone else mints to us now and then: the fees of that are ours, the principal is not.
+            if (i == 3) trader.provide(address(this), lowerTick, upperTick, 1e15);
+        }
+        _check(Position(lowerTick, upperTick, liquidity));
+    }
+
+    /// The tick is below the bound while the price is exactly on it.
+    function testFuzz_amounts_whenThePriceStopsOnABound(bool onUpper, bool fromAbove, uint128 liquidity) public {
+        int24 lowerTick = _floorTick(startTick) - 300;
+        int24 upperTick = lowerTick + 600;
+        liquidity = uint128(bound(liquidity, 1e9, 1e20));
+        trader.provide(address(this), lowerTick, upperTick, liquidity);
+        int24 bound_ = onUpper ? upperTick : lowerTick;
+        trader.moveTo(fromAbove ? bound_ + 200 : bound_ - 200);
+        trader.moveTo(bound_);
+        (, int24 tick,,,,,) = pool.slot0();
+        if (fromAbove) assertEq(tick, bound_ - 1);
+        _check(Position(lowerTick, upperTick, liquidity));
+    }
+
+    function testFuzz_quotes_areInverse(uint128 amount, int24 tick) public pure {
+        tick = int24(bound(tick, -400_000, 400_000));
+        amount = uint128(bound(amount, 0, 1e30));
+        uint160 price = TickMath.getSqrtPriceAtTick(tick);
+        uint256 there = NavLib.quote0Down(amount, price);
+        assertLe(NavLib.quote1Down(there, price), amount);
+    }
+}
