@@ -51,6 +51,25 @@ contract MarketActor {
         uint128 liquidity;
     }
 
+    /// @notice An order whose side is set by where the price is: towards the reference, as a router that compares pools
+    /// chooses it, or away from it. `amount0` is paid when it sells token0, `amount1` when it sells token1.
+    struct Flow {
+        bool toward;
+        uint128 amount0;
+        uint128 amount1;
+    }
+
+    /// @notice A moment of a market: the price elsewhere, the band within which nobody can gain by arbitrage, how far
+    /// the price must be for somebody to bother, and the orders that arrive after him.
+    struct Moment {
+        uint160 referenceX96;
+        uint160 lowX96;
+        uint160 highX96;
+        uint160 lowTriggerX96;
+        uint160 highTriggerX96;
+        Flow[] flows;
+    }
+
     /// @notice Follows the pool's own Swap event, which holds the outcome.
     event Played(Mode mode);
 
@@ -84,11 +103,17 @@ contract MarketActor {
         }
     }
 
-    /// @notice Brings the price into a band when it is outside, as an arbitrageur does who pays the pool's fee.
-    function arbitrage(uint160 lowestX96, uint160 highestX96) external {
-        (uint160 price,,,,,,) = POOL.slot0();
-        if (price < lowestX96) emit Played(_play(Order(false, UNLIMITED, lowestX96)));
-        if (price > highestX96) emit Played(_play(Order(true, UNLIMITED, highestX96)));
+    /// @notice Lives through moments in order: arbitrage first (the only swaps with a price limit), then the flow.
+    function live(Moment[] calldata moments) external {
+        for (uint256 i; i < moments.length; ++i) {
+            Moment calldata moment = moments[i];
+            (uint160 price,,,,,,) = POOL.slot0();
+            if (price < moment.lowTriggerX96) emit Played(_play(Order(false, UNLIMITED, moment.lowX96)));
+            if (price > moment.highTriggerX96) emit Played(_play(Order(true, UNLIMITED, moment.highX96)));
+            for (uint256 j; j < moment.flows.length; ++j) {
+                emit Played(_play(_routed(moment.flows[j], moment.referenceX96)));
+            }
+        }
     }
 
     /// @notice One swap that reverts unless it ends as recorded. Only for this contract's own calls.
@@ -119,6 +144,14 @@ contract MarketActor {
         // From where the price is now the way to the record may be the other one.
         _swap(Order(price > record.sqrtPriceX96, UNLIMITED, record.sqrtPriceX96));
         return Mode.Moved;
+    }
+
+    function _routed(Flow calldata flow, uint160 referenceX96) private view returns (Order memory) {
+        (uint160 price,,,,,,) = POOL.slot0();
+        bool zeroForOne = (price > referenceX96) == flow.toward;
+        return zeroForOne
+            ? Order(true, int256(uint256(flow.amount0)), LOWEST_LIMIT_X96)
+            : Order(false, int256(uint256(flow.amount1)), HIGHEST_LIMIT_X96);
     }
 
     function _play(Order memory order) private returns (Mode) {

@@ -1,25 +1,17 @@
-import { decodeEventLog, encodeFunctionData, parseAbi } from "viem";
+import { encodeFunctionData, parseAbi } from "viem";
 import type { PoolEvent, PoolSwap } from "../../../../ml/data/events.ts";
 import type { MarketData } from "../../../../ml/data/market.ts";
 import type { PoolState } from "../../../../ml/data/state.ts";
 import { BaseError } from "../../../../ml/errors.ts";
 import type { Address, Hex, PoolMeta } from "../../../../ml/types.ts";
 import type { Rpc } from "../rpc.ts";
-import { HIGHEST_LIMIT_X96, LOWEST_LIMIT_X96, MODES, marketActorAbi, marketPoolAbi, UNLIMITED } from "./actor.ts";
-import {
-  type ChainReceipt,
-  enqueue,
-  fund,
-  latestTimestamp,
-  MARKET_OPERATOR,
-  type MarketCall,
-  mine,
-  playBlock,
-} from "./chain.ts";
+import { HIGHEST_LIMIT_X96, LOWEST_LIMIT_X96, marketActorAbi, marketPoolAbi, UNLIMITED } from "./actor.ts";
+import { enqueue, fund, latestTimestamp, MARKET_OPERATOR, type MarketCall, mine, playBlock } from "./chain.ts";
 import { completeState, positionOwner } from "./completeState.ts";
 import { deployLocal, type LocalDeployment } from "./deployLocal.ts";
 import type { Market, MarketBlock, MarketSwap, SwapMode, SwapResult } from "./market.ts";
 import { PoolStateError, poolStorage, writeStorage } from "./poolStorage.ts";
+import { type MarketOutcome, readReceipts } from "./receipts.ts";
 import { NoSwapsError, reconstructState } from "./reconstruct.ts";
 
 /** How one recorded swap is ordered when it is played again; amounts as the pool takes them (negative = exact output). */
@@ -345,36 +337,7 @@ function liquidityCall(
   return { from: owner, to: pool, data: encodeFunctionData({ abi: marketPoolAbi, functionName: "burn", args }) };
 }
 
-interface Outcome {
-  readonly swaps: readonly { mode: (typeof MODES)[number]; result: SwapResult | null }[];
-  readonly liquidity: readonly { amount0: bigint; amount1: bigint }[];
-}
-
-/** What the market's transactions did, from the pool's logs and the actor's marks between them. */
-function readReceipts(receipts: readonly ChainReceipt[], { pool, actor }: LocalDeployment): Outcome {
-  const swaps: { mode: (typeof MODES)[number]; result: SwapResult | null }[] = [];
-  const liquidity: { amount0: bigint; amount1: bigint }[] = [];
-  let result: SwapResult | null = null;
-  for (const log of receipts.flatMap((receipt) => receipt.logs)) {
-    const { topics, data } = log;
-    if (log.address.toLowerCase() === actor.toLowerCase()) {
-      const { args } = decodeEventLog({ abi: marketActorAbi, eventName: "Played", topics, data });
-      swaps.push({ mode: MODES[args.mode] ?? "skipped", result });
-      result = null;
-    } else if (log.address.toLowerCase() === pool.toLowerCase()) {
-      const decoded = decodeEventLog({ abi: marketPoolAbi, topics, data });
-      if (decoded.eventName === "Swap") {
-        const { amount0, amount1, sqrtPriceX96, tick, liquidity: inRange } = decoded.args;
-        result = { amount0, amount1, sqrtPriceX96, tick, liquidity: inRange };
-      } else if (decoded.eventName === "Mint" || decoded.eventName === "Burn") {
-        liquidity.push({ amount0: decoded.args.amount0, amount1: decoded.args.amount1 });
-      }
-    }
-  }
-  return { swaps, liquidity };
-}
-
-function countExact(events: readonly PoolEvent[], results: Outcome["liquidity"]): number {
+function countExact(events: readonly PoolEvent[], results: MarketOutcome["liquidity"]): number {
   return events.filter((event, i) => {
     const result = results[i];
     // Some files repeat the burned liquidity where a burn's amount0 should be: then only amount1 can be compared.
