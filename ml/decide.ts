@@ -1,5 +1,5 @@
 import { toBars } from "./data/bars.ts";
-import { digestOf } from "./digest.ts";
+import { digestOf, tableDigest } from "./digest.ts";
 import { computeFeatures } from "./features/index.ts";
 import { candidateRanges, type GridSize } from "./ranges/candidates.ts";
 import { type Confidence, confidenceLimits, spreadOf } from "./ranges/confidence.ts";
@@ -251,7 +251,16 @@ function seal({ history, state, models, bounds, settings }: DecideParameters, ve
     volatility,
     models: identities,
     features,
-    inputsDigest: digestOf({ block, state, bounds, settings, features, volatility, candidates, models: identities }),
+    inputsDigest: digestOf({
+      block,
+      state,
+      bounds,
+      settings,
+      features,
+      volatility,
+      candidates: tableDigest(candidates),
+      models: identities,
+    }),
   };
 }
 

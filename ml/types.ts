@@ -276,6 +276,6 @@ export interface Decision {
   readonly volatility: VolatilityPrediction | null;
   readonly models: readonly ModelIdentity[];
   readonly features: { readonly schema: string; readonly values: readonly (number | null)[] } | null;
-  /** keccak256 over block, state, features and candidate table: what the chain event carries. */
+  /** keccak256 over block, state, bounds, features and the candidate table's sha256: what the chain event carries. */
   readonly inputsDigest: Hex;
 }

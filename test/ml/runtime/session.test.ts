@@ -100,6 +100,18 @@ describe("a model package", () => {
     await expect(openModel(folder)).rejects.toThrow(ModelOutputError);
   });
 
+  it("shares the runtime with others that load and answer at the same time", async () => {
+    const folders = [1, 2, 3].map((bias) =>
+      writePackage(root, "volatility", { ...layer, weights: Array(8).fill(0), bias: Array(4).fill(bias) }),
+    );
+    const sessions = await Promise.all(folders.map(openModel));
+    const inputs = featureTensors(features, FIELDS, 50);
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, i) => sessions[i % 3]?.run({ ...inputs })));
+    answers.forEach((answer, i) => {
+      expect(new Set(answer?.data)).toEqual(new Set([(i % 3) + 1]));
+    });
+  });
+
   it("refuses tensors of another shape", async () => {
     const { run } = await openModel(writePackage(root, "volatility", layer));
     const narrow = { rows: 1, columns: 1, data: new Float32Array(1) };
