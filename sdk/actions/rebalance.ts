@@ -1,7 +1,7 @@
 import { type Account, type Address, type Client, encodeFunctionData, type Hex } from "viem";
-import { writeContract } from "viem/actions";
 import { modelStrategyAbi } from "../abi/modelStrategy.ts";
 import type { RebalanceProposal } from "../proposal.ts";
+import { write } from "./write.ts";
 
 export interface RebalanceParameters {
   readonly proposal: RebalanceProposal;
@@ -22,7 +22,7 @@ export function rebalance(
   client: Client,
   { account, strategy, proposal, signature }: RebalanceParameters & { account: Account | Address; strategy: Address },
 ): Promise<Hex> {
-  return writeContract(client, {
+  return write(client, {
     account,
     chain: null,
     address: strategy,

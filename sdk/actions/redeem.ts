@@ -1,6 +1,6 @@
 import type { Account, Address, Client, Hex } from "viem";
-import { writeContract } from "viem/actions";
 import { rangeVaultAbi } from "../abi/rangeVault.ts";
+import { write } from "./write.ts";
 
 export interface RedeemParameters {
   readonly account: Account | Address;
@@ -22,7 +22,7 @@ export function redeem(
   client: Client,
   { account, vault, shares, receiver, owner, minAssets }: RedeemParameters,
 ): Promise<Hex> {
-  return writeContract(client, {
+  return write(client, {
     account,
     chain: null,
     address: vault,

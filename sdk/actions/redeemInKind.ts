@@ -1,6 +1,6 @@
 import type { Account, Address, Client, Hex } from "viem";
-import { writeContract } from "viem/actions";
 import { rangeVaultAbi } from "../abi/rangeVault.ts";
+import { write } from "./write.ts";
 
 export interface RedeemInKindParameters {
   readonly account: Account | Address;
@@ -25,7 +25,7 @@ export interface RedeemInKindParameters {
  */
 export function redeemInKind(client: Client, parameters: RedeemInKindParameters): Promise<Hex> {
   const { account, vault, waive0 = false, waive1 = false, ...exit } = parameters;
-  return writeContract(client, {
+  return write(client, {
     account,
     chain: null,
     address: vault,

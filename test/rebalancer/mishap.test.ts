@@ -1,0 +1,132 @@
+import { Redis } from "ioredis";
+import { createPublicClient, http } from "viem";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Config } from "../../rebalancer/config.ts";
+import { openJournal, type ProposalRecord } from "../../rebalancer/journal.ts";
+import { run } from "../../rebalancer/main.ts";
+import { modelStrategyAbi } from "../../sdk/index.ts";
+import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
+import { settled } from "../support/lockstep.ts";
+
+let local: LocalDeployment;
+let start: { snapshot: string; time: number };
+beforeAll(async () => {
+  local = await startLocalDeployment();
+  start = { snapshot: await local.market.rpc.call("evm_snapshot"), time: local.time };
+}, 400_000);
+afterAll(() => local?.stop());
+
+describe("a worker in trouble", () => {
+  let config: Config;
+  let stopWorker: (() => Promise<void>) | null = null;
+  const redis = async (act: (connection: Redis) => Promise<unknown>) => {
+    const connection = new Redis(local.redis.url);
+    await act(connection);
+    connection.disconnect();
+  };
+  const startWorker = () => {
+    const stop = new AbortController();
+    const running = run({ config, signal: stop.signal, live: true, env: local.env });
+    stopWorker = async () => {
+      stopWorker = null;
+      stop.abort();
+      await running;
+    };
+  };
+  const proposals = (): readonly ProposalRecord[] => {
+    const journal = openJournal(config.journal.path, () => "reader");
+    const found = journal.proposals();
+    journal.close();
+    return found;
+  };
+  const nextNonce = () =>
+    createPublicClient({ transport: http(local.market.anvil.url) }).readContract({
+      address: local.deployment.strategy,
+      abi: modelStrategyAbi,
+      functionName: "nextNonce",
+    });
+
+  beforeEach(async () => {
+    await local.market.rpc.call("evm_revert", [start.snapshot]);
+    await local.market.rpc.call("anvil_dropAllTransactions");
+    start = { snapshot: await local.market.rpc.call("evm_snapshot"), time: start.time };
+    local.rewind(start.time);
+    await redis((connection) => connection.flushall());
+    ({ config } = local.configure());
+    startWorker();
+  });
+  afterEach(() => stopWorker?.());
+
+  it("finds a sent move again after Redis lost everything", async () => {
+    const block = await local.tick(600);
+    expect((await settled(local, block)).state).toBe("sent");
+    await stopWorker?.();
+    await redis((connection) => connection.flushall());
+    const next = await local.tick(12);
+    startWorker();
+    await settled(local, next);
+    expect(proposals().map(({ status }) => status)).toEqual(["confirmed"]);
+    expect(await nextNonce()).toBe(1n);
+  });
+
+  it("sends the same bytes again when the block that held them is reorganised away", async () => {
+    const block = await local.tick(600);
+    await settled(local, block);
+    const before = await local.market.rpc.call<string>("evm_snapshot");
+    const time = local.time;
+    await settled(local, await local.tick(12));
+    const [first] = proposals();
+    expect(first).toMatchObject({ status: "confirmed", measured: { block: block + 1 } });
+    await local.market.rpc.call("evm_revert", [before]);
+    await local.market.rpc.call("anvil_dropAllTransactions");
+    local.rewind(time);
+    expect(await nextNonce()).toBe(0n);
+    // two other blocks in place of the lost one: the second has what the worker sends on seeing the first
+    const other = await local.tick(13);
+    await settled(local, other);
+    const waiting = Date.now() + 10_000;
+    const pending = async () =>
+      BigInt((await local.market.rpc.call<{ pending: string }>("txpool_status")).pending) > 0n;
+    while (!(await pending()) && Date.now() < waiting) await new Promise((resolve) => setTimeout(resolve, 20));
+    const last = await local.tick(12);
+    await settled(local, last);
+    const [second, ...others] = proposals();
+    expect(others).toEqual([]);
+    expect(second).toMatchObject({ status: "confirmed", measured: { block: last } });
+    expect(second?.transaction).toEqual(first?.transaction);
+    expect(await nextNonce()).toBe(1n);
+  });
+
+  it("gives up a move that nobody mined in time, and replaces its transaction with the next", async () => {
+    await settled(local, await local.tick(600));
+    const [lost] = proposals();
+    await local.market.rpc.call("anvil_dropTransaction", [lost?.transaction?.hash]);
+    await settled(local, await local.tick(1_200));
+    expect(proposals()[0]).toMatchObject({ status: "expired" });
+    expect(proposals()[0]?.detail).toContain("not mined before its deadline");
+    const due = await local.tick(3_600 - (local.time % 3_600));
+    expect((await settled(local, due)).state).toBe("sent");
+    await settled(local, await local.tick(12));
+    const [, next] = proposals();
+    expect(next).toMatchObject({ status: "confirmed", nonce: 0n });
+    expect(next?.transaction?.nonce).toBe(lost?.transaction?.nonce);
+    expect((next?.transaction?.maxFeePerGas ?? 0n) * 10n).toBeGreaterThanOrEqual(
+      (lost?.transaction?.maxFeePerGas ?? 1n) * 11n,
+    );
+    expect(await nextNonce()).toBe(1n);
+  });
+
+  it("writes down in words why the chain refused a move that was sent", async () => {
+    await settled(local, await local.tick(600));
+    // the block comes after the proposal's deadline, with the transaction in it
+    const late = await local.tick(1_800);
+    await settled(local, late);
+    const [refused] = proposals();
+    expect(refused?.status).toBe("refused");
+    expect(refused?.detail).toMatch(
+      new RegExp(`^on chain in block ${late} 0x\\w+: deadline invalid: .*\\(DeadlineInvalid\\)$`),
+    );
+    expect(refused?.measured?.gasUsed).toBeGreaterThan(21_000n);
+    expect(await nextNonce()).toBe(0n);
+  });
+});
