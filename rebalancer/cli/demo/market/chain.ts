@@ -1,6 +1,6 @@
 import { BaseError } from "../../../../ml/errors.ts";
 import type { Address, Hex } from "../../../../ml/types.ts";
-import { type Rpc, toQuantity } from "../rpc.ts";
+import { type Rpc, RpcCallError, toQuantity } from "../rpc.ts";
 
 /** A transaction of the market failed on the chain: names the block, the sender and what it wanted. */
 export class MarketTransactionError extends BaseError {
@@ -76,8 +76,15 @@ export async function enqueue(rpc: Rpc, calls: readonly MarketCall[]): Promise<H
 
 /** Queues transactions and mines one block at a time, or at the newest block's where that is later. */
 export async function playBlock(rpc: Rpc, timestamp: number, calls: readonly MarketCall[]): Promise<MinedBlock> {
-  const [now, hashes] = await Promise.all([latestTimestamp(rpc), enqueue(rpc, calls)]);
-  return mine(rpc, Math.max(timestamp, now), hashes);
+  const hashes = await enqueue(rpc, calls);
+  try {
+    return await mine(rpc, timestamp, hashes);
+  } catch (error) {
+    // Somebody else has moved the clock on, by deploying a contract for instance.
+    const now = error instanceof RpcCallError ? await latestTimestamp(rpc) : timestamp;
+    if (now <= timestamp) throw error;
+    return mine(rpc, now, hashes);
+  }
 }
 
 /** Mines one block with all that is pending and returns the receipts of the given transactions. */

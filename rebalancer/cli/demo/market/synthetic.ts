@@ -6,7 +6,6 @@ import type { Address, Hex, PoolMeta } from "../../../../ml/types.ts";
 import {
   ceilToSpacing,
   floorToSpacing,
-  getSqrtPriceAtTick,
   getTickAtSqrtPrice,
   LN_TICK,
   lnPriceToSqrtPriceX96,
@@ -14,7 +13,7 @@ import {
   MIN_TICK,
 } from "../../../../ml/units.ts";
 import type { Rpc } from "../rpc.ts";
-import { marketActorAbi } from "./actor.ts";
+import { HIGHEST_LIMIT_X96, LOWEST_LIMIT_X96, marketActorAbi } from "./actor.ts";
 import { latestTimestamp, MARKET_OPERATOR, type MarketCall, playBlock } from "./chain.ts";
 import { deployLocal } from "./deployLocal.ts";
 import type { Market, MarketBlock, MarketSwap } from "./market.ts";
@@ -208,10 +207,8 @@ function encodeMoments(group: readonly MarketMoment[], parameters: MarketParamet
 
 const toRaw = (amount: number, decimals: number): bigint => BigInt(Math.max(1, Math.round(amount * 10 ** decimals)));
 
-/** Away from the ends of the price range, where a limit would be refused. */
+/** A price limit at the very ends would be refused. */
 function clampPrice(sqrtPriceX96: bigint): bigint {
-  const lowest = getSqrtPriceAtTick(MIN_TICK + 1);
-  const highest = getSqrtPriceAtTick(MAX_TICK - 1);
-  if (sqrtPriceX96 < lowest) return lowest;
-  return sqrtPriceX96 > highest ? highest : sqrtPriceX96;
+  if (sqrtPriceX96 < LOWEST_LIMIT_X96) return LOWEST_LIMIT_X96;
+  return sqrtPriceX96 > HIGHEST_LIMIT_X96 ? HIGHEST_LIMIT_X96 : sqrtPriceX96;
 }
