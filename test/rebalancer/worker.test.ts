@@ -45,4 +45,22 @@ describe("run", () => {
     expect(names).toContain("Rebalanced");
     journal.close();
   });
+
+  it("writes what became of a decision beside it once its horizon has passed", async () => {
+    const { config } = local.configure({ "evaluate.horizonSeconds": 3_600, "worker.mode": "shadow" });
+    const stop = new AbortController();
+    const running = run({ config, signal: stop.signal, env: local.env });
+    const nextHour = () => local.tick(3_600 - (local.time % 3_600));
+    for (let hour = 0; hour < 3; hour++) await settled(local, await nextHour());
+    stop.abort();
+    await running;
+    const journal = openJournal(config.journal.path, () => "reader");
+    const decisions = journal.decisions();
+    const outcomes = journal.outcomes();
+    journal.close();
+    expect(outcomes.map(({ decisionId }) => decisionId)).toEqual(decisions.slice(0, -1).map(({ id }) => id));
+    for (const { outcome } of outcomes) {
+      expect(outcome).toMatchObject({ toSeconds: expect.any(Number), netBps: expect.any(Number) });
+    }
+  });
 });
