@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {BaseStrategy} from "../../strategies/BaseStrategy.sol";
+import {ModelStrategy} from "../../strategies/ModelStrategy.sol";
+import {Stage} from "../../strategies/interfaces/IModelRegistry.sol";
+import {Bounds} from "../../strategies/libraries/BoundsLib.sol";
+import {RebalanceProposal} from "../../strategies/libraries/ProposalLib.sol";
+import {StrategyErrorsLib} from "../../strategies/libraries/StrategyErrorsLib.sol";
+import {RangeOrder} from "../../vaults/interfaces/IRangeVault.sol";
+import {StrategyConformance} from "./StrategyConformance.sol";
+
+contract ModelStrategyTest is StrategyConformance {
+    function _strategy() internal view override returns (BaseStrategy) {
+        return modelStrategy;
+    }
+
+    function _authorization(RebalanceProposal memory proposal) internal view override returns (bytes memory) {
+        return _signModel(proposal);
+    }
+
+    /// @dev Signed by the model, and refused for exactly this reason.
+    function _refused(RebalanceProposal memory proposal, bytes memory reason) private {
+        bytes memory signature = _signModel(proposal);
+        vm.expectRevert(reason);
+        modelStrategy.rebalance(proposal, signature);
+    }
+
+    function _funded() private returns (RebalanceProposal memory) {
+        _deposit(alice, _assets(1_000_000));
+        return _goodProposal();
+    }
+
+    /* THE DIGEST */
+
+    function test_proposalDigest_isTheEip712OneOfTheDomain() public view {
+        RebalanceProposal memory proposal = _deRiskProposal();
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("Rangekeeper ModelStrategy"),
+                keccak256("1"),
+                block.chainid,
+                address(modelStrategy)
+            )
+        );
+        bytes32 swapHash = keccak256(
+            abi.encode(keccak256("SwapOrder(bool zeroForOne,uint256 amountIn,uint160 sqrtPriceLimitX96)"), false, 0, 0)
+        );
+        bytes32 structHash = keccak256(
+            bytes.concat(
+                abi.encode(
+                    keccak256(
+                        "RebalanceProposal(address vault,uint256 nonce,uint64 deadline,address executor,bytes32 modelId,bytes32 inputsDigest,uint256 declaredGain,uint256 declaredCost,uint256 declaredSpreadWad,RangeOrder[] ranges,SwapOrder swap,uint256 minSharePrice)RangeOrder(int24 lowerTick,int24 upperTick,uint64 weightWad)SwapOrder(bool zeroForOne,uint256 amountIn,uint160 sqrtPriceLimitX96)"
+                    ),
+                    proposal.vault,
+                    proposal.nonce,
+                    proposal.deadline,
+                    proposal.executor,
+                    proposal.modelId,
+                    proposal.inputsDigest
+                ),
+                abi.encode(
+                    proposal.declaredGain,
+                    proposal.declaredCost,
+                    proposal.declaredSpreadWad,
+                    keccak256(""),
+                    swapHash,
+                    proposal.minSharePrice
+                )
+            )
+        );
+        assertEq(modelStrategy.proposalDigest(proposal), keccak256(abi.encodePacked("\x19\x01", domain, structHash)));
+    }
+
+    /* GENUINE */
+
+    function test_rebalance_emitsWhatHappened() public {
+        RebalanceProposal memory proposal = _funded();
+        bytes memory signature = _signModel(proposal);
+        vm.expectEmit(true, true, true, false, address(modelStrategy));
+        emit BaseStrategy.ProposalExecuted(address(vault), 0, MODEL_ID, 0, 0, 0, 0, 0, 0, 0);
+        modelStrategy.rebalance(proposal, signature);
+    }
+
+    function testFuzz_rebalance_refusesAnyOtherSigner(uint256 key) public {
+        key = bound(key, 1, 1e30);
+        vm.assume(key != SIGNER_KEY);
+        RebalanceProposal memory proposal = _funded();
+        bytes32 digest = modelStrategy.proposalDigest(proposal);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+        vm.expectRevert(
+            abi.encodeWithSelector(StrategyErrorsLib.SignatureInvalid.selector, vm.addr(SIGNER_KEY), digest)
+        );
+        modelStrategy.rebalance(proposal, abi.encodePacked(r, s, v));
+    }
+
+    function test_rebalance_refusesAMalleableSignature() public {
+        RebalanceProposal memory proposal = _funded();
+        bytes32 digest = modelStrategy.proposalDigest(proposal);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(SIGNER_KEY, digest);
+        uint256 order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
+        bytes memory flipped = abi.encodePacked(r, bytes32(order - uint256(s)), v == 27 ? uint8(28) : uint8(27));
+        vm.expectRevert(
+            abi.encodeWithSelector(StrategyErrorsLib.SignatureInvalid.selector, vm.addr(SIGNER_KEY), digest)
+        );
+        modelStrategy.rebalance(proposal, flipped);
+    }
+
+    function testFuzz_rebalance_refusesAChangedField(uint256 which, uint256 noise) public {
+        RebalanceProposal memory proposal = _funded();
+        bytes memory signature = _signModel(proposal);
+        noise = bound(noise, 1, 1e6);
+        which = which % 8;
+        if (which == 0) proposal.deadline += uint64(bound(noise, 1, 500));
+        else if (which == 1) proposal.inputsDigest = bytes32(noise);
+        else if (which == 2) proposal.declaredGain += noise;
+        else if (which == 3) proposal.declaredCost += noise;
+        else if (which == 4) proposal.declaredSpreadWad += noise;
+        else if (which == 5) proposal.ranges[0].weightWad -= uint64(noise);
+        else if (which == 6) proposal.swap.amountIn += noise;
+        else proposal.minSharePrice += noise;
+        vm.expectPartialRevert(StrategyErrorsLib.SignatureInvalid.selector);
+        modelStrategy.rebalance(proposal, signature);
+    }
+
+    function test_rebalance_refusesOtherVaultModelExecutorAndTime() public {
+        RebalanceProposal memory proposal = _funded();
+        proposal.vault = alice;
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.VaultMismatch.selector, alice, address(vault)));
+        proposal.vault = address(vault);
+        proposal.modelId = bytes32("other");
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.ModelMismatch.selector, bytes32("other"), MODEL_ID));
+        proposal.modelId = MODEL_ID;
+        proposal.executor = bob;
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.ExecutorMismatch.selector, address(this), bob));
+        proposal.executor = address(0);
+        proposal.deadline = uint64(block.timestamp - 1);
+        _refused(
+            proposal,
+            abi.encodeWithSelector(StrategyErrorsLib.DeadlineInvalid.selector, block.timestamp - 1, block.timestamp)
+        );
+        proposal.deadline = uint64(block.timestamp + 901);
+        _refused(
+            proposal,
+            abi.encodeWithSelector(StrategyErrorsLib.DeadlineInvalid.selector, block.timestamp + 901, block.timestamp)
+        );
+        proposal.deadline = uint64(block.timestamp + 900);
+        proposal.nonce = 1;
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.NonceMismatch.selector, 1, 0));
+        proposal.nonce = 0;
+        proposal.executor = address(this);
+        _submit(proposal);
+    }
+
+    function test_invalidateNonce_voidsWhatWasSigned() public {
+        RebalanceProposal memory proposal = _funded();
+        vm.prank(bob);
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, bob));
+        modelStrategy.invalidateNonce();
+        vm.prank(guardian);
+        modelStrategy.invalidateNonce();
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.NonceMismatch.selector, 0, 1));
+    }
+
+    /* THE MODEL'S STAGE */
+
+    function test_stage_loweringStopsAtOnce() public {
+        RebalanceProposal memory proposal = _funded();
+        vm.prank(guardian);
+        registry.lowerStage(MODEL_ID, Stage.Shadow);
+        _refused(
+            proposal, abi.encodeWithSelector(StrategyErrorsLib.ModelNotActive.selector, MODEL_ID, uint8(Stage.Shadow))
+        );
+    }
+
+    function test_stage_canaryKeepsItsCap() public {
+        RebalanceProposal memory proposal = _funded();
+        vm.prank(guardian);
+        registry.lowerStage(MODEL_ID, Stage.Shadow);
+        vm.prank(curator);
+        registry.raiseStage(MODEL_ID, Stage.Canary, _assets(100_000));
+        skip(2 days);
+        _tradeAround();
+        skip(12);
+        proposal = _goodProposal();
+        bytes memory signature = _signModel(proposal);
+        vm.expectPartialRevert(StrategyErrorsLib.CanaryCapExceeded.selector);
+        modelStrategy.rebalance(proposal, signature);
+        proposal.ranges[0].weightWad = 0.099e18;
+        _submit(proposal);
+    }
+
+    function test_setModel_followsAnother() public {
+        RebalanceProposal memory proposal = _funded();
+        vm.prank(curator);
+        modelStrategy.setModel(bytes32("next"));
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.ModelMismatch.selector, MODEL_ID, bytes32("next")));
+    }
+
+    /* BOUNDS */
+
+    function test_rebalance_revertsWhenCooldownActive() public {
+        _submit(_funded());
+        uint256 readyAt = block.timestamp + 1800;
+        skip(1000);
+        RebalanceProposal memory proposal = _goodProposal();
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.CooldownActive.selector, readyAt));
+    }
+
+    function test_rebalance_revertsWhenMovesPerDayReached() public {
+        _deposit(alice, _assets(1_000_000));
+        vm.warp(((block.timestamp / 1 days) + 1) * 1 days);
+        for (uint256 i; i < 4; ++i) {
+            _calmDown();
+            RebalanceProposal memory each = _goodProposal();
+            each.ranges[0].lowerTick -= int24(int256(i)) * SPACING;
+            _submit(each);
+        }
+        _calmDown();
+        RebalanceProposal memory proposal = _goodProposal();
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.MovesPerDayReached.selector, 4));
+    }
+
+    function test_rebalance_revertsWhenNotCalm() public {
+        RebalanceProposal memory proposal = _funded();
+        trader.moveTo(startTick + 400);
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.NotCalm.selector));
+    }
+
+    function test_rebalance_revertsOutsideOfWidthAndCentre() public {
+        RebalanceProposal memory proposal = _funded();
+        int24 centre = _floorTick(_spotTick());
+        proposal.ranges[0] = RangeOrder(centre - 410, centre + 410, 0.5e18);
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.WidthBelowFloor.selector, 0, 820, 833));
+        proposal.ranges[0] = RangeOrder(centre - 10_010, centre + 10_010, 0.5e18);
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.WidthAboveMax.selector, 0, 20_020, 20_000));
+        proposal.ranges[0] = RangeOrder(centre + 500, centre + 1700, 0.5e18);
+        uint256 distance = uint256(int256(centre) + 1100 - _spotTick());
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.CentreTooFar.selector, 0, distance, 1000));
+    }
+
+    function testFuzz_rebalance_spreadDecidesWidthAndShare(uint256 spread) public {
+        RebalanceProposal memory proposal = _funded();
+        spread = bound(spread, 0.0501e18, 0.3e18);
+        proposal.declaredSpreadWad = spread;
+        (uint24 width, uint256 share, bool deRiskOnly) = modelStrategy.confidenceLimits(spread);
+        assertFalse(deRiskOnly);
+        int24 half = (int24(width) / 2 / SPACING + 1) * SPACING;
+        int24 centre = _floorTick(_spotTick());
+        proposal.ranges[0] = RangeOrder(centre - half, centre + half, uint64(share + 1));
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.ShareAboveLimit.selector, share + 1, share));
+        proposal.ranges[0].weightWad = uint64(share);
+        _submit(proposal);
+    }
+
+    function test_confidenceLimits_areTheDocumentedOnes() public view {
+        (uint24 width,,) = modelStrategy.confidenceLimits(0.05e18);
+        assertEq(width, 833);
+        (width,,) = modelStrategy.confidenceLimits(0.25e18);
+        assertEq(width, 3366);
+        (, uint256 share, bool deRiskOnly) = modelStrategy.confidenceLimits(0.3e18);
+        assertEq(share, 0.2e18);
+        assertFalse(deRiskOnly);
+        (, share, deRiskOnly) = modelStrategy.confidenceLimits(0.3e18 + 1);
+        assertEq(share, 0);
+        assertTrue(deRiskOnly);
+        modelStrategy.confidenceLimits(type(uint256).max);
+    }
+
+    function test_rebalance_aboveTheCeilingOnlyDeRisks() public {
+        RebalanceProposal memory proposal = _funded();
+        proposal.declaredSpreadWad = 0.3e18 + 1;
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.DeRiskOnly.selector, 0.3e18 + 1, 0.3e18));
+        _submit(_deRiskProposal());
+    }
+
+    function test_rebalance_revertsWhenGainDoesNotPayTheCost() public {
+        RebalanceProposal memory proposal = _funded();
+        proposal.declaredCost = _assets(1000);
+        uint256 required = (proposal.declaredCost * 12 + 9) / 10;
+        proposal.declaredGain = required - 1;
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.GainBelowCost.selector, required - 1, required));
+        proposal.declaredGain = required;
+        _submit(proposal);
+    }
+
+    function test_rebalance_revertsWhenCostAboveDeclared() public {
+        RebalanceProposal memory proposal = _funded();
+        proposal.declaredCost = _assets(1);
+        bytes memory signature = _signModel(proposal);
+        vm.expectPartialRevert(StrategyErrorsLib.CostAboveDeclared.selector);
+        modelStrategy.rebalance(proposal, signature);
+    }
+
+    function test_rebalance_revertsWhenSwapAboveLimit() public {
+        RebalanceProposal memory proposal = _funded();
+        proposal.swap.amountIn = _assets(600_001);
+        bytes memory signature = _signModel(proposal);
+        vm.expectPartialRevert(StrategyErrorsLib.SwapAboveLimit.selector);
+        modelStrategy.rebalance(proposal, signature);
+    }
+
+    function test_setBounds_refusesContradictions() public {
+        Bounds memory bounds = _defaultBounds();
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, address(this)));
+        modelStrategy.setBounds(bounds);
+        bounds.maxWidthTicks = 3000;
+        vm.startPrank(curator);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.BoundInvalid.selector, bytes32("maxWidthTicks"), 3000));
+        modelStrategy.setBounds(bounds);
+        bounds.maxWidthTicks = 5000;
+        modelStrategy.setBounds(bounds);
+        assertEq(modelStrategy.bounds().maxWidthTicks, 5000);
+    }
+
+    /* HEARTBEAT */
+
+    function test_heartbeat_isSignedAndOnlyOnce() public {
+        uint64 deadline = uint64(block.timestamp + 60);
+        bytes32 inputs = keccak256("hold");
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(SIGNER_KEY, modelStrategy.heartbeatDigest(deadline, 7, inputs));
+        bytes memory signature = abi.encodePacked(r, s, v);
+        vm.expectPartialRevert(StrategyErrorsLib.SignatureInvalid.selector);
+        modelStrategy.heartbeat(deadline, 8, inputs, signature);
+        modelStrategy.heartbeat(deadline, 7, inputs, signature);
+        (uint64 at, uint64 nonce, bytes16 digest) = modelStrategy.lastHeartbeat();
+        assertEq(at, block.timestamp);
+        assertEq(nonce, 7);
+        assertEq(digest, bytes16(inputs));
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.NonceMismatch.selector, 7, 8));
+        modelStrategy.heartbeat(deadline, 7, inputs, signature);
+    }
+}

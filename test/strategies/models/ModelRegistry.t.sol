@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {Stage} from "../../../strategies/interfaces/IModelRegistry.sol";
+import {StrategyErrorsLib} from "../../../strategies/libraries/StrategyErrorsLib.sol";
+import {StrategyTest} from "../../support/StrategyTest.sol";
+
+contract ModelRegistryTest is StrategyTest {
+    bytes32 private constant ID = keccak256("another");
+
+    function _register() private {
+        vm.prank(curator);
+        registry.register(ID, bytes32("sha"), bytes32("manifest"), bob, alice, 1000);
+    }
+
+    function test_register_beginsInShadowAndNeverAgain() public {
+        _register();
+        assertEq(uint8(registry.stageOf(ID)), uint8(Stage.Shadow));
+        assertEq(registry.model(ID).signer, bob);
+        vm.startPrank(curator);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.ModelExists.selector, ID));
+        registry.register(ID, bytes32("sha"), bytes32("manifest"), alice, alice, 1000);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.SignerMissing.selector, bytes32("x")));
+        registry.register("x", bytes32("sha"), bytes32("manifest"), address(0), alice, 1000);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.FeeShareAboveMax.selector, 5001, 5000));
+        registry.register("x", bytes32("sha"), bytes32("manifest"), bob, alice, 5001);
+    }
+
+    function test_raiseStage_takesEffectAfterTheNotice() public {
+        _register();
+        vm.prank(curator);
+        registry.raiseStage(ID, Stage.Full, 0);
+        skip(2 days - 1);
+        assertEq(uint8(registry.stageOf(ID)), uint8(Stage.Shadow));
+        skip(1);
+        assertEq(uint8(registry.stageOf(ID)), uint8(Stage.Full));
+    }
+
+    function test_lowerStage_isInstantAndCancelsARise() public {
+        _register();
+        vm.prank(curator);
+        registry.raiseStage(ID, Stage.Canary, 100);
+        vm.prank(guardian);
+        registry.lowerStage(ID, Stage.Shadow);
+        skip(3 days);
+        assertEq(uint8(registry.stageOf(ID)), uint8(Stage.Shadow));
+        vm.prank(guardian);
+        registry.lowerStage(ID, Stage.Retired);
+        vm.prank(curator);
+        vm.expectPartialRevert(StrategyErrorsLib.StageRefused.selector);
+        registry.raiseStage(ID, Stage.Full, 0);
+    }
+
+    function testFuzz_raiseStage_onlyUpAndLowerOnlyDown(uint8 from, uint8 to) public {
+        from = uint8(bound(from, 1, 3));
+        to = uint8(bound(to, 0, 4));
+        _register();
+        if (from > 1) {
+            vm.prank(curator);
+            registry.raiseStage(ID, Stage(from), 0);
+            skip(2 days);
+        }
+        bool rises = to > from && to <= uint8(Stage.Full);
+        if (!rises) vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.StageRefused.selector, ID, from, to));
+        vm.prank(curator);
+        registry.raiseStage(ID, Stage(to), 0);
+        bool falls = to != 0 && (to <= from || to == uint8(Stage.Retired));
+        if (!falls) vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.StageRefused.selector, ID, from, to));
+        vm.prank(guardian);
+        registry.lowerStage(ID, Stage(to));
+    }
+
+    function test_roles_strangersAreRefused() public {
+        bytes memory refusal = abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, bob);
+        vm.startPrank(bob);
+        vm.expectRevert(refusal);
+        registry.register(ID, bytes32("sha"), bytes32("manifest"), bob, alice, 0);
+        vm.expectRevert(refusal);
+        registry.raiseStage(MODEL_ID, Stage.Full, 0);
+        vm.expectRevert(refusal);
+        registry.lowerStage(MODEL_ID, Stage.Retired);
+        vm.expectRevert(refusal);
+        registry.setNotice(0);
+    }
+
+    function test_setNotice_isCapped() public {
+        vm.prank(curator);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.NoticeAboveMax.selector, 31 days, 30 days));
+        registry.setNotice(31 days);
+    }
+}
