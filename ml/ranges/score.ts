@@ -86,18 +86,42 @@ interface Forecast {
   readonly fees: YieldPrediction;
 }
 
+const round4 = (value: number): number => Math.round(value * 1e4) / 1e4 + 0;
+
 /** Basis points with four decimals: finer is noise, and would make tables differ between machines. */
-const bps = (fraction: number): number => Math.round(ratioToBps(fraction) * 1e4) / 1e4 + 0;
+const bps = (fraction: number): number => round4(ratioToBps(fraction));
+
+interface Parts {
+  readonly inRange: number;
+  readonly fees: number;
+  readonly il: number;
+  readonly lvr: number;
+  readonly cost: number;
+  readonly tail: number;
+}
 
 function row(
-  base: Pick<Candidate, "kind" | "range" | "share" | "refusal">,
-  parts: { inRange: number; fees: number; il: number; lvr: number; cost: number; tail: number },
+  { kind, range, share, refusal }: Pick<Candidate, "kind" | "range" | "share" | "refusal">,
+  parts: Parts,
   riskAversion: number,
 ): Candidate {
-  const [feesBps, ilBps, lvrBps] = [bps(parts.fees), bps(parts.il), bps(parts.lvr)];
-  const [costBps, tailBps] = [bps(parts.cost), bps(parts.tail)];
-  const netBps = Math.round((feesBps - lvrBps - costBps - riskAversion * tailBps) * 1e4) / 1e4 + 0;
-  return { ...base, inRange: Math.round(parts.inRange * 1e4) / 1e4, feesBps, ilBps, lvrBps, costBps, tailBps, netBps };
+  const feesBps = bps(parts.fees);
+  const lvrBps = bps(parts.lvr);
+  const costBps = bps(parts.cost);
+  const tailBps = bps(parts.tail);
+  return {
+    kind,
+    range,
+    share,
+    inRange: round4(parts.inRange),
+    feesBps,
+    ilBps: bps(parts.il),
+    lvrBps,
+    costBps,
+    tailBps,
+    netBps: round4(feesBps - lvrBps - costBps - riskAversion * tailBps),
+    refusal,
+  };
 }
 
 /** The loss tail beyond what is expected: expected impermanent loss is expected LVR, which is counted already. */
