@@ -1,4 +1,4 @@
-import { BaseError } from "../ml/errors.ts";
+import { BaseError, InvalidInputError } from "../ml/errors.ts";
 
 /** The same attempt may succeed later: the node lags, Redis restarts, a connection broke. */
 export class RetryableError extends BaseError {
@@ -37,7 +37,7 @@ export function explain(error: unknown): string {
 
 /** Exit status of the process for an error that ended it. */
 export function exitCodeOf(error: unknown): 1 | 2 | 3 {
-  if (error instanceof ConfigError) return 2;
+  if (error instanceof ConfigError || error instanceof InvalidInputError) return 2;
   if (error instanceof RefusedError) return 3;
   return 1;
 }

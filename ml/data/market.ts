@@ -77,7 +77,8 @@ const DECIMALS: Readonly<Record<string, number>> = {
 export function resolveMarket(dataFolder: string, name: string): MarketData {
   const files = listFiles(dataFolder);
   const eventFile = files.find((file) => [`${name}.csv.gz`, `${name}.csv`].includes(basename(file)));
-  if (eventFile === undefined || !isEventFile(eventFile)) throw unknownMarket(dataFolder, name, files);
+  if (eventFile === undefined) throw unknownMarket(dataFolder, name, files);
+  // A file of that name is the one that was meant: what is wrong with it is worth more than a list of the others.
   const events = readEvents(eventFile);
   const stateFile = findState(files, name, events[0]?.block ?? 0);
   const state = stateFile === null ? null : readPoolState(stateFile);

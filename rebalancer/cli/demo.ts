@@ -26,6 +26,12 @@ export function registerDemo(program: Command): void {
     )
     .addOption(new Option("--models <set>", "model set of the registry").default("rangekeeper"))
     .addOption(new Option("--port <n>", "port of the local chain (default: a free one)").argParser(whole(1, 65_535)))
+    .addOption(
+      new Option(
+        "--kill-worker-at <n>",
+        "kill the worker (SIGKILL) during its n-th evaluation, to see it resume",
+      ).argParser(whole(1, 100_000)),
+    )
     .option("--headless", "no progress on screen, the report only", false)
     .option("--json <file>", "where the report goes as JSON", "report.json")
     .option("--html <file>", "where the report goes as a page", "report.html")

@@ -36,7 +36,7 @@ export interface DemoOptions {
   readonly headless: boolean;
   readonly json: string;
   readonly html: string;
-  /** Kills the worker (SIGKILL) while it handles the evaluation with this number; for tests. */
+  /** Kills the worker (SIGKILL) while it handles the evaluation with this number. */
   readonly killWorkerAt?: number;
 }
 
