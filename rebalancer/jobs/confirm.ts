@@ -8,6 +8,7 @@ import type { Context } from "../context.ts";
 import { FatalError } from "../errors.ts";
 import type { ProposalRecord } from "../journal.ts";
 import type { Payload } from "../queue.ts";
+import { broadcast } from "./broadcast.ts";
 
 /** What the observer reads to know that a proposal was looked for in every block up to this one. */
 export interface ConfirmProgress {
@@ -36,6 +37,8 @@ export async function confirm(context: Context, payload: Payload<"confirm">, job
       journal.advance(record.digest, "expired", `not mined before its deadline ${record.proposal.deadline}`);
       return context.nudge();
     }
+    // A node that restarted has an empty mempool: the same bytes go out again.
+    if (receipt === null) await broadcast(context, record.transaction);
     await job.updateProgress({ checkedBlock: head.number } satisfies ConfirmProgress);
     context.nudge();
     await job.moveToDelayed(Date.now() + LONGEST_WAIT_MILLISECONDS, token);

@@ -12,6 +12,7 @@ import type { ProposalRecord, ProposalStatus, RestState, SignedTransaction } fro
 import { preflight } from "../preflight.ts";
 import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
 import { ensureJob, type Payload } from "../queue.ts";
+import { broadcast } from "./broadcast.ts";
 import { readState } from "./evaluate.ts";
 
 /** Head-room over the estimate: swaps that land before ours change which ticks are crossed and initialised. */
@@ -195,20 +196,3 @@ async function sign(
 
 const max = (a: bigint, b: bigint) => (a > b ? a : b);
 const bumped = (fee: bigint) => (fee * 1_125n) / 1_000n + 1n;
-
-/** Sends the bytes, or finds that the node has them; null, or why these bytes can never be mined. */
-async function broadcast({ client }: Context, transaction: SignedTransaction): Promise<string | null> {
-  try {
-    await client.sendRawTransaction({ serializedTransaction: transaction.raw });
-    return null;
-  } catch (error) {
-    const text = explain(error);
-    if (/already (known|imported)|known transaction/i.test(`${text} ${String(error)}`)) return null;
-    const seen = await client.getTransaction({ hash: transaction.hash }).catch(() => null);
-    if (seen) return null;
-    if (/nonce (is )?too low/i.test(`${text} ${String(error)}`)) {
-      return `transaction nonce ${transaction.nonce} of ${transaction.from}: used by another transaction`;
-    }
-    throw new RetryableError(`broadcast of ${transaction.hash}: ${text}`, { cause: error });
-  }
-}

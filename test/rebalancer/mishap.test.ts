@@ -7,6 +7,7 @@ import { run } from "../../rebalancer/main.ts";
 import { modelStrategyAbi } from "../../sdk/index.ts";
 import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
 import { settled } from "../support/lockstep.ts";
+import { startProgram } from "../support/workerProcess.ts";
 
 let local: LocalDeployment;
 let start: { snapshot: string; time: number };
@@ -15,6 +16,9 @@ beforeAll(async () => {
   start = { snapshot: await local.market.rpc.call("evm_snapshot"), time: local.time };
 }, 400_000);
 afterAll(() => local?.stop());
+
+/** 50 gwei: what the worker offered at a base fee of zero is too little. */
+const BASE_FEE_ABOVE_OURS = "0xba43b7400";
 
 describe("a worker in trouble", () => {
   let config: Config;
@@ -45,6 +49,8 @@ describe("a worker in trouble", () => {
       abi: modelStrategyAbi,
       functionName: "nextNonce",
     });
+
+  const market = <T>(method: string, params: readonly unknown[] = []) => local.market.rpc.call<T>(method, params);
 
   beforeEach(async () => {
     await local.market.rpc.call("evm_revert", [start.snapshot]);
@@ -100,7 +106,7 @@ describe("a worker in trouble", () => {
   it("gives up a move that nobody mined in time, and replaces its transaction with the next", async () => {
     await settled(local, await local.tick(600));
     const [lost] = proposals();
-    await local.market.rpc.call("anvil_dropTransaction", [lost?.transaction?.hash]);
+    await market("anvil_setNextBlockBaseFeePerGas", [BASE_FEE_ABOVE_OURS]);
     await settled(local, await local.tick(1_200));
     expect(proposals()[0]).toMatchObject({ status: "expired" });
     expect(proposals()[0]?.detail).toContain("not mined before its deadline");
@@ -114,6 +120,43 @@ describe("a worker in trouble", () => {
       (lost?.transaction?.maxFeePerGas ?? 1n) * 11n,
     );
     expect(await nextNonce()).toBe(1n);
+  });
+
+  it("sends again what the node has forgotten", async () => {
+    await settled(local, await local.tick(600));
+    await market("anvil_dropAllTransactions");
+    // no swap in between: the price that the move was made for stays
+    local.time += 12;
+    await settled(local, await local.market.swap(local.time, []));
+    const last = await local.tick(12);
+    await settled(local, last);
+    expect(proposals()[0]?.detail).toContain(`block ${last}`);
+    expect(proposals()).toMatchObject([{ status: "confirmed", measured: { block: last } }]);
+  });
+
+  it("proposes nothing new while a sent move may still be mined", async () => {
+    await stopWorker?.();
+    ({ config } = local.configure({ "evaluate.everySeconds": 60 }));
+    startWorker();
+    expect((await settled(local, await local.tick(600))).state).toBe("sent");
+    await market("anvil_setNextBlockBaseFeePerGas", [BASE_FEE_ABOVE_OURS]);
+    expect((await settled(local, await local.tick(60))).state).toBe("pending");
+    expect(proposals().map(({ status }) => status)).toEqual(["sent"]);
+  });
+
+  it("lets a proposal go that it finds too late after a crash", async () => {
+    await stopWorker?.();
+    const { path, config: crashing } = local.configure();
+    config = crashing;
+    const block = await local.tick(600);
+    const env = { ...local.env, RANGEKEEPER_CONFIG: path, CRASH_AT: "proposed" };
+    expect((await startProgram("test/support/crashingWorker.ts", [], env).ended).signal).toBe("SIGKILL");
+    await redis((connection) => connection.flushall());
+    const late = await local.tick(1_200);
+    startWorker();
+    await settled(local, late);
+    expect(proposals()).toMatchObject([{ status: "expired", block, transaction: null }]);
+    expect(proposals()[0]?.detail).toContain("not sent before its deadline");
   });
 
   it("writes down in words why the chain refused a move that was sent", async () => {
