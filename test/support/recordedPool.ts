@@ -96,7 +96,7 @@ export async function recordPool(rpc: Rpc, folder: string, options: { seed: numb
     const logs = mined.receipts
       .flatMap(({ logs: all }) => all)
       .filter((log) => log.address === deployment.pool.toLowerCase());
-    logs.forEach((log, i) => rows.push(csvRow(mined.block, mined.timestamp, i, log)));
+    rows.push(...logs.map((log, i) => csvRow(mined.block, mined.timestamp, i, log)));
   };
   const edgeAbove = getSqrtPriceAtTick(256_920);
   const edgeBelow = getSqrtPriceAtTick(256_860);
@@ -107,6 +107,9 @@ export async function recordPool(rpc: Rpc, folder: string, options: { seed: numb
   await record([swap(false, 5n * 10n ** 16n), burn(FORGOTTEN, 256_860, 256_920, 7n * 10n ** 17n)]);
   await record([mint(KNOWN, 256_800, 257_100, 3n * 10n ** 17n), burn(FORGOTTEN, 256_800, 256_980, 0n)]);
   await record([burn(FORGOTTEN, ...FULL, 4n * 10n ** 16n), collect(FORGOTTEN, ...FULL), swap(true, -(10n ** 18n))]);
+  // Limits between two ticks: no whole amount of tokens leads there.
+  await record([swap(true, UNLIMITED, getSqrtPriceAtTick(256_830) + 987_654_321n)]);
+  await record([swap(false, UNLIMITED, getSqrtPriceAtTick(256_905) + 123_456_789n)]);
   for (let i = 0; i < 40; i++) {
     const down = random() < 0.5;
     const size = BigInt(Math.floor(random() * 1e6));
