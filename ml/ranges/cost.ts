@@ -32,20 +32,36 @@ export function otherShareOf(range: Offsets): number {
   return (Math.exp(-inside / 2) - Math.exp(-range.upper / 2)) / total;
 }
 
-export interface MoveCost {
-  /** Part of NAV that is swapped: positive = the asset is sold for the other token. */
+export interface Placement {
+  /** Part of NAV to swap first: positive = the asset is sold for the other token. */
   readonly swapShare: number;
-  /** NAV lost by swap fee and price impact, a fraction of NAV. */
-  readonly cost: number;
+  /** Part of each token to offer to the range afterwards; the pool takes what its price asks for. */
+  readonly weight: number;
 }
 
-/** Cost of turning holdings worth `nav` asset units, `otherShare` of them in the other token, into what a range takes. */
-export function moveCost(range: Offsets, otherShare: number, nav: number, market: MoveMarket): MoveCost {
-  const swapShare = otherShareOf(range) - otherShare;
-  const swapped = Math.abs(swapShare);
-  const impact = swapImpact(swapped * nav, market);
-  return { swapShare, cost: swapped * (pipsToRatio(market.feePips) + impact) };
+/**
+ * The smallest swap that lets a range take `target` of NAV when at most `maxWeight` of each token may be offered. The
+ * token that is scarce decides how much goes in, so the other one need not be sold down to the range's proportion.
+ */
+export function placement(range: Offsets, otherShare: number, target: number, maxWeight: number): Placement {
+  const wanted = otherShareOf(range);
+  const offered = Math.max(maxWeight, 1e-9);
+  const needOther = (target * wanted) / offered;
+  const needAsset = (target * (1 - wanted)) / offered;
+  if (otherShare < needOther) return { swapShare: needOther - otherShare, weight: maxWeight };
+  if (1 - otherShare < needAsset) return { swapShare: 1 - otherShare - needAsset, weight: maxWeight };
+  const most = Math.min(
+    wanted > 0 ? otherShare / wanted : Number.POSITIVE_INFINITY,
+    wanted < 1 ? (1 - otherShare) / (1 - wanted) : Number.POSITIVE_INFINITY,
+  );
+  return { swapShare: 0, weight: Math.min(maxWeight, target / most) };
 }
+
+/** NAV lost by the swap's fee and price impact, a fraction of NAV. */
+export const swapCost = (swapShare: number, nav: number, market: MoveMarket): number => {
+  const swapped = Math.abs(swapShare);
+  return swapped * (pipsToRatio(market.feePips) + swapImpact(swapped * nav, market));
+};
 
 /**
  * What the vault measures beyond that cost when its reference prices lie up to `gap` (log price) from spot: tokens swapped

@@ -1,3 +1,4 @@
+import type { Offsets } from "../risk/position.ts";
 import type { Bounds, Candidate, Numeraire, PlannedMove, Range, VaultState } from "../types.ts";
 import {
   bpsToRatio,
@@ -10,7 +11,8 @@ import {
   toWad,
   WAD,
 } from "../units.ts";
-import { type MoveMarket, moveCost, offsetsOf, otherShareOf, referenceLoss, swapImpact } from "./cost.ts";
+import type { Confidence } from "./confidence.ts";
+import { type MoveMarket, offsetsOf, type Placement, placement, referenceLoss, swapCost, swapImpact } from "./cost.ts";
 import type { Holdings } from "./holdings.ts";
 
 /** Head-room on the declared cost: the pool may be a little thinner, or the price a little off, one block later. */
@@ -31,6 +33,7 @@ export interface PlanParameters {
   readonly holdings: Holdings;
   readonly market: MoveMarket;
   readonly bounds: Bounds;
+  readonly confidence: Confidence;
   readonly spreadWad: bigint;
 }
 
@@ -45,18 +48,19 @@ export const planStandAside = (): PlannedMove => ({
 
 /** Orders that bring the holdings into the candidate's range, or the bound that refuses them in words. */
 export function planMove(parameters: PlanParameters): PlannedMove | { readonly refusal: string } {
-  const { candidate, stayNetBps, state, holdings, market, bounds, spreadWad } = parameters;
+  const { candidate, stayNetBps, state, holdings, market, bounds, confidence, spreadWad } = parameters;
   const range = candidate.range as Range;
-  const swap = planSwap(range, state.numeraire, holdings, market);
+  const offsets = offsetsOf(range, market);
+  const placed = settlePlacement(offsets, candidate.share, fromWad(confidence.maxShareWad), holdings, market);
+  const swap = planSwap(placed.swapShare, state.numeraire, holdings, market);
   const swapped = mulDivUp(swap.value, WAD, holdings.value);
   if (swapped > bounds.maxSwapShareWad) {
     return { refusal: `needs to swap ${(100 * fromWad(swapped)).toFixed(1)} % of NAV` };
   }
-  const offsets = offsetsOf(range, market);
-  const { cost, swapShare } = moveCost(offsets, holdings.otherShare, Number(holdings.value), market);
+  const cost = swapCost(placed.swapShare, Number(holdings.value), market);
   // Low and high reference reach at most twice as far from spot as their middle does; spot itself drifts until mined.
   const gap = 2 * Math.abs(market.referenceGap) + fromWad(spreadWad) * Math.sqrt(MINED_DAYS);
-  const measured = cost * COST_HEADROOM + referenceLoss(offsets, swapShare, gap);
+  const measured = cost * COST_HEADROOM + referenceLoss(offsets, placed.swapShare, gap);
   const roundings = 4n + 4n * BigInt(state.positions.length);
   const declaredCost = mulDivUp(holdings.value, toWad(measured) + 1n, WAD) + roundings;
   const gain = bpsToRatio(candidate.netBps + candidate.costBps - stayNetBps);
@@ -66,7 +70,8 @@ export function planMove(parameters: PlanParameters): PlannedMove | { readonly r
       refusal: `gain ${declaredGain} is below ${fromWad(bounds.gainMarginWad).toFixed(2)} x cost ${declaredCost}`,
     };
   }
-  const weightWad = BigInt(Math.round(candidate.share * 1e4)) * 10n ** 14n;
+  // A weight at its maximum must equal the bound, which a float may miss by a unit.
+  const weightWad = placed.weight < fromWad(confidence.maxShareWad) ? toWad(placed.weight) : confidence.maxShareWad;
   return {
     ranges: [{ lowerTick: range.lowerTick, upperTick: range.upperTick, weightWad }],
     swap: { zeroForOne: swap.zeroForOne, amountIn: swap.amountIn, sqrtPriceLimitX96: swap.sqrtPriceLimitX96 },
@@ -92,19 +97,30 @@ interface PlannedSwap {
   readonly value: bigint;
 }
 
-function planSwap(range: Range, numeraire: Numeraire, holdings: Holdings, market: MoveMarket): PlannedSwap {
+/** The placement at the price that its own swap leads to: a few rounds settle it. */
+function settlePlacement(
+  start: Offsets,
+  target: number,
+  maxWeight: number,
+  holdings: Holdings,
+  market: MoveMarket,
+): Placement {
   const value = Number(holdings.value);
-  const start = offsetsOf(range, market);
-  let share = otherShareOf(start) - holdings.otherShare;
-  const sellsAsset = share > 0;
-  // The swap moves the price, and with it what the range takes: a few rounds settle it.
-  for (let i = 0; i < 6; i++) {
-    const move = 2 * swapImpact(Math.abs(share) * value, market) * Math.sign(share);
+  let placed = placement(start, holdings.otherShare, target, maxWeight);
+  for (let i = 0; i < 8; i++) {
+    const { swapShare } = placed;
+    const move = 2 * swapImpact(Math.abs(swapShare) * value, market) * Math.sign(swapShare);
     const moved = { lower: start.lower - move, upper: start.upper - move };
-    const held = holdings.otherShare + share;
-    const next = share + 0.7 * (otherShareOf(moved) - held);
-    share = sellsAsset ? Math.max(0, next) : Math.min(0, next);
+    const next = placement(moved, holdings.otherShare, target, maxWeight);
+    // Half steps: a swap that is large against the pool would swing from side to side.
+    placed = { swapShare: (swapShare + next.swapShare) / 2, weight: next.weight };
   }
+  return placed;
+}
+
+function planSwap(share: number, numeraire: Numeraire, holdings: Holdings, market: MoveMarket): PlannedSwap {
+  const value = Number(holdings.value);
+  const sellsAsset = share > 0;
   const zeroForOne = sellsAsset === (numeraire === 0);
   const none = { zeroForOne, amountIn: 0n, sqrtPriceLimitX96: 0n, value: 0n };
   const swapValue = BigInt(Math.floor(Math.abs(share) * value));

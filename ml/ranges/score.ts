@@ -14,7 +14,7 @@ import type {
 } from "../types.ts";
 import { fromWad, ratioToBps, valueInAsset } from "../units.ts";
 import type { Confidence } from "./confidence.ts";
-import { type MoveMarket, moveCost, offsetsOf } from "./cost.ts";
+import { type MoveMarket, offsetsOf, placement, swapCost } from "./cost.ts";
 import type { Holdings } from "./holdings.ts";
 
 export interface ScoreParameters {
@@ -156,7 +156,8 @@ function rangeCandidate(parameters: ScoreParameters, range: Range, forecast: For
   const { bounds, confidence, holdings, market, settings } = parameters;
   const { offsets, risk, fees } = forecast;
   const { share, diluted, refusal: poolRefusal } = deployable(parameters, offsets, nav);
-  const { swapShare, cost } = moveCost(offsets, holdings.otherShare, nav, market);
+  const { swapShare } = placement(offsets, holdings.otherShare, share, fromWad(confidence.maxShareWad));
+  const cost = swapCost(swapShare, nav, market);
   const gas = nav === 0 ? 0 : Number(settings.gasCost) / nav;
   const cap = fromWad(bounds.maxSwapShareWad);
   const refusal =
@@ -186,8 +187,8 @@ function deployable(
   let share = fromWad(confidence.maxShareWad);
   // Liquidity per unit of value, from what the same value buys over all prices.
   const perValue = concentration(offsets) / fullRangeValue(1, market.lnPrice);
-  const inRange = offsets.lower <= 0 && 0 < offsets.upper;
-  if (bounds.maxPoolShareWad !== undefined && inRange) {
+  // The vault checks its cap at spot; here it holds for ranges beside spot too, which the price may enter any minute.
+  if (bounds.maxPoolShareWad !== undefined) {
     const cap = fromWad(bounds.maxPoolShareWad) * 0.9;
     const most = cap >= 1 ? Number.POSITIVE_INFINITY : (cap / (1 - cap)) * market.otherLiquidity;
     share = Math.min(share, nav === 0 ? share : most / (perValue * nav));

@@ -184,6 +184,17 @@ describe("decide", () => {
       }
     });
 
+    it("swaps no more than a small place in the pool needs", async () => {
+      const parameters = given();
+      const state = vault(parameters.history, 1, 10n ** 16n);
+      const whole = await decide({ ...parameters, state });
+      const capped = await decide({ ...parameters, state, bounds: { ...bounds, maxPoolShareWad: WAD / 20n } });
+      const share = chosen(capped).share;
+      expect(share).toBeLessThan(0.7);
+      expect(Number(plan(capped).swap.amountIn) / Number(state.nav)).toBeLessThan(0.75 * share);
+      expect(plan(capped).swap.amountIn).toBeLessThan(plan(whole).swap.amountIn);
+    });
+
     it("keeps the vault below its share of the pool", async () => {
       const parameters = given();
       const state = vault(parameters.history, 1, 10n ** 18n);

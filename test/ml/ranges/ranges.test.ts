@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../../ml/random.ts";
 import { candidateRanges } from "../../../ml/ranges/candidates.ts";
 import { confidenceLimits, spreadOf } from "../../../ml/ranges/confidence.ts";
 import {
   type MoveMarket,
-  moveCost,
   offsetsOf,
   otherShareOf,
+  placement,
   referenceLoss,
+  swapCost,
   swapImpact,
 } from "../../../ml/ranges/cost.ts";
 import { best } from "../../../ml/ranges/rank.ts";
@@ -91,14 +93,41 @@ describe("cost of a move", () => {
   });
 
   it("is the fee and the impact of what must be swapped", () => {
-    const nav = 1e15;
-    const { swapShare, cost } = moveCost({ lower: -0.1, upper: 0.1 }, 0, nav, at(1));
-    expect(swapShare).toBeCloseTo(0.5, 9);
     // Half of NAV moves the price by 2 x 5e14 / 1e18: on average half of that is lost.
-    expect(cost).toBeCloseTo(0.5 * (0.003 + 0.0005), 9);
-    expect(moveCost({ lower: 0.01, upper: 0.1 }, 1, nav, at(1)).cost).toBe(0);
-    expect(moveCost({ lower: -0.1, upper: -0.01 }, 0, nav, at(1)).cost).toBe(0);
+    expect(swapCost(0.5, 1e15, at(1))).toBeCloseTo(0.5 * (0.003 + 0.0005), 12);
+    expect(swapCost(-0.5, 1e15, at(1))).toBe(swapCost(0.5, 1e15, at(1)));
+    expect(swapCost(0, 1e15, at(1))).toBe(0);
     expect(swapImpact(1, { otherLiquidity: 0, lnPrice: 0 })).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("swaps the least that places the target, whatever is held", () => {
+    const random = seededRandom(5);
+    for (let i = 0; i < 500; i++) {
+      const half = 0.02 + 0.3 * random();
+      const shift = 1.5 * half * (2 * random() - 1);
+      const range = { lower: shift - half, upper: shift + half };
+      const maxWeight = 0.2 + 0.8 * random();
+      const target = maxWeight * (0.05 + 0.95 * random());
+      const held = random();
+      const { swapShare, weight } = placement(range, held, target, maxWeight);
+      const wanted = otherShareOf(range);
+      expect(weight).toBeLessThanOrEqual(maxWeight);
+      const deployed = (other: number): number =>
+        Math.min(
+          wanted > 0 ? (weight * other) / wanted : Number.POSITIVE_INFINITY,
+          wanted < 1 ? (weight * (1 - other)) / (1 - wanted) : Number.POSITIVE_INFINITY,
+        );
+      expect(deployed(held + swapShare)).toBeCloseTo(target, 9);
+      // A smaller swap would place less.
+      if (swapShare !== 0) expect(deployed(held + 0.9 * swapShare)).toBeLessThan(target);
+    }
+  });
+
+  it("needs no swap for a range on the side of what is held", () => {
+    expect(placement({ lower: -0.2, upper: -0.1 }, 0, 1, 1).swapShare).toBe(0);
+    expect(placement({ lower: 0.1, upper: 0.2 }, 1, 1, 1).swapShare).toBe(0);
+    expect(placement({ lower: -0.1, upper: 0.1 }, 0, 1, 1).swapShare).toBeCloseTo(0.5, 9);
+    expect(placement({ lower: -0.1, upper: 0.1 }, 0, 0.2, 1).swapShare).toBeCloseTo(0.1, 9);
   });
 
   it("declares more when the reference prices lie away from spot", () => {
