@@ -41,7 +41,8 @@ export function computeFeatures(bars: readonly Bar[]): Features {
   const recent = bars.slice(-LOOKBACK_BARS);
   const values = Float64Array.from(FEATURE_NAMES, (name) => {
     const value = (all[name] as (bars: readonly Bar[]) => number)(recent);
-    return Number.isFinite(value) ? value : Number.NaN;
+    // + 0 turns -0 into 0, which JSON cannot tell apart.
+    return Number.isFinite(value) ? value + 0 : Number.NaN;
   });
   return { schema: FEATURE_SCHEMA, atSeconds: last.endSeconds, values };
 }
