@@ -78,6 +78,21 @@ it("an unknown set is refused by name with those that exist", async () => {
   await expect(loadModelSet("toString")).rejects.toThrow(/must be one of/);
 });
 
+for (const id of Object.keys(MODEL_SETS)) {
+  it(`set ${id} answers many questions at once as it answers them one after another`, async () => {
+    const [set, twin] = await Promise.all([loadModelSet(id), loadModelSet(id)]);
+    const ask = [
+      () => set.il.predict(ordinary, RANGES),
+      () => set.yield.predict(ordinary, RANGES),
+      () => twin.il.predict(ordinary, RANGES),
+      () => set.volatility.predict(ordinary, DAY),
+      () => twin.yield.predict(ordinary, RANGES),
+    ];
+    const together = await Promise.all(ask.map((question) => question()));
+    for (const [i, question] of ask.entries()) expect(await question()).toEqual(together[i]);
+  });
+}
+
 for (const definition of MODELS) {
   describe(`model ${definition.id}`, () => {
     it("names itself as the registry does, with the sha256 of what it is", async () => {
