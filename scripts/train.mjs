@@ -72,4 +72,9 @@ step("dataset", process.execPath, [
 step("fit", process.execPath, python("train.py", "--data", dataset, "--out", runs, ...fast));
 step("evaluate", process.execPath, python("evaluate.py", "--data", dataset, "--runs", runs));
 step("packages", process.execPath, python("export.py", "--data", dataset, "--runs", runs, "--out", out));
+// Cards are Markdown like any other page here: formatted by the same formatter.
+if (options.out === undefined) {
+  const cards = ["volatility", "il", "yield"].map((task) => `${out}/${task}-mlp/README.md`);
+  step("format the cards", join(root, "node_modules/.bin/biome"), ["format", "--write", ...cards]);
+}
 console.log(`\ntrain: packages are in ${out}; ${Math.round((Date.now() - started) / 1000)} s in all`);

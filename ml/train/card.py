@@ -116,10 +116,11 @@ def write_card(
         "",
         "## Out of domain",
         "",
-        "`manifest.json` holds the 1st and 99th percentile of each feature in training. Outside of them by more than half of"
-        " their distance, the decision is to hold, and says so. Inside the graph, features are cut at five deviations and every"
-        " exponent is bounded, so an absurd input gives a finite answer, not a good one. With features missing the answer falls"
-        " back on those that are there, and with none on the usual level in training.",
+        "`manifest.json` holds the 1st and 99th percentile of each feature in training. The runtime draws a feature that lies"
+        " further outside than half their distance back to that edge before the graph sees it; where a variance is above that"
+        " edge, or anything is two distances outside, the decision is to hold, and says so. Inside the graph, features are cut"
+        " at five deviations and every exponent is bounded, so an absurd input gives a finite answer, not a good one. With"
+        " features missing the answer falls back on those that are there, and with none on the usual level in training.",
         "",
         "## Reproduce",
         "",

@@ -29,6 +29,7 @@ from split import split
 
 MAX_IL_ROWS = 12_000
 Metrics = dict[str, Any]
+Moves = dict[str, tuple[PricePath, dict[str, tuple[np.ndarray, np.ndarray]]]]
 
 
 def paths_of(volatility: Table) -> dict[str, PricePath]:
@@ -39,7 +40,8 @@ def paths_of(volatility: Table) -> dict[str, PricePath]:
     for i, name in enumerate(volatility.series_names):
         rows = np.flatnonzero(volatility.series == i)
         if len(rows) > 24 * 365 and np.median(np.diff(volatility.at[rows])) == 3600:
-            at, features = volatility.at[rows], volatility.features[rows].astype(np.float64)
+            known = np.where(volatility.mask[rows] == 0, volatility.features[rows].astype(np.float64), np.nan)
+            at, features = volatility.at[rows], known
             paths[name] = rebuild_path(at, features[:, rv], features[:, move])
     return paths
 
@@ -98,6 +100,7 @@ def evaluate_il(run: Run, table: Table, volatility: Table, protocol: Protocol) -
     """The 10 % loss tail beside historical quantiles of the same range, per horizon, on series with a long past."""
     parts = split(table, protocol)
     paths = paths_of(volatility)
+    pasts = {int(h): _past_moves(paths, int(h) // 3600, protocol) for h in np.unique(table.horizon)}
     said = {seed: predict(run.spec, run.fixed, run.members[seed], table) for seed in run.seeds}
     scale = target_scale(run.spec, run.fixed, table)
     out: Metrics = {}
@@ -105,7 +108,7 @@ def evaluate_il(run: Run, table: Table, volatility: Table, protocol: Protocol) -
         chosen = parts[span][:: max(1, len(parts[span]) // MAX_IL_ROWS)]
         for horizon in np.unique(table.horizon[chosen]):
             rows = chosen[table.horizon[chosen] == horizon]
-            quantiles = _historical_il(table, rows, paths, int(horizon), protocol)
+            quantiles = _historical_il(table, rows, pasts[int(horizon)])
             good = np.all([np.isfinite(q) for q in quantiles.values()], axis=0)
             rows = rows[good]
             if not len(rows):
@@ -157,31 +160,40 @@ def _scaled_pinball(target: np.ndarray, quantiles: np.ndarray) -> float:
     return float(np.mean([pinball(target, quantiles[:, i], q).mean() for i, q in enumerate(QUANTILES)]))
 
 
-def _historical_il(
-    table: Table, rows: np.ndarray, paths: dict[str, PricePath], horizon: int, protocol: Protocol
-) -> dict[str, np.ndarray]:
+def _past_moves(paths: dict[str, PricePath], hours: int, protocol: Protocol) -> Moves:
+    """Per series its path and, per baseline, quantiles of past moves [T, 199], renewed monthly, and their unit [T]."""
+    month, year = 24 * 30, 24 * protocol["baselines"]["il_rolling_days"]
+    out: Moves = {}
+    for name, path in paths.items():
+        one = np.ones(len(path.returns))
+        deviation = np.sqrt(ewma_variance(path, protocol["baselines"]["ewma_lambda"]) * hours / 24)
+        out[name] = (
+            path,
+            {
+                "expanding history": (move_quantiles(path, hours, None, None, month), one),
+                "rolling year": (move_quantiles(path, hours, year, None, month), one),
+                "ewma-scaled": (move_quantiles(path, hours, None, deviation, month), deviation),
+            },
+        )
+    return out
+
+
+def _historical_il(table: Table, rows: np.ndarray, pasts: Moves) -> dict[str, np.ndarray]:
     """Per baseline, the 10 % quantile of each row's IL over past moves of the same length; NaN without a past."""
-    hours, month = horizon // 3600, 24 * 30
-    settings = protocol["baselines"]
     out = {name: np.full(len(rows), np.nan) for name in ("expanding history", "rolling year", "ewma-scaled")}
     for series, name in enumerate(table.series_names):
-        path = paths.get(name.removeprefix("inverse-"))
+        past = pasts.get(name.removeprefix("inverse-"))
         mine = np.flatnonzero(table.series[rows] == series)
-        if path is None or not len(mine):
+        if past is None or not len(mine):
             continue
+        path, baselines = past
         sign = -1.0 if name.startswith("inverse-") else 1.0
         at = path.index(table.at[rows[mine]])
         inside = (at >= 0) & (at < len(path.returns))
         mine, at = mine[inside], at[inside]
-        deviation = np.sqrt(ewma_variance(path, settings["ewma_lambda"]) * hours / 24)
-        past = {
-            "expanding history": move_quantiles(path, hours, None, None, month)[at],
-            "rolling year": move_quantiles(path, hours, 24 * settings["il_rolling_days"], None, month)[at],
-            "ewma-scaled": move_quantiles(path, hours, None, deviation, month)[at] * deviation[at][:, None],
-        }
         ranges = table.range[rows[mine]].astype(np.float64)
-        for key, moves in past.items():
-            out[key][mine] = np.quantile(_il(sign * moves, ranges), 0.1, axis=1)
+        for key, (moves, unit) in baselines.items():
+            out[key][mine] = np.quantile(_il(sign * moves[at] * unit[at][:, None], ranges), 0.1, axis=1)
     return out
 
 

@@ -70,8 +70,9 @@ def load_run(folder: Path, task: str) -> Run:
 
 
 def code_hash(folder: Path) -> str:
-    """sha256 over the trainer's own files, so that a card says which code made the weights."""
+    """sha256 over the files that decide the weights, so that a card says which code and protocol made them."""
+    names = ["dataset", "fit", "geometry", "losses", "networks", "ops", "split", "train"]
     digest = hashlib.sha256()
-    for path in sorted([*folder.glob("*.py"), *folder.glob("*.toml"), *folder.glob("*.lock")]):
+    for path in [*(folder / f"{name}.py" for name in names), folder / "protocol.toml", folder / "requirements.lock"]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -18,6 +18,7 @@ FEATURES = [
     "log_rv_72h",
     "log_rv_168h",
     "vol_of_vol",
+    "return_1h",
     "hour_sin",
     "log_fee_1h",
     "log_fee_6h",
@@ -34,6 +35,8 @@ def market_rows(rng, name, start, hours, with_fees):
     for i in range(hours):
         values = [level[i] + rng.normal(0, s) for s in (0.6, 0.3, 0.4, 0.2, 0.15, 0.1)]
         values.append(abs(rng.normal(0.5, 0.2)))
+        move = rng.normal(0, np.exp(0.5 * level[i]) / np.sqrt(24))
+        values.append(move / np.sqrt(np.exp(values[5]) / 24))
         values.append(np.sin(2 * np.pi * i / 24))
         fees = [level[i] * 0.5 - 3.0 + rng.normal(0, 0.2) for _ in range(4)]
         values += fees if with_fees else [None] * 4
@@ -61,15 +64,15 @@ def range_label(rng, log_variance, lower, upper, days):
 def write_dataset(folder, seed=5):
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    long = market_rows(rng, "cex-eth-usd", 1640995200, 365 * 24 * 5 // 2, False)[::6]
+    long = market_rows(rng, "cex-eth-usd", 1640995200, 365 * 24 * 5 // 2, False)
     pool = market_rows(rng, "pool-usdc-weth", 1658188800, 24 * 35, True)
     text = lambda values: ["" if v is None else f"{v:.6f}" for v in values]  # noqa: E731
     with (folder / "volatility.csv").open("w", newline="") as file:
         out = csv.writer(file)
         out.writerow(["series", "at", *FEATURES, "rv_24h"])
-        for name, at, values, level in long:
+        for name, at, values, level in long[168:]:
             out.writerow([name, at, *text(values), f"{np.exp(level + rng.normal(0, 0.5)):.8f}"])
-    for file_name, rows, is_yield in (("ranges.csv", long, False), ("yield.csv", pool, True)):
+    for file_name, rows, is_yield in (("ranges.csv", long[::6], False), ("yield.csv", pool, True)):
         with (folder / file_name).open("w", newline="") as file:
             out = csv.writer(file)
             targets = ["fee_yield"] if is_yield else ["il", "lvr", "in_range"]
@@ -80,13 +83,13 @@ def write_dataset(folder, seed=5):
                 lower, upper = centre - half, centre + half
                 horizon = int(rng.choice([6, 24, 72])) * HOUR
                 il, lvr, inside = range_label(rng, level, lower, upper, horizon / 86400)
-                fee = np.exp(values[10] or 0) * inside * horizon / 86400 * 2 / half if is_yield else 0
+                fee = np.exp(values[11] or 0) * inside * horizon / 86400 * 2 / half if is_yield else 0
                 labels = [f"{fee:.9f}"] if is_yield else [f"{il:.9f}", f"{lvr:.9f}", f"{inside:.6f}"]
                 out.writerow([name, at, *text(values), f"{lower:.6f}", f"{upper:.6f}", horizon, *labels])
     meta = {
         "schema": "main@1",
         "featureNames": FEATURES,
-        "fields": {"volatility": FEATURES[:8], "il": FEATURES[:8], "yield": FEATURES},
+        "fields": {"volatility": FEATURES[:9], "il": FEATURES[:9], "yield": FEATURES},
         "sources": [{"file": "synthetic", "sha256": "0" * 64, "licence": "none needed"}],
         "seed": seed,
         "hash": "0" * 64,

@@ -38,7 +38,7 @@ def set_cell(folder, file, column, value, line=5):
 
 
 def test_missing_values_become_zero_with_a_mask(folder):
-    table = load(folder)
+    table = load(folder, "il")
     week = table.feature_names.index("log_rv_168h")
     assert table.mask[0, week] == 1 and table.features[0, week] == 0
     assert table.mask[-1, week] == 0

@@ -61,15 +61,14 @@ def test_rebuilding_a_path_undoes_the_features_scaling():
     at = 1_600_000_000 // 3600 * 3600 + 3600 * np.arange(300)
     path = rebuild_path(at, np.log(variance), returns / np.sqrt(variance / 24))
     assert np.allclose(path.returns, returns)
-    assert window_variance(path, 24)[99] == np.float64((returns[76:100] ** 2).sum()).round(15) or np.isclose(
-        window_variance(path, 24)[99], (returns[76:100] ** 2).sum()
-    )
+    assert np.isclose(window_variance(path, 24)[99], (returns[76:100] ** 2).sum())
+    assert np.isnan(window_variance(path, 24)[10])
 
 
 def test_baselines_do_not_look_ahead():
     rng = np.random.default_rng(1)
-    returns = rng.normal(0, 0.01, 24 * 200)
-    cut = 24 * 150
+    returns = rng.normal(0, 0.01, 24 * 300)
+    cut = 24 * 260
     changed = returns.copy()
     changed[cut:] *= 5
     for forecast in (
