@@ -266,6 +266,19 @@ abstract contract BaseTest is Test {
         }
     }
 
+    /// @dev NAV at a price, wherever spot is, per 1e18 shares.
+    function _perShareAt(uint160 sqrtPriceX96) internal view returns (uint256) {
+        (uint256 sum0, uint256 sum1) = vault.idle();
+        Position[] memory held = vault.positions();
+        for (uint256 i; i < held.length; ++i) {
+            (uint256 amount0, uint256 amount1) = NavLib.principalDown(held[i], sqrtPriceX96);
+            (uint256 owed0, uint256 owed1) = NavLib.owedDown(pool, address(vault), held[i], _spotTick());
+            sum0 += amount0 + owed0;
+            sum1 += amount1 + owed1;
+        }
+        return (NavLib.toAssetDown(sum0, sum1, sqrtPriceX96, assetIsToken0()) * 1e18) / (vault.effectiveSupply() + 1e6);
+    }
+
     /// @dev Asset units at a tick's price.
     function _value(uint256 amount0, uint256 amount1, int24 tick) internal pure returns (uint256) {
         return NavLib.toAssetDown(amount0, amount1, TickMath.getSqrtPriceAtTick(tick), assetIsToken0());

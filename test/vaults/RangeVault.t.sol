@@ -5,7 +5,7 @@ import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessMana
 import {ERC4626} from "@openzeppelin/contracts/token/ERC20/extensions/ERC4626.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
-import {IPriceOracle} from "../../vaults/interfaces/IPriceOracle.sol";
+import {IPriceOracle, ReferencePrices} from "../../vaults/interfaces/IPriceOracle.sol";
 import {Position, RangeOrder, RebalanceOrder, RebalanceReport} from "../../vaults/interfaces/IRangeVault.sol";
 import {ErrorsLib} from "../../vaults/libraries/ErrorsLib.sol";
 import {NavLib} from "../../vaults/libraries/NavLib.sol";
@@ -252,19 +252,20 @@ abstract contract RangeVaultTests is BaseTest {
         trader.moveTo(startTick + int24(bound(drift, -200, 200)));
         uint256 shares = (vault.balanceOf(alice) * bound(share, 1, 100)) / 100;
         ExitQuote memory quote = lens.exitQuote(vault, shares);
-        uint256 before = _perShareAtStart();
+        uint160 cheapestX96 = _cheapest();
+        uint256 before = _perShareAt(cheapestX96);
         vm.prank(alice);
         uint256 assets = vault.redeem(shares, alice, alice, 0);
         assertEq(assetToken.balanceOf(alice), assets);
         assertApproxEqRel(assets, quote.withSwap, 0.02e18);
-        // The leaver's swap moved spot, so what stays is compared at one price; its fee may only add.
-        assertGe(_perShareAtStart(), before, "redeem with a swap lowered the share price");
+        // Valued at one price, the leaver's swap may only add its fee.
+        assertGe(_perShareAt(cheapestX96) + 2, before, "redeem with a swap lowered the share price");
     }
 
-    /// @dev Everything at its amounts now, valued at the starting price, per 1e18 shares.
-    function _perShareAtStart() internal view returns (uint256) {
-        (uint256 sum0, uint256 sum1) = _holdings();
-        return (_value(sum0, sum1, startTick) * 1e18) / (vault.totalSupply() + 1e6);
+    /// @dev The reference at which exits price the vault.
+    function _cheapest() internal view returns (uint160) {
+        ReferencePrices memory refs = oracle.referencePrices();
+        return assetIsToken0() ? refs.highSqrtPriceX96 : refs.lowSqrtPriceX96;
     }
 
     function test_redeemWithMinimum_revertsBelowMinimum() public {
@@ -286,16 +287,12 @@ abstract contract RangeVaultTests is BaseTest {
         trader.moveTo(startTick + int24(bound(drift, -200, 200)));
         uint256 worth = vault.convertToAssets(vault.balanceOf(alice));
         uint256 assets = (worth * bound(part, 1, 95)) / 100;
-        (uint256 sum0, uint256 sum1) = _holdings();
-        uint256 supply = vault.totalSupply();
+        uint160 cheapestX96 = _cheapest();
+        uint256 before = _perShareAt(cheapestX96);
         vm.prank(alice);
-        uint256 shares = vault.withdraw(assets, alice, alice, type(uint256).max);
+        vault.withdraw(assets, alice, alice, type(uint256).max);
         assertEq(assetToken.balanceOf(alice), assets);
-        // At the starting price those who stay have no less per share: the leaver bore fee and impact.
-        (uint256 left0, uint256 left1) = _holdings();
-        uint256 before = _value(sum0, sum1, startTick) / (supply / 1e9);
-        uint256 later = _value(left0, left1, startTick) / ((supply - shares) / 1e9);
-        assertGe(later * 10_001, before * 10_000);
+        assertGe(_perShareAt(cheapestX96) + 2, before, "the leaver did not bear fee and impact");
     }
 
     function test_withdrawWithMaximum_revertsAboveMaximum() public {

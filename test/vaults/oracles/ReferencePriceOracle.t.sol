@@ -29,7 +29,7 @@ contract ReferencePriceOracleTest is BaseTest {
         trader.moveTo(known);
         skip(12);
         trader.moveTo(startTick + int24(bound(first, -3000, -300)));
-        trader.moveTo(startTick + int24(bound(second, 300, 3000)));
+        trader.moveTo(startTick + int24(bound(second, 310, 3000)));
         ReferencePrices memory refs = oracle.referencePrices();
         assertFalse(refs.calm);
         // Spot is above both; the pre-block tick and the mean are the lower two.
