@@ -144,6 +144,25 @@ describe("a worker in trouble", () => {
     expect(proposals().map(({ status }) => status)).toEqual(["sent"]);
   });
 
+  it("takes up an unfinished proposal of an earlier block that is still in time", async () => {
+    await stopWorker?.();
+    const { path, config: crashing } = local.configure({ "evaluate.everySeconds": 60 });
+    config = crashing;
+    const block = await local.tick(600);
+    const env = { ...local.env, RANGEKEEPER_CONFIG: path, CRASH_AT: "proposed" };
+    expect((await startProgram("test/support/crashingWorker.ts", [], env).ended).signal).toBe("SIGKILL");
+    await redis((connection) => connection.flushall());
+    local.time += 60;
+    const next = await local.market.swap(local.time, []);
+    startWorker();
+    await settled(local, next);
+    const [first, ...others] = proposals();
+    expect(others).toEqual([]);
+    expect(first).toMatchObject({ status: "sent", block });
+    await settled(local, await local.tick(12));
+    expect(proposals()[0]).toMatchObject({ status: "confirmed" });
+  });
+
   it("lets a proposal go that it finds too late after a crash", async () => {
     await stopWorker?.();
     const { path, config: crashing } = local.configure();
