@@ -120,6 +120,18 @@ describe("orders in a pool", () => {
     expect(measureMarket(swaps, 0.003).informedShareOfVolume).toBe(1);
   });
 
+  it("go towards the price elsewhere or away from it, as they say, on either side of it", () => {
+    const start = { seconds: 0, price: 2000, regime: 0, orders: [] };
+    for (const toward of [true, false]) {
+      for (const price of [2003, 1997]) {
+        const [swap] = [
+          ...playInPool([start, { seconds: 1, price, regime: 0, orders: [{ toward, size: 100 }] }], pool),
+        ];
+        expect(swap?.buys).toBe(price > 2000 === toward);
+      }
+    }
+  });
+
   it("pay for the move of the price: the token0 that goes in is liquidity times the move of its root", () => {
     const [swap] = [
       ...playInPool([{ seconds: 0, price: 2000, regime: 0, orders: [{ toward: false, size: 50_000 }] }], pool),

@@ -68,6 +68,33 @@ describe("the synthetic market on the chain", () => {
     expect(blocks.filter(({ mints, burns }) => mints !== burns)).toEqual([]);
   });
 
+  it("sends orders towards the price elsewhere when all are routed so", async () => {
+    const { parameters } = planSynthetic({ seed: 1, seconds: 1 });
+    const routed = {
+      ...parameters,
+      noise: { ...parameters.noise, perDay: 2000, towardShare: 1, logSizeQuantiles: [1, 2] },
+      arbitrage: { marginBps: 5000 },
+    };
+    const plan = planSynthetic({ seed: 5, seconds: 6 * 3600, parameters: routed });
+    const anvil = await startAnvil({ timestamp: plan.startTimestamp });
+    running.push(anvil);
+    const market = await createSyntheticMarket(createRpc(anvil.url), { plan, outFolder: localArtifacts() });
+    let [toward, all] = [0, 0];
+    for (let block = await market.next(); block !== null; block = await market.next()) {
+      const last = block.swaps.at(-1);
+      if (!last || block.referencePrice === null) continue;
+      const reference = Math.log(block.referencePrice);
+      const price = sqrtPriceX96ToLnPrice(last.sqrtPriceX96, 1);
+      if (Math.abs(price - reference) < 1e-4) continue;
+      // Token0 paid in lowers the pool's price.
+      all++;
+      if (last.amount0 > 0n === price > reference) toward++;
+    }
+    expect(all).toBeGreaterThan(20);
+    // The last order may belong to an earlier moment of the block, with another price elsewhere.
+    expect(toward / all).toBeGreaterThan(0.9);
+  });
+
   it("mines what others queued ahead of its own, in one block at its time", async () => {
     const { market, rpc } = await open(1, 2);
     const benchmark = await deployActor(rpc, market.pool.address, localArtifacts());
