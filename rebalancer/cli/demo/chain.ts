@@ -1,6 +1,8 @@
 import { encodeFunctionData, erc20Abi } from "viem";
 import type { Address, Hex } from "../../../ml/types.ts";
-import { type Rpc, toQuantity } from "./rpc.ts";
+import { uniswapV3PoolAbi } from "../../../sdk/abi/uniswapV3Pool.ts";
+import { enqueue, MARKET_OPERATOR } from "./market/chain.ts";
+import type { Rpc } from "./rpc.ts";
 
 export interface Head {
   readonly number: number;
@@ -20,13 +22,18 @@ export async function mineNow(rpc: Rpc, secondsLater = 12): Promise<Head> {
   return headOf(rpc);
 }
 
-/** Lets the chain mine each transaction at once while something outside deploys, then goes back to mining on demand. */
+/**
+ * Lets the chain mine each transaction at once, a second after the last block, while something outside deploys; then
+ * goes back to mining on demand. The clock on the wall has no say, so the same deployment leaves the same chain.
+ */
 export async function whileAutomining<Result>(rpc: Rpc, work: () => Promise<Result>): Promise<Result> {
+  await rpc.call("anvil_setBlockTimestampInterval", [1]);
   await rpc.call("evm_setAutomine", [true]);
   try {
     return await work();
   } finally {
     await rpc.call("evm_setAutomine", [false]);
+    await rpc.call("anvil_removeBlockTimestampInterval");
   }
 }
 
@@ -36,7 +43,12 @@ export async function balanceOf(rpc: Rpc, token: Address, owner: Address): Promi
   return BigInt(await rpc.call<Hex>("eth_call", [{ to: token, data }, "latest"]));
 }
 
-/** Storage-free read of a contract that answers with one word. */
-export async function readWord(rpc: Rpc, to: Address, data: Hex, block: number | "latest" = "latest"): Promise<bigint> {
-  return BigInt(await rpc.call<Hex>("eth_call", [{ to, data }, block === "latest" ? block : toQuantity(block)]));
+/** Asks the pool to remember this many observations from now on, as whoever opens a vault in a pool has to. */
+export async function growObservations(rpc: Rpc, pool: Address, observations: number): Promise<void> {
+  const data = encodeFunctionData({
+    abi: uniswapV3PoolAbi,
+    functionName: "increaseObservationCardinalityNext",
+    args: [observations],
+  });
+  await enqueue(rpc, [{ from: MARKET_OPERATOR, to: pool, data }]);
 }

@@ -8,7 +8,7 @@ import { type Marker, readMarker, settledKey } from "../../marker.ts";
 import { localKeys } from "./accounts.ts";
 import { startAnvil } from "./anvil.ts";
 import { openBenchmarks } from "./benchmarks.ts";
-import { balanceOf, headOf, mineNow, whileAutomining } from "./chain.ts";
+import { balanceOf, growObservations, headOf, mineNow, whileAutomining } from "./chain.ts";
 import { createDepositors } from "./depositors.ts";
 import type { MarketSwap } from "./market/market.ts";
 import { openMarket } from "./market/open.ts";
@@ -51,6 +51,8 @@ type OnStop = (cleanup: () => Promise<void> | void) => void;
 const MONEY = ["USDC", "USDT", "DAI", "WETH"];
 const EVALUATE_EVERY_SECONDS = 3_600;
 const SLOT_SECONDS = 12;
+/** More than the oracle's window holds, even on a chain with a block every two seconds. */
+const OBSERVATIONS = 1_000;
 const SETTLE_TIMEOUT_MILLISECONDS = 60_000;
 
 /**
@@ -120,6 +122,7 @@ async function play(
   const { market, rpc, chain } = opened;
   onStop(() => rpc.close());
   const { pool } = market;
+  await growObservations(rpc, pool.address, OBSERVATIONS);
   await market.fastForward(market.startTimestamp + opened.warmupSeconds);
 
   progress.step("deploying the vault with its strategy, oracle and registry");

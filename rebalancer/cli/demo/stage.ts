@@ -108,7 +108,7 @@ export async function deployVault(parameters: StageParameters): Promise<Stage> {
       "scripts/forge.mjs",
       "script",
       "deploy/Deploy.s.sol",
-      ...["--rpc-url", parameters.rpcUrl, "--broadcast", "--skip", "test", "--color", "never"],
+      ...["--rpc-url", parameters.rpcUrl, "--broadcast", "--slow", "--skip", "test", "--color", "never"],
     ],
     {
       RANGEKEEPER_CONFIG: configPath,
@@ -139,8 +139,13 @@ function runNode(args: readonly string[], env: NodeJS.ProcessEnv, signal: AbortS
       if (code === 0) resolve(output);
       else
         reject(
-          new StageError(`${args.slice(0, 3).join(" ")} failed with exit code ${code}:\n${output.trim().slice(-2000)}`),
+          new StageError(`${args.slice(0, 3).join(" ")} failed with exit code ${code}: ${lastWords(output)}`, {
+            details: { output },
+          }),
         );
     });
   });
 }
+
+/** The tool's own last error line, else the end of what it printed. */
+const lastWords = (output: string) => output.match(/^Error.*$/gm)?.at(-1) ?? output.trim().slice(-2000);

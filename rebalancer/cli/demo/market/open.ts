@@ -121,7 +121,8 @@ async function openSynthetic({ hours = WEEK_HOURS, seed, startChain }: OpenMarke
 function changeOf(swaps: readonly MarketSwap[]): ReplaySection["withVault"] {
   const relativeBps = (is: bigint, was: bigint) => (was === 0n ? 0 : Math.abs(Number(is - was) / Number(was)) * 1e4);
   const changes = swaps.flatMap(({ recorded, amount0, amount1, mode }) => {
-    if (!recorded) return [];
+    // A swap that no order explains ended at its recorded price in the first pass too: it has no outcome to compare.
+    if (!recorded || mode === "moved") return [];
     // The side that the order left open: what came out of an exact input, what an exact output cost.
     const zeroForOne = recorded.amount0 > 0n;
     const open0 = mode === "exact-out" ? zeroForOne : !zeroForOne;

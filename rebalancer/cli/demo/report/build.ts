@@ -310,7 +310,7 @@ function checksOf(report: Omit<Report, "checks">, parameters: ReportParameters):
     check(
       "decisions",
       due.length > 0 && missing.length === 0,
-      `${decided.size} of ${due.length} due evaluations are in the journal`,
+      `${due.length - missing.length} of ${due.length} due evaluations are in the journal`,
     ),
     check(
       "exactly once",

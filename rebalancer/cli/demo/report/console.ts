@@ -112,7 +112,7 @@ function waterfall(report: Report): string {
       [
         colour.bold("= fees - LVR - costs"),
         colour.bold(figure(result.net)),
-        colour.bold(result.net >= 0 ? "a gain" : "a loss"),
+        colour.bold(result.net > 0 ? "a gain" : result.net < 0 ? "a loss" : "neither gained nor lost"),
       ],
       line("market", result.market, "what the tokens held did by price alone"),
       line("deposits", result.deposits),
