@@ -19,10 +19,8 @@ from dataset import Table, load_meta, load_table
 from decision import decision_view
 from errors import DatasetError
 from fit import predict, target_scale
-from geometry import impermanent_loss, start_value
 from metrics import QUANTILES, diebold_mariano, pinball, qlike, rounded
 from networks import TASKS
-from ops import JaxOps
 from protocol import Protocol, load_protocol
 from run import Run, load_run
 from split import split
@@ -198,9 +196,13 @@ def _historical_il(table: Table, rows: np.ndarray, pasts: Moves) -> dict[str, np
 
 
 def _il(moves: np.ndarray, ranges: np.ndarray) -> np.ndarray:
-    ops = JaxOps()
+    """IL as a fraction of starting value for moves [N, K] of ranges [N, 2+], in double precision."""
     lower, upper = ranges[:, :1], ranges[:, 1:2]
-    return np.asarray(impermanent_loss(ops, moves, lower, upper) / start_value(ops, lower, upper))
+    start, end = np.clip(0.0, lower, upper) / 2, np.clip(moves, lower, upper) / 2
+    other = np.exp(-start) - np.exp(-upper / 2)
+    asset = np.exp(start) - np.exp(lower / 2)
+    worth = np.exp(moves) * (np.exp(-end) - np.exp(-upper / 2)) + np.exp(end) - np.exp(lower / 2)
+    return np.minimum((worth - np.exp(moves) * other - asset) / (other + asset), 0.0)
 
 
 def evaluate_yield(run: Run, table: Table, protocol: Protocol) -> Metrics:
