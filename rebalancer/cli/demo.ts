@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type DemoOptions, runDemo } from "./demo/run.ts";
+import type { DemoOptions } from "./demo/run.ts";
 import { guarded } from "./options.ts";
 
 /** A whole number in a span; the error names the flag's rule and the value. */
@@ -46,6 +46,8 @@ Examples:
     )
     .action((options: DemoOptions) =>
       guarded({}, async () => {
+        // Loaded when asked for: no other command needs charts and a local chain.
+        const { runDemo } = await import("./demo/run.ts");
         const report = await runDemo(options);
         if (report.checks.some((check) => !check.ok)) process.exitCode = 1;
       }),
