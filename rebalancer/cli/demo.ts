@@ -34,6 +34,7 @@ export function registerDemo(program: Command): void {
     )
     .option("--headless", "no progress on screen, the report only", false)
     .option("--json <file>", "where the report goes as JSON", "report.json")
+    .option("--journal <file>", "keep the worker's journal there (default: thrown away)")
     .option("--html <file>", "where the report goes as a page", "report.html")
     .addHelpText(
       "after",

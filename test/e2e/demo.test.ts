@@ -65,6 +65,46 @@ describe("the main job on a synthetic market", () => {
   );
 });
 
+const data = process.env.RANGEKEEPER_DATA;
+describe.skipIf(!data)("the main job on recorded events", () => {
+  it(
+    "reproduces every recorded swap, then says what the vault changed",
+    async () => {
+      const args = ["--market", "ethereum_wbtc_weth_03_events_2023-03-01", "--models", "rules", "--hours", "24"];
+      const { status, output, report } = await runDemo(args);
+      expect(status, output).toBe(0);
+      expect(report?.replay).toMatchObject({
+        swaps: 725,
+        exact: 725,
+        exactIn: 639,
+        exactOut: 85,
+        atLimit: 1,
+        reconstructed: false,
+      });
+      expect(report?.replay?.withVault?.medianBps).toBeLessThan(10);
+      expect(output).toContain("725/725");
+    },
+    5 * MINUTES,
+  );
+
+  it(
+    "says so when liquidity had to be reconstructed",
+    async () => {
+      const { status, output, report } = await runDemo([
+        "--market",
+        "polygon_usdc_weth_005_events_2021-12-22",
+        "--asset",
+        "token1",
+      ]);
+      expect(status, output).toBe(0);
+      expect(report?.replay).toMatchObject({ reconstructed: true, swaps: 199, exact: 198 });
+      expect(report?.asset.symbol).toBe("WETH");
+      expect(output).toContain("reconstructed");
+    },
+    5 * MINUTES,
+  );
+});
+
 describe("the main job, interrupted", () => {
   it(
     "leaves no process behind",

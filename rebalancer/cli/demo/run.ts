@@ -1,4 +1,5 @@
 import { rmSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { Redis } from "ioredis";
 import { type MarketData, resolveMarket } from "../../../ml/data/market.ts";
 import { BaseError, InvalidInputError } from "../../../ml/errors.ts";
@@ -36,6 +37,7 @@ export interface DemoOptions {
   readonly headless: boolean;
   readonly json: string;
   readonly html: string;
+  readonly journal?: string;
   /** Kills the worker (SIGKILL) while it handles the evaluation with this number. */
   readonly killWorkerAt?: number;
 }
@@ -133,6 +135,7 @@ async function play(
   const stage = await whileAutomining(rpc, () =>
     deployVault({
       folder,
+      ...(options.journal ? { journalPath: resolve(options.journal) } : {}),
       rpcUrl: chain.url,
       redisUrl: redis.url,
       pool,

@@ -41,6 +41,8 @@ export type Deployment = z.output<typeof deploymentSchema>;
 
 export interface StageParameters {
   readonly folder: string;
+  /** Absent = in the folder. */
+  readonly journalPath?: string;
   readonly rpcUrl: string;
   readonly redisUrl: string;
   readonly pool: Pick<PoolMeta, "chainId" | "address">;
@@ -67,7 +69,7 @@ export interface Stage {
 export async function deployVault(parameters: StageParameters): Promise<Stage> {
   const configPath = join(parameters.folder, "config.toml");
   const addressesPath = join(parameters.folder, "addresses.json");
-  const journalPath = join(parameters.folder, "journal.db");
+  const journalPath = parameters.journalPath ?? join(parameters.folder, "journal.db");
   const base = parse(readFileSync(join(ROOT, "deploy/config/local.toml"), "utf8")) as Record<string, unknown>;
   const section = (name: string) => (base[name] ?? {}) as Record<string, unknown>;
   const [vault] = base.vaults as Record<string, unknown>[];

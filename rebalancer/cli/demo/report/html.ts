@@ -275,7 +275,7 @@ const movesTable = (report: Report) =>
       `${move.measuredLossBps.toFixed(2)} bp`,
       move.gasUsed.toLocaleString("en-US"),
       escapeHtml(move.reason),
-      `<code>${escapeHtml(`${move.transaction.slice(0, 10)}…`)}</code>`,
+      `<details><summary><code>${escapeHtml(move.transaction.slice(0, 10))}…</code></summary>${move.events.map((event) => `<p><code>${escapeHtml(event)}</code></p>`).join("")}</details>`,
     ]),
     [3, 4, 5],
     "No move: nothing on offer paid for its risk and cost, and the vault stood aside.",
