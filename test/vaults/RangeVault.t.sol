@@ -88,6 +88,17 @@ abstract contract RangeVaultTests is BaseTest {
         vault.mint(shares, mallory, cost - 1);
     }
 
+    /// The margin is what those who stay gain, beyond the spread of the references.
+    function test_deposit_paysTheEntryMarginUnlessNobodyIsThere() public {
+        uint256 shares = _deposit(alice, _assets(1000));
+        assertEq(vault.previewRedeem(shares), _assets(1000), "the first depositor has nobody to pay");
+        vm.prank(curator);
+        vault.configure("entryMarginBps", 100);
+        shares = _deposit(bob, _assets(1000));
+        // 1 % given, half of it to himself less his own margin: 995 and a bit.
+        assertApproxEqRel(vault.previewRedeem(shares), _assets(1000) * 9950 / 10_000, 0.0001e18);
+    }
+
     function test_deposit_revertsWhenNothingIsMinted() public {
         vm.expectRevert(ErrorsLib.ZeroShares.selector);
         vault.deposit(0, alice);
