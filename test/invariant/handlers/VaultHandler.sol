@@ -262,9 +262,16 @@ contract VaultHandler is Test {
                     || (proposal.ranges[0].lowerTick == proposal.ranges[1].lowerTick
                         && proposal.ranges[0].upperTick > proposal.ranges[1].upperTick))
         ) (proposal.ranges[0], proposal.ranges[1]) = (proposal.ranges[1], proposal.ranges[0]);
-        (uint256 idle0, uint256 idle1) = vault.idle();
-        proposal.swap.zeroForOne = seed & (1 << 100) != 0;
-        proposal.swap.amountIn = ((proposal.swap.zeroForOne ? idle0 : idle1) * ((seed >> 104) % 60)) / 100;
+        // Out of what the vault has after the burn; the other way round where there is nothing to sell.
+        (uint256 sum0, uint256 sum1) = _holdingsAt(_spot());
+        bool zeroForOne = seed & (1 << 100) != 0;
+        if ((zeroForOne ? sum0 : sum1) == 0) zeroForOne = !zeroForOne;
+        proposal.swap.zeroForOne = zeroForOne;
+        proposal.swap.amountIn = ((zeroForOne ? sum0 : sum1) * ((seed >> 104) % 60)) / 100;
+    }
+
+    function _spot() private view returns (uint160 sqrtPriceX96) {
+        (sqrtPriceX96,,,,,,) = pool.slot0();
     }
 
     function _sign(RebalanceProposal memory proposal) private view returns (bytes memory) {
@@ -276,7 +283,14 @@ contract VaultHandler is Test {
 
     /// @notice NAV at a price per 1e18 shares.
     function valuePerShare(uint160 sqrtPriceX96) public view returns (uint256) {
-        (uint256 sum0, uint256 sum1) = vault.idle();
+        (uint256 sum0, uint256 sum1) = _holdingsAt(sqrtPriceX96);
+        uint256 nav = NavLib.toAssetDown(sum0, sum1, sqrtPriceX96, vault.assetIsToken0());
+        return ((nav + 1) * 1e18) / (vault.effectiveSupply() + 1e6);
+    }
+
+    /// @dev Idle, uncollected fees, and what the positions would be at a price.
+    function _holdingsAt(uint160 sqrtPriceX96) private view returns (uint256 sum0, uint256 sum1) {
+        (sum0, sum1) = vault.idle();
         (, int24 tick,,,,,) = pool.slot0();
         Position[] memory held = vault.positions();
         for (uint256 i; i < held.length; ++i) {
@@ -285,8 +299,6 @@ contract VaultHandler is Test {
             sum0 += amount0 + owed0;
             sum1 += amount1 + owed1;
         }
-        uint256 nav = NavLib.toAssetDown(sum0, sum1, sqrtPriceX96, vault.assetIsToken0());
-        return ((nav + 1) * 1e18) / (vault.effectiveSupply() + 1e6);
     }
 
     /// @dev Floors: one unit of each token per position and one of liquidity, and one of the quotient.
