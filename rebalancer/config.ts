@@ -114,6 +114,10 @@ export const configSchema = z.strictObject({
     .strictObject({
       riskAversion: z.number().nonnegative().default(0.5),
       hysteresisBps: z.number().nonnegative().default(5),
+      /** Gas that one move takes, for weighing it. */
+      gasPerMove: whole.default(600_000),
+      /** The chain's wrapped native token; gas is weighed where it is one of the pool's tokens. */
+      nativeToken: address.optional(),
     })
     .prefault({}),
   models: z

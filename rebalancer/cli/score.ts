@@ -45,7 +45,13 @@ export function registerScore(program: Command): void {
           state,
           models,
           bounds: { ...bounds, maxPoolShareWad: state.maxPoolShareWad },
-          settings: settingsOf(config),
+          settings: settingsOf({
+            config,
+            pool: group.meta,
+            numeraire: state.numeraire,
+            sqrtPriceX96: history.sqrtPriceX96,
+            baseFeePerGas: block.baseFeePerGas,
+          }),
         });
         answer(options, decision, () => formatDecision(decision, Number(options.top)));
       }),

@@ -1,5 +1,7 @@
+import { parseGwei } from "viem";
 import { decide } from "../../ml/decide.ts";
-import type { DecisionSettings, PoolHistory } from "../../ml/types.ts";
+import type { DecisionSettings, Numeraire, PoolHistory, PoolMeta } from "../../ml/types.ts";
+import { valueInAsset } from "../../ml/units.ts";
 import { getBounds } from "../../sdk/actions/getBounds.ts";
 import { getVaultState, type MovableState } from "../../sdk/actions/getVault.ts";
 import { type BlockStamp, getBlock } from "../chain.ts";
@@ -103,7 +105,13 @@ async function decideOnce(
     state,
     models,
     bounds: { ...bounds, maxPoolShareWad: state.maxPoolShareWad },
-    settings: settingsOf(config),
+    settings: settingsOf({
+      config,
+      pool: group.meta,
+      numeraire: state.numeraire,
+      sqrtPriceX96: history.sqrtPriceX96,
+      baseFeePerGas: block.baseFeePerGas,
+    }),
   });
   const record = journal.recordDecision({
     id,
@@ -134,13 +142,36 @@ export function readState(context: Pick<Context, "client">, vault: VaultConfig, 
   });
 }
 
-/** How the operator weighs things, from the configuration. The keeper's gas is not charged to the vault. */
-export function settingsOf(config: Config): DecisionSettings {
+export interface SettingsParameters {
+  readonly config: Config;
+  readonly pool: PoolMeta;
+  readonly numeraire: Numeraire;
+  /** Spot of the pool, which prices gas. */
+  readonly sqrtPriceX96: bigint;
+  /** Wei per gas. */
+  readonly baseFeePerGas: bigint;
+}
+
+/** How the operator weighs things, from the configuration, with what one move's gas costs now. */
+export function settingsOf(parameters: SettingsParameters): DecisionSettings {
+  const { config } = parameters;
   return {
     horizonSeconds: config.evaluate.horizonSeconds,
     minHistorySeconds: config.evaluate.minHistorySeconds,
     riskAversion: config.decision.riskAversion,
     hysteresisBps: config.decision.hysteresisBps,
-    gasCost: 0n,
+    gasCost: gasCostOf(parameters),
   };
+}
+
+/** Gas of one move in asset units, where one of the pool's tokens is the chain's wrapped native token; else 0n. */
+function gasCostOf({ config, pool, numeraire, sqrtPriceX96, baseFeePerGas }: SettingsParameters): bigint {
+  const { gasPerMove, nativeToken } = config.decision;
+  const native = nativeToken?.toLowerCase();
+  const wei = BigInt(gasPerMove) * (baseFeePerGas + parseGwei(String(config.worker.priorityFeeGwei)));
+  if (native === pool.token0.address.toLowerCase())
+    return valueInAsset({ amount0: wei, amount1: 0n }, sqrtPriceX96, numeraire);
+  if (native === pool.token1.address.toLowerCase())
+    return valueInAsset({ amount0: 0n, amount1: wei }, sqrtPriceX96, numeraire);
+  return 0n;
 }

@@ -1,7 +1,7 @@
 import { encodeFunctionData, erc20Abi } from "viem";
 import type { Address, Hex } from "../../../ml/types.ts";
 import { uniswapV3PoolAbi } from "../../../sdk/abi/uniswapV3Pool.ts";
-import { enqueue, MARKET_OPERATOR } from "./market/chain.ts";
+import { enqueue, MARKET_OPERATOR, mine } from "./market/chain.ts";
 import type { Rpc } from "./rpc.ts";
 
 export interface Head {
@@ -18,8 +18,8 @@ export async function headOf(rpc: Rpc): Promise<Head> {
 /** Mines one block, by default a slot after the newest. */
 export async function mineNow(rpc: Rpc, secondsLater = 12): Promise<Head> {
   const { timestamp } = await headOf(rpc);
-  await rpc.call("evm_mine", [{ timestamp: timestamp + secondsLater }]);
-  return headOf(rpc);
+  const mined = await mine(rpc, timestamp + secondsLater, []);
+  return { number: mined.block, timestamp: mined.timestamp };
 }
 
 /**

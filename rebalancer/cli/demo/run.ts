@@ -47,10 +47,17 @@ export class WorkerStuckError extends BaseError {
   override name = "WorkerStuckError";
 }
 
+/** The worker tried a block's evaluation as often as it may and gave up. */
+export class WorkerFailedError extends BaseError {
+  override name = "WorkerFailedError";
+}
+
 type OnStop = (cleanup: () => Promise<void> | void) => void;
 
 /** Tokens in which people count; the first of the pair that is in the list is the asset. */
 const MONEY = ["USDC", "USDT", "DAI", "WETH"];
+/** The wrapped native token: gas is priced where the pool has it. */
+const NATIVE = "WETH";
 const EVALUATE_EVERY_SECONDS = 3_600;
 const SLOT_SECONDS = 12;
 /** More than the oracle's window holds, even on a chain with a block every two seconds. */
@@ -130,6 +137,7 @@ async function play(
   progress.step("deploying the vault with its strategy, oracle and registry");
   const numeraire = options.asset ? (Number(options.asset.slice(-1)) as Numeraire) : chooseAsset(pool);
   const asset = numeraire === 0 ? pool.token0 : pool.token1;
+  const native = [pool.token0, pool.token1].find(({ symbol }) => symbol.toUpperCase() === NATIVE);
   const before = await headOf(rpc);
   const models = await describeModels(options.models, { from: before.timestamp, to: opened.until });
   const stage = await whileAutomining(rpc, () =>
@@ -140,6 +148,7 @@ async function play(
       redisUrl: redis.url,
       pool,
       asset,
+      ...(native ? { nativeToken: native.address } : {}),
       modelSet: options.models,
       packages: models.packages,
       minHistorySeconds: opened.warmupSeconds,
@@ -253,7 +262,6 @@ async function play(
     depositors: depositors.ledgers,
     entryRefusals: depositors.refusals,
     balances: [await balanceOf(rpc, pool.token0.address, vault), await balanceOf(rpc, pool.token1.address, vault)],
-    gasPriceWei: opened.gasPriceWei,
     restarts: keeper.restarts(),
     maxLossPerMoveBps: stage.maxLossPerMoveBps,
   });
@@ -307,6 +315,8 @@ function keepWorker({ configPath, connection, pool, progress, signal, onStop }: 
         signal.throwIfAborted();
         worker.check();
         const marker = await readMarker(connection, key);
+        if (marker?.state === "failed")
+          throw new WorkerFailedError(`block ${block}: the worker gave up on it: ${worker.tail()}`);
         if (marker && marker.block >= block) return marker;
         await new Promise((resolve) => setTimeout(resolve, 5));
       }

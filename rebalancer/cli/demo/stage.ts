@@ -47,6 +47,8 @@ export interface StageParameters {
   readonly redisUrl: string;
   readonly pool: Pick<PoolMeta, "chainId" | "address">;
   readonly asset: Pick<Token, "address" | "symbol">;
+  /** The chain's wrapped native token, where the pool has it. */
+  readonly nativeToken?: Address;
   readonly modelSet: string;
   /** Packages of the set, for the registry: id, sha256 of the model, keccak256 of its manifest. */
   readonly packages: readonly { readonly id: string; readonly sha256: Hex; readonly manifestHash: Hex }[];
@@ -87,6 +89,7 @@ export async function deployVault(parameters: StageParameters): Promise<Stage> {
       everySeconds: parameters.everySeconds,
     },
     models: { ...section("models"), set: parameters.modelSet, packages: parameters.packages },
+    decision: { ...section("decision"), ...(parameters.nativeToken ? { nativeToken: parameters.nativeToken } : {}) },
     roles: {
       owner: accounts.owner,
       curator: accounts.curator,

@@ -26,8 +26,6 @@ export interface OpenedMarket {
   /** Unix seconds at which the run ends. */
   readonly until: number;
   readonly section: Omit<MarketSection, "from" | "to" | "swaps" | "blocks">;
-  /** What one unit of gas costs, wei. */
-  readonly gasPriceWei: bigint;
   /** The pass without the vault; given the swaps of the pass with it, says what the vault changed. */
   readonly replay: ((withVault: readonly MarketSwap[]) => ReplaySection) | null;
 }
@@ -35,8 +33,6 @@ export interface OpenedMarket {
 const WEEK_HOURS = 168;
 const DAY_SECONDS = 86_400;
 const SYNTHETIC_WARMUP_SECONDS = 3 * DAY_SECONDS;
-/** Where a market does not say what gas cost. */
-const GAS_PRICE_WEI = 20_000_000_000n;
 
 /** Opens the recorded market, after a first pass that holds it to its record, or draws a synthetic one. */
 export async function openMarket(parameters: OpenMarketParameters): Promise<OpenedMarket> {
@@ -69,7 +65,6 @@ async function openRecorded(parameters: OpenMarketParameters, data: MarketData):
     chain,
     warmupSeconds,
     until: parameters.hours === undefined ? market.endTimestamp : opening + parameters.hours * 3600,
-    gasPriceWei: GAS_PRICE_WEI,
     section: {
       name: data.name,
       kind: "recorded",
@@ -104,7 +99,6 @@ async function openSynthetic({ hours = WEEK_HOURS, seed, startChain }: OpenMarke
     chain,
     warmupSeconds: SYNTHETIC_WARMUP_SECONDS,
     until: market.endTimestamp,
-    gasPriceWei: GAS_PRICE_WEI,
     section: {
       name: market.name,
       kind: "synthetic",

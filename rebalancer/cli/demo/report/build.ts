@@ -30,7 +30,6 @@ export interface ReportParameters {
   readonly depositors: readonly DepositorLedger[];
   readonly entryRefusals: readonly EntryRefusal[];
   readonly balances: readonly [bigint, bigint];
-  readonly gasPriceWei: bigint;
   readonly restarts: number;
   readonly maxLossPerMoveBps: number;
 }
@@ -233,10 +232,13 @@ const describeEvent = ({ name, args }: { name: string; args: Record<string, unkn
     .join(", ")})`;
 
 /** Gas of all moves in asset units, through the price of the native token where it is one of the pair; else 0. */
-function gasInAsset({ proposals, gasPriceWei, pool, numeraire }: ReportParameters, closing: Snapshot): number {
+function gasInAsset({ proposals, pool, numeraire }: ReportParameters, closing: Snapshot): number {
   const [asset, other] = numeraire === 0 ? [pool.token0, pool.token1] : [pool.token1, pool.token0];
-  const used = proposals.reduce((sum, { measured }) => sum + (measured?.gasUsed ?? 0n), 0n);
-  const native = toDecimal(used * gasPriceWei, 18);
+  const paid = proposals.reduce(
+    (sum, { measured }) => sum + (measured ? measured.gasUsed * measured.effectiveGasPrice : 0n),
+    0n,
+  );
+  const native = toDecimal(paid, 18);
   if (asset.symbol === "WETH") return native;
   return other.symbol === "WETH" ? native * closing.price : 0;
 }
