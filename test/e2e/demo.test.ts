@@ -114,7 +114,7 @@ describe("the main job, interrupted", () => {
         let text = "";
         child.stdout?.on("data", (chunk: Buffer) => {
           text += chunk.toString("utf8");
-          if (text.includes("market time")) resolve();
+          if (text.includes("decision")) resolve();
         });
         child.once("close", () => resolve());
       });

@@ -49,7 +49,7 @@ export async function startLocalDeployment(): Promise<LocalDeployment> {
   const { deployment, configPath } = await deployVault({
     folder,
     rpcUrl: market.anvil.url,
-    redisUrl: redis.url,
+    redis: { url: redis.url, prefix: "rangekeeper" },
     pool,
     asset: pool.token0,
     modelSet: "rules",

@@ -68,6 +68,7 @@ export function sampleReport(over: Partial<Report> = {}): Report {
       },
     },
     decisions: { total: 98, move: 2, hold: 90, standAside: 6, byReason: { edge: 2, "no-edge": 96 } },
+    forecasts: { settled: 40, fees: { predicted: 95.1, realised: 88.3 }, lvr: { predicted: 24.4, realised: 60.2 } },
     moves: [
       {
         at: at[50] ?? 0,

@@ -9,7 +9,7 @@ export interface Progress {
   /** Something worth a line of its own. */
   note(text: string): void;
   /** What an hour's evaluation came to. Quiet hours share a line every six. */
-  evaluation(snapshot: Snapshot, decision: Decision | null, state: string): void;
+  evaluation(snapshot: Snapshot, fees: number, decision: Decision | null, state: string): void;
 }
 
 export interface ProgressParameters {
@@ -21,7 +21,7 @@ export interface ProgressParameters {
 
 const QUIET_SECONDS = 6 * 3600;
 
-/** Progress as lines: time of the market, price, range, what was decided, fees and NAV follow in the report. */
+/** Progress as lines of at most 80 columns: market time, price, range, NAV, fees so far, what was decided. */
 export function createProgress({ quiet, write, elapsed }: ProgressParameters): Progress {
   let shownAt = 0;
   let header = false;
@@ -32,7 +32,7 @@ export function createProgress({ quiet, write, elapsed }: ProgressParameters): P
   return {
     step: (text) => say(`${clock()}  ${text}`),
     note: (text) => say(`${clock()}  ${colour.yellow(text)}`),
-    evaluation(snapshot, decision, state) {
+    evaluation(snapshot, fees, decision, state) {
       const moved = state === "sent" || state === "confirmed" || state === "refused";
       if (!moved && snapshot.at - shownAt < QUIET_SECONDS) return;
       shownAt = snapshot.at;
@@ -40,7 +40,7 @@ export function createProgress({ quiet, write, elapsed }: ProgressParameters): P
         header = true;
         say(
           colour.dim(
-            `${"market time".padEnd(17)}${"price".padStart(10)}  ${"range".padEnd(21)}${"NAV".padStart(11)}  decision`,
+            `${"time".padEnd(12)}${"price".padStart(8)}  ${"range".padEnd(15)}${"NAV".padStart(10)}${"fees".padStart(9)}  decision`,
           ),
         );
       }
@@ -48,7 +48,7 @@ export function createProgress({ quiet, write, elapsed }: ProgressParameters): P
       const what = decision ? `${decision.action} (${decision.reasonKey})` : state;
       const shade = state === "refused" ? colour.red : moved ? colour.green : (text: string) => text;
       say(
-        `${stamp(snapshot.at).padEnd(17)}${figure(snapshot.price).padStart(10)}  ${range.padEnd(21)}${figure(snapshot.nav).padStart(11)}  ${shade(what)}`,
+        `${stamp(snapshot.at).slice(5).padEnd(12)}${figure(snapshot.price).padStart(8)}  ${range.padEnd(15)}${figure(snapshot.nav).padStart(10)}${figure(fees).padStart(9)}  ${shade(what)}`,
       );
       if (moved && decision) say(colour.dim(`    ${decision.reason}`));
     },

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { createConnection, createServer } from "node:net";
 import { delimiter, join } from "node:path";
+import type { Redis } from "ioredis";
 import { BaseError } from "../../../ml/errors.ts";
 
 /** No Redis is to be had; the message is the command to type. */
@@ -65,6 +66,13 @@ export function ensureRedisServer(options: { env?: NodeJS.ProcessEnv; log?: (lin
     "Redis not found: REDIS_URL is not set and redis-server is not on PATH. Install it with `sudo apt-get install redis-server` " +
       "(macOS: `brew install redis`) or set REDIS_URL=redis://host:port.",
   );
+}
+
+/** Deletes every key whose name begins with `prefix`. */
+export async function dropKeys(redis: Redis, prefix: string): Promise<void> {
+  for await (const keys of redis.scanStream({ match: `${prefix}*`, count: 1_000 })) {
+    if (Array.isArray(keys) && keys.length > 0) await redis.unlink(...keys);
+  }
 }
 
 function onPath(program: string, env: NodeJS.ProcessEnv): string | undefined {

@@ -1,22 +1,25 @@
+import { randomUUID } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { type MarketData, resolveMarket } from "../../../ml/data/market.ts";
 import { BaseError, InvalidInputError } from "../../../ml/errors.ts";
 import type { Numeraire, PoolMeta } from "../../../ml/types.ts";
 import { type Journal, openJournal } from "../../journal.ts";
 import { type Marker, readMarker, settledKey } from "../../marker.ts";
+import { connectRedis } from "../../redis.ts";
 import { localKeys } from "./accounts.ts";
 import { startAnvil } from "./anvil.ts";
 import { openBenchmarks } from "./benchmarks.ts";
 import { balanceOf, growObservations, headOf, mineNow, whileAutomining } from "./chain.ts";
 import { createDepositors } from "./depositors.ts";
+import { createFeeMeter } from "./feeMeter.ts";
 import type { MarketSwap } from "./market/market.ts";
 import { openMarket } from "./market/open.ts";
 import { describeModels } from "./models.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { type RecorderParameters, type Snapshot, takeSnapshot } from "./recorder.ts";
-import { ensureRedis } from "./redis.ts";
+import { dropKeys, ensureRedis } from "./redis.ts";
 import { buildReport } from "./report/build.ts";
 import { fetchLogs } from "./report/chainEvents.ts";
 import { renderConsole } from "./report/console.ts";
@@ -114,6 +117,11 @@ async function play(
   await buildContracts(signal);
   const redis = await ensureRedis({ log: progress.note });
   onStop(() => redis.stop());
+  const connection = await connectRedis(redis.url, (error) => progress.note(`Redis: ${error.message}`));
+  onStop(() => connection.disconnect());
+  // A prefix of this run's own: what an earlier run left in a shared Redis must not look like this one's.
+  const prefix = `demo-${randomUUID()}`;
+  onStop(() => dropKeys(connection, prefix));
   progress.step(`Redis: ${redis.origin}`);
 
   const opened = await openMarket({
@@ -145,7 +153,7 @@ async function play(
       folder,
       ...(options.journal ? { journalPath: resolve(options.journal) } : {}),
       rpcUrl: chain.url,
-      redisUrl: redis.url,
+      redis: { url: redis.url, prefix },
       pool,
       asset,
       ...(native ? { nativeToken: native.address } : {}),
@@ -174,15 +182,14 @@ async function play(
   };
   const head = await headOf(rpc);
   const opening = await takeSnapshot(recording, head.number, head.timestamp);
+  const feesSoFar = createFeeMeter({ rpc, vault, numeraire, decimals: asset.decimals, fromBlock: head.number });
   const snapshots: Snapshot[] = [opening];
   const swaps: MarketSwap[] = [];
   const due: number[] = [];
 
-  const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
-  onStop(() => connection.disconnect());
   const journal = openJournal(stage.journalPath, () => "demo");
   onStop(() => journal.close());
-  const keeper = keepWorker({ configPath: stage.configPath, connection, pool, progress, signal, onStop });
+  const keeper = keepWorker({ configPath: stage.configPath, connection, prefix, pool, progress, signal, onStop });
 
   progress.step(
     `${market.name}: ${Math.round((opened.until - head.timestamp) / 3600)} h of market, "${options.models}" models asked every hour`,
@@ -217,7 +224,12 @@ async function play(
     const killed = options.killWorkerAt === due.length;
     const { state } = await keeper.settled(block.block, killed);
     waiting = state === "sent";
-    progress.evaluation(snapshot, journal.decisions({ vault, limit: 1 })[0]?.decision ?? null, state);
+    progress.evaluation(
+      snapshot,
+      await feesSoFar(snapshot),
+      journal.decisions({ vault, limit: 1 })[0]?.decision ?? null,
+      state,
+    );
   }
 
   progress.step("the market is over: the worker finishes, then the depositors leave");
@@ -258,6 +270,7 @@ async function play(
     ),
     decisions: journal.decisions({ vault }),
     proposals: journal.proposals({ vault }),
+    outcomes: journal.outcomes(),
     due,
     depositors: depositors.ledgers,
     entryRefusals: depositors.refusals,
@@ -283,6 +296,7 @@ function chooseAsset(pool: PoolMeta): Numeraire {
 interface KeepWorkerParameters {
   readonly configPath: string;
   readonly connection: Redis;
+  readonly prefix: string;
   readonly pool: PoolMeta;
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -290,9 +304,9 @@ interface KeepWorkerParameters {
 }
 
 /** The worker process and the lock-step with it. It starts with the first evaluation that is due. */
-function keepWorker({ configPath, connection, pool, progress, signal, onStop }: KeepWorkerParameters) {
+function keepWorker({ configPath, connection, prefix, pool, progress, signal, onStop }: KeepWorkerParameters) {
   const keys = localKeys();
-  const key = settledKey(pool.chainId, pool.address);
+  const key = settledKey(pool.chainId, pool.address, prefix);
   let worker: Supervised | null = null;
   onStop(() => worker?.stop());
   const start = () =>

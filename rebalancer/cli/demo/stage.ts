@@ -44,7 +44,7 @@ export interface StageParameters {
   /** Absent = in the folder. */
   readonly journalPath?: string;
   readonly rpcUrl: string;
-  readonly redisUrl: string;
+  readonly redis: { readonly url: string; readonly prefix: string };
   readonly pool: Pick<PoolMeta, "chainId" | "address">;
   readonly asset: Pick<Token, "address" | "symbol">;
   /** The chain's wrapped native token, where the pool has it. */
@@ -80,7 +80,7 @@ export async function deployVault(parameters: StageParameters): Promise<Stage> {
     chainId: parameters.pool.chainId,
     rpcUrl: parameters.rpcUrl,
     addresses: addressesPath,
-    redis: { ...section("redis"), url: parameters.redisUrl },
+    redis: { ...section("redis"), ...parameters.redis },
     journal: { path: journalPath },
     worker: { ...section("worker"), mode: "live", pollMilliseconds: 20 },
     evaluate: {

@@ -1,13 +1,23 @@
+import { z } from "zod";
 import type { Address, Decision, Hex, Numeraire, PoolMeta } from "../../../../ml/types.ts";
 import { toDecimal } from "../../../../ml/units.ts";
 import { modelStrategyAbi } from "../../../../sdk/abi/modelStrategy.ts";
-import type { DecisionRecord, ProposalRecord } from "../../../journal.ts";
+import type { DecisionRecord, OutcomeRecord, ProposalRecord } from "../../../journal.ts";
 import type { DepositorLedger, EntryRefusal } from "../depositors.ts";
 import { humanPrices, type Snapshot } from "../recorder.ts";
 import { worthOf } from "../worth.ts";
 import { type ChainLog, decode, type LedgerParties, ledgerEvents, tokenFlows } from "./chainEvents.ts";
 import { walkLedger } from "./ledger.ts";
-import type { Check, MarketSection, ModelSection, Move, Refusal, ReplaySection, Report } from "./report.ts";
+import type {
+  Check,
+  ForecastSection,
+  MarketSection,
+  ModelSection,
+  Move,
+  Refusal,
+  ReplaySection,
+  Report,
+} from "./report.ts";
 
 export interface ReportParameters {
   readonly market: MarketSection;
@@ -25,6 +35,7 @@ export interface ReportParameters {
   readonly logs: readonly ChainLog[];
   readonly decisions: readonly DecisionRecord[];
   readonly proposals: readonly ProposalRecord[];
+  readonly outcomes: readonly OutcomeRecord[];
   /** Blocks at which an evaluation was due. */
   readonly due: readonly number[];
   readonly depositors: readonly DepositorLedger[];
@@ -93,6 +104,7 @@ export function buildReport(parameters: ReportParameters): Report {
     other: { symbol: other.symbol, decimals: other.decimals },
     series,
     decisions: decisionsOf(parameters.decisions),
+    forecasts: forecastsOf(parameters.outcomes),
     moves,
     refusals: refusalsOf(parameters),
     result: {
@@ -248,6 +260,27 @@ function decisionsOf(records: readonly DecisionRecord[]) {
   for (const { decision } of records) byReason[decision.reasonKey] = (byReason[decision.reasonKey] ?? 0) + 1;
   const of = (action: string) => records.filter(({ decision }) => decision.action === action).length;
   return { total: records.length, move: of("move"), hold: of("hold"), standAside: of("stand-aside"), byReason };
+}
+
+const outcomeSchema = z.object({
+  feesBps: z.number(),
+  lvrBps: z.number(),
+  predicted: z.object({ feesBps: z.number(), lvrBps: z.number() }),
+});
+
+/** Forecasts for ranges that were held or chosen; standing aside forecasts nothing. */
+function forecastsOf(outcomes: readonly OutcomeRecord[]): ForecastSection {
+  const settled = outcomes.flatMap(({ outcome }) => {
+    const parsed = outcomeSchema.safeParse(outcome);
+    return parsed.success && parsed.data.predicted.feesBps > 0 ? [parsed.data] : [];
+  });
+  const mean = (of: (one: z.output<typeof outcomeSchema>) => number) =>
+    settled.length === 0 ? 0 : settled.reduce((sum, one) => sum + of(one), 0) / settled.length;
+  return {
+    settled: settled.length,
+    fees: { predicted: mean((one) => one.predicted.feesBps), realised: mean((one) => one.feesBps) },
+    lvr: { predicted: mean((one) => one.predicted.lvrBps), realised: mean((one) => one.lvrBps) },
+  };
 }
 
 function refusalsOf({ decisions, proposals, entryRefusals }: ReportParameters): Refusal[] {

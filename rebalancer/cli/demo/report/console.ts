@@ -12,6 +12,8 @@ export function renderConsole(report: Report): string {
     waterfall(report),
     heading(`Net against the alternatives, same ${report.market.swaps} swaps`),
     alternatives(report),
+    heading("Predicted against realised, 24 h later"),
+    forecasts(report),
     heading("Moves"),
     moves(report),
     heading("Refused or not moved"),
@@ -130,6 +132,21 @@ function alternatives(report: Report): string {
     ...result.benchmarks.map((b) => [b.name, percent(b.return), percent(result.vaultReturn - b.return)]),
   ];
   return `${table(["", "return", "vault ahead by"], rows, [38, 18, 20], [1, 2])}\n  one share ${percent(result.sharePriceReturn)}, which includes the entry margins of those who came later\n  in range ${(result.timeInRange * 100).toFixed(1)} % of the time, deployed ${(result.timeDeployed * 100).toFixed(1)} %`;
+}
+
+function forecasts({ forecasts: { settled, fees, lvr } }: Report): string {
+  if (settled === 0) return "  no forecast has come to its horizon yet";
+  const row = (name: string, { predicted, realised }: { predicted: number; realised: number }) => [
+    name,
+    `${predicted.toFixed(1)} bp`,
+    `${realised.toFixed(1)} bp`,
+  ];
+  return table(
+    [`mean of ${settled} ranges held or chosen`, "predicted", "realised"],
+    [row("fees", fees), row("LVR", lvr)],
+    [38, 18, 20],
+    [1, 2],
+  );
 }
 
 function moves(report: Report): string {

@@ -27,6 +27,7 @@ ${section(
   both((width) => waterfallChart(report, width)),
   `In ${escapeHtml(report.asset.symbol)}. fees − LVR − swap cost − gas is the part that skill can change; market is what the tokens held did by price alone.`,
 )}
+${section("Predicted against realised", forecastsTable(report), "Means over the ranges held or chosen whose 24 hours have passed, in basis points of the position.")}
 ${section("Moves", movesTable(report))}
 ${section("Decisions that moved nothing", refusalsTable(report))}
 ${section("Depositors", depositorsTable(report))}
@@ -263,6 +264,19 @@ function waterfallChart(report: Report, width: number): string {
     ],
   });
 }
+
+const forecastsTable = ({ forecasts: { settled, fees, lvr } }: Report) =>
+  table(
+    ["", "forecasts", "predicted", "realised"],
+    settled === 0
+      ? []
+      : [
+          ["fees", String(settled), `${fees.predicted.toFixed(1)} bp`, `${fees.realised.toFixed(1)} bp`],
+          ["LVR", String(settled), `${lvr.predicted.toFixed(1)} bp`, `${lvr.realised.toFixed(1)} bp`],
+        ],
+    [1, 2, 3],
+    "No forecast has come to its horizon yet.",
+  );
 
 const movesTable = (report: Report) =>
   table(

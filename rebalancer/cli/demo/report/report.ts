@@ -10,6 +10,7 @@ export interface Report {
   readonly other: { readonly symbol: string; readonly decimals: number };
   readonly series: Series;
   readonly decisions: DecisionSection;
+  readonly forecasts: ForecastSection;
   readonly moves: readonly Move[];
   readonly refusals: readonly Refusal[];
   readonly result: Result;
@@ -75,6 +76,13 @@ export interface DecisionSection {
   readonly hold: number;
   readonly standAside: number;
   readonly byReason: Readonly<Record<string, number>>;
+}
+
+/** Forecasts whose horizon has passed, against what happened: means in basis points of the position's value. */
+export interface ForecastSection {
+  readonly settled: number;
+  readonly fees: { readonly predicted: number; readonly realised: number };
+  readonly lvr: { readonly predicted: number; readonly realised: number };
 }
 
 export interface Move {

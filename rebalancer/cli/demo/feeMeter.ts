@@ -1,0 +1,35 @@
+import type { Address, Numeraire } from "../../../ml/types.ts";
+import { rangeVaultAbi } from "../../../sdk/abi/rangeVault.ts";
+import type { Snapshot } from "./recorder.ts";
+import { decode, fetchLogs } from "./report/chainEvents.ts";
+import type { Rpc } from "./rpc.ts";
+import { worthOf } from "./worth.ts";
+
+export interface FeeMeterParameters {
+  readonly rpc: Rpc;
+  readonly vault: Address;
+  readonly numeraire: Numeraire;
+  /** Decimals of the asset. */
+  readonly decimals: number;
+  /** First block to count. */
+  readonly fromBlock: number;
+}
+
+/** Fees earned so far, collected and not, at the price of a snapshot; asset units (human). For progress, not for accounts. */
+export function createFeeMeter({ rpc, vault, numeraire, decimals, fromBlock }: FeeMeterParameters) {
+  let next = fromBlock;
+  let collected0 = 0n;
+  let collected1 = 0n;
+  return async ({ block, sqrtPriceX96, fees }: Snapshot): Promise<number> => {
+    for (const log of await fetchLogs(rpc, [vault], next, block)) {
+      const event = decode(rangeVaultAbi, log);
+      if (event?.eventName !== "FeesCollected") continue;
+      collected0 += event.args.fees0;
+      collected1 += event.args.fees1;
+    }
+    next = block + 1;
+    const open0 = fees.reduce((sum, { fees0 }) => sum + fees0, collected0);
+    const open1 = fees.reduce((sum, { fees1 }) => sum + fees1, collected1);
+    return worthOf(Number(open0), Number(open1), sqrtPriceX96, numeraire) / 10 ** decimals;
+  };
+}
