@@ -53,6 +53,7 @@ export interface DepositorLedger {
   readonly name: string;
   readonly address: Address;
   paidIn: bigint;
+  deposits: number;
   paidOut0: bigint;
   paidOut1: bigint;
   /** What was paid out valued at the price of each exit, asset units (raw). */
@@ -119,7 +120,7 @@ export function createDepositors(parameters: DepositorParameters): Depositors {
       address,
       wishes: [...wishes],
       left: wishes.reduce((sum, wish) => sum + (wish.do === "deposit" ? ofSize(wish.share) : 0n), 0n),
-      ledger: { name, address, paidIn: 0n, paidOut0: 0n, paidOut1: 0n, paidOutValue: 0, story: [] },
+      ledger: { name, address, paidIn: 0n, deposits: 0, paidOut0: 0n, paidOut1: 0n, paidOutValue: 0, story: [] },
     }),
   );
   const ledgers = people.map(({ ledger }) => ledger);
@@ -253,7 +254,11 @@ export function createDepositors(parameters: DepositorParameters): Depositors {
           const event = decodeEventLog({ abi: rangeVaultAbi, data: log.data, topics: log.topics as [Hex, ...Hex[]] });
           if (event.eventName === "Deposit") {
             ledger.paidIn += event.args.assets;
-            ledger.story.push(`deposited ${amount(event.args.assets, asset.decimals)} ${asset.symbol}`);
+            ledger.deposits += 1;
+            // Many small deposits, as the inflow cap asks for, are one line of the story.
+            if (ledger.deposits > 1) ledger.story.pop();
+            const parts = ledger.deposits > 1 ? ` in ${ledger.deposits} parts, as the inflow cap allowed` : "";
+            ledger.story.push(`deposited ${amount(ledger.paidIn, asset.decimals)} ${asset.symbol}${parts}`);
           } else if (event.eventName === "Withdraw" || event.eventName === "RedeemedInKind") {
             const [out0, out1] =
               event.eventName === "RedeemedInKind"

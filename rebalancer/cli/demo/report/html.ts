@@ -43,10 +43,10 @@ const STYLE = `:root{color-scheme:light dark;--ink:#16202c;--muted:#5b6878;--lin
 *{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main{max-width:1080px;margin:0 auto;padding:24px 20px 64px}h1{margin:0;font-size:26px;overflow-wrap:anywhere}h2{margin:36px 0 8px;font-size:18px}
 .brand{margin:0;color:var(--muted);letter-spacing:.08em;text-transform:uppercase;font-size:12px}.muted{color:var(--muted)}
-.warn{border-left:4px solid var(--warn);background:var(--wash);padding:10px 14px;margin:16px 0}.warn p{margin:0}
+.warn{border-left:4px solid var(--warn);background:var(--wash);padding:10px 14px;margin:16px 0}.warn p{margin:0;overflow-wrap:anywhere}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin-top:20px}.card{background:var(--wash);border-radius:8px;padding:12px 14px}
 .card b{display:block;font-size:21px;font-variant-numeric:tabular-nums}.card span{color:var(--muted);font-size:13px}.good{color:var(--good)}.bad{color:var(--bad)}
-.chart svg{width:100%;height:auto;display:block}.narrow{display:none}@media(max-width:640px){.wide{display:none}.narrow{display:block}main{padding:16px 12px 48px}}
+.chart svg{width:100%;height:auto;display:block}.narrow{display:none}@media(max-width:640px){.wide{display:none}.narrow{display:block}main{padding:16px 12px 48px}.scroll table{width:max-content;min-width:100%}.scroll td{max-width:260px}}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}th,td{text-align:left;padding:6px 10px;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--muted);font-weight:600;white-space:nowrap}td:last-child{min-width:7em}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}code{font-size:12px;overflow-wrap:anywhere}`;
 
