@@ -2,7 +2,7 @@ import { encodeFunctionData, erc20Abi } from "viem";
 import type { Address, Hex } from "../../../ml/types.ts";
 import { uniswapV3PoolAbi } from "../../../sdk/abi/uniswapV3Pool.ts";
 import { enqueue, MARKET_OPERATOR, mine } from "./market/chain.ts";
-import type { Rpc } from "./rpc.ts";
+import { type Rpc, toQuantity } from "./rpc.ts";
 
 export interface Head {
   readonly number: number;
@@ -15,9 +15,18 @@ export async function headOf(rpc: Rpc): Promise<Head> {
   return { number: Number(block.number), timestamp: Number(block.timestamp) };
 }
 
+/** Wei per gas in every block that the demo mines: nothing here competes for space, so nothing else would set it. */
+const GAS_PRICE_WEI = 20_000_000_000n;
+
+/** Gives the next block the demo's base fee. */
+export async function setGasPrice(rpc: Rpc): Promise<void> {
+  await rpc.call("anvil_setNextBlockBaseFeePerGas", [toQuantity(GAS_PRICE_WEI)]);
+}
+
 /** Mines one block, by default a slot after the newest. */
 export async function mineNow(rpc: Rpc, secondsLater = 12): Promise<Head> {
   const { timestamp } = await headOf(rpc);
+  await setGasPrice(rpc);
   const mined = await mine(rpc, timestamp + secondsLater, []);
   return { number: mined.block, timestamp: mined.timestamp };
 }

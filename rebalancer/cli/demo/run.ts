@@ -11,7 +11,7 @@ import { connectRedis } from "../../redis.ts";
 import { localKeys } from "./accounts.ts";
 import { startAnvil } from "./anvil.ts";
 import { openBenchmarks } from "./benchmarks.ts";
-import { balanceOf, growObservations, headOf, mineNow, whileAutomining } from "./chain.ts";
+import { balanceOf, growObservations, headOf, mineNow, setGasPrice, whileAutomining } from "./chain.ts";
 import { createDepositors } from "./depositors.ts";
 import { createFeeMeter } from "./feeMeter.ts";
 import type { MarketSwap } from "./market/market.ts";
@@ -213,6 +213,7 @@ async function play(
     // What people and keeper sent is mined one slot later, as on a chain whose blocks do not wait for this market.
     if (hashes.length > 0 || waiting) await slot(next);
     await depositors.settle(hashes, (snapshots.at(-1) ?? opening).sqrtPriceX96);
+    await setGasPrice(rpc);
     const block = await market.next();
     if (!block) break;
     swaps.push(...block.swaps);

@@ -40,9 +40,6 @@ export interface MinedBlock {
 /** The account that deploys and trades for the market: no key, the local chain lets it act. */
 export const MARKET_OPERATOR: Address = "0x000000000000000000000000000000000a11ce01";
 
-/** Base fee of every block that is mined on demand: nothing here competes for space, so nothing else would set it. */
-export const GAS_PRICE_WEI = 20_000_000_000n;
-
 const GAS = toQuantity(300_000_000n);
 // Above any base fee that a local chain reaches.
 const GAS_PRICE = toQuantity(10n ** 12n);
@@ -92,7 +89,6 @@ export async function playBlock(rpc: Rpc, timestamp: number, calls: readonly Mar
 
 /** Mines one block with all that is pending and returns the receipts of the given transactions. */
 export async function mine(rpc: Rpc, timestamp: number, hashes: readonly Hex[]): Promise<MinedBlock> {
-  await rpc.call("anvil_setNextBlockBaseFeePerGas", [toQuantity(GAS_PRICE_WEI)]);
   const [mined] = await rpc.call<{ number: Hex; timestamp: Hex }[]>("evm_mine_detailed", [{ timestamp }]);
   if (!mined) throw new MarketTransactionError(`no block was mined at ${timestamp}`, { details: { timestamp } });
   const block = Number(mined.number);
