@@ -197,6 +197,12 @@ export function createDepositors(parameters: DepositorParameters): Depositors {
     return hash;
   }
 
+  function giveUp(person: Person): void {
+    const wish = person.wishes.shift();
+    if (wish?.do === "deposit" && person.left > 0n)
+      person.ledger.story.push(`was not let in with ${amount(person.left, asset.decimals)} ${asset.symbol}`);
+  }
+
   /** The person's wish is granted, or, when a deposit came in part, still open for the rest. */
   function granted({ person, deposits, wish }: Pending): void {
     person.left -= deposits;
@@ -225,6 +231,8 @@ export function createDepositors(parameters: DepositorParameters): Depositors {
     async act(progress) {
       const hashes: Hex[] = [];
       for (const person of people) {
+        // When the market is over, what was wished for during it is over too; only leaving is left.
+        while (progress >= 1 && person.wishes[0] && person.wishes[0].at < 1) giveUp(person);
         const wish = person.wishes[0];
         if (!wish || wish.at > progress) continue;
         const hash = await attempt(wish, person);

@@ -23,6 +23,8 @@ export interface Snapshot {
   readonly nav: number;
   readonly deployedShare: number;
   readonly supply: bigint;
+  readonly idle0: bigint;
+  readonly idle1: bigint;
   readonly fees: readonly (Range & { readonly fees0: bigint; readonly fees1: bigint })[];
   readonly benchmarks: readonly number[];
 }
@@ -88,6 +90,8 @@ export async function takeSnapshot(parameters: RecorderParameters, block: number
     nav: value / 10 ** (numeraire === 0 ? parameters.decimals0 : parameters.decimals1),
     deployedShare: value > 0 ? deployed / value : 0,
     supply,
+    idle0,
+    idle1,
     fees: positions.map(({ lowerTick, upperTick, fees0, fees1 }) => ({ lowerTick, upperTick, fees0, fees1 })),
     benchmarks: values,
   };

@@ -65,6 +65,8 @@ const EVALUATE_EVERY_SECONDS = 3_600;
 const SLOT_SECONDS = 12;
 /** More than the oracle's window holds, even on a chain with a block every two seconds. */
 const OBSERVATIONS = 1_000;
+/** Blocks in which everybody must be out; leaving in kind takes one each. */
+const LEAVING_ROUNDS = 20;
 const SETTLE_TIMEOUT_MILLISECONDS = 60_000;
 
 /**
@@ -237,7 +239,7 @@ async function play(
   const last = await slot(Number.POSITIVE_INFINITY);
   await keeper.settled(last.block, false);
   await keeper.finish(journal);
-  while (depositors.due(1)) {
+  for (let round = 0; depositors.due(1) && round < LEAVING_ROUNDS; round++) {
     signal.throwIfAborted();
     const hashes = await depositors.act(1);
     const snapshot = await slot(Number.POSITIVE_INFINITY);
@@ -275,6 +277,7 @@ async function play(
     due,
     depositors: depositors.ledgers,
     entryRefusals: depositors.refusals,
+    idle: [closing.idle0, closing.idle1],
     balances: [await balanceOf(rpc, pool.token0.address, vault), await balanceOf(rpc, pool.token1.address, vault)],
     restarts: keeper.restarts(),
     maxLossPerMoveBps: stage.maxLossPerMoveBps,

@@ -7,17 +7,9 @@ import type { DepositorLedger, EntryRefusal } from "../depositors.ts";
 import { humanPrices, type Snapshot } from "../recorder.ts";
 import { worthOf } from "../worth.ts";
 import { type ChainLog, decode, type LedgerParties, ledgerEvents, tokenFlows } from "./chainEvents.ts";
+import { conservationOf, runChecks } from "./checks.ts";
 import { walkLedger } from "./ledger.ts";
-import type {
-  Check,
-  ForecastSection,
-  MarketSection,
-  ModelSection,
-  Move,
-  Refusal,
-  ReplaySection,
-  Report,
-} from "./report.ts";
+import type { ForecastSection, MarketSection, ModelSection, Move, Refusal, ReplaySection, Report } from "./report.ts";
 
 export interface ReportParameters {
   readonly market: MarketSection;
@@ -41,6 +33,8 @@ export interface ReportParameters {
   readonly depositors: readonly DepositorLedger[];
   readonly entryRefusals: readonly EntryRefusal[];
   readonly balances: readonly [bigint, bigint];
+  /** Idle tokens by the vault's own books. */
+  readonly idle: readonly [bigint, bigint];
   readonly restarts: number;
   readonly maxLossPerMoveBps: number;
 }
@@ -95,6 +89,7 @@ export function buildReport(parameters: ReportParameters): Report {
   };
   const lastOf = (values: readonly number[]) => (values.at(-1) ?? 100) / 100 - 1;
 
+  const tokens = ([0, 1] as const).map((side) => booksOf(parameters, parties, side));
   const report = {
     version: 1 as const,
     market: parameters.market,
@@ -138,23 +133,52 @@ export function buildReport(parameters: ReportParameters): Report {
         story: ledger.story,
       };
     }),
-    conservation: ([0, 1] as const).map((side) => {
-      const token = side === 0 ? pool.token0 : pool.token1;
-      const flows = tokenFlows(logs, parties, token.address);
-      const balance = parameters.balances[side];
-      const difference = flows.peopleIn + flows.poolIn - flows.poolOut - flows.peopleOut - balance;
-      return {
-        token: token.symbol,
-        depositorsIn: flows.peopleIn.toString(),
-        poolToVault: flows.poolIn.toString(),
-        vaultToPool: flows.poolOut.toString(),
-        depositorsOut: flows.peopleOut.toString(),
-        leftInVault: balance.toString(),
-        difference: difference.toString(),
-      };
-    }),
+    conservation: tokens.map(conservationOf),
   };
-  return { ...report, checks: checksOf(report, parameters) };
+  const checks = runChecks({
+    tokens,
+    residual,
+    depositors: report.depositors,
+    sharesLeft: closing.supply,
+    due: parameters.due,
+    decided: new Set(parameters.decisions.map(({ decision }) => decision.block)),
+    executed: executedOf(parameters),
+    confirmed: parameters.proposals.filter(({ status }) => status === "confirmed").map(({ digest }) => digest),
+    open: parameters.proposals.filter(({ status }) => !["confirmed", "refused", "expired"].includes(status)).length,
+    worstLossBps: moves.reduce((most, move) => Math.max(most, move.measuredLossBps), 0),
+    maxLossPerMoveBps: parameters.maxLossPerMoveBps,
+    replay: parameters.replay,
+    restarts: parameters.restarts,
+  });
+  return { ...report, checks };
+}
+
+/** Digests of the proposals that the strategy says it executed, in chain order. */
+function executedOf({ logs, strategy }: ReportParameters): Hex[] {
+  return logs
+    .filter(({ address }) => address.toLowerCase() === strategy.toLowerCase())
+    .flatMap((log) => {
+      const event = decode(modelStrategyAbi, log);
+      return event?.eventName === "ProposalExecuted" ? [event.args.proposalDigest] : [];
+    });
+}
+
+/** What transfers, the vault and the depositors' receipts each say about one token. */
+function booksOf(
+  { pool, logs, numeraire, depositors, balances, idle }: ReportParameters,
+  parties: LedgerParties,
+  side: 0 | 1,
+) {
+  const token = side === 0 ? pool.token0 : pool.token1;
+  const sum = (of: (ledger: DepositorLedger) => bigint) => depositors.reduce((total, ledger) => total + of(ledger), 0n);
+  return {
+    symbol: token.symbol,
+    ...tokenFlows(logs, parties, token.address),
+    balance: balances[side],
+    idle: idle[side],
+    receiptsIn: side === numeraire ? sum(({ paidIn }) => paidIn) : 0n,
+    receiptsOut: sum(({ paidOut0, paidOut1 }) => (side === 0 ? paidOut0 : paidOut1)),
+  };
 }
 
 function movesOf(parameters: ReportParameters, prices: ReturnType<typeof humanPrices>): Move[] {
@@ -310,65 +334,3 @@ function meanOverTime(snapshots: readonly Snapshot[], of: (snapshot: Snapshot) =
   }
   return time > 0 ? sum / time : 0;
 }
-
-function checksOf(report: Omit<Report, "checks">, parameters: ReportParameters): Check[] {
-  const { decisions, proposals, logs, strategy, due } = parameters;
-  const executed = logs
-    .filter(({ address }) => address.toLowerCase() === strategy.toLowerCase())
-    .flatMap((log) => {
-      const event = decode(modelStrategyAbi, log);
-      return event?.eventName === "ProposalExecuted" ? [event.args.proposalDigest as Hex] : [];
-    });
-  const confirmed = proposals.filter(({ status }) => status === "confirmed").map(({ digest }) => digest);
-  const open = proposals.filter(({ status }) => !["confirmed", "refused", "expired"].includes(status));
-  const decided = new Set(decisions.map(({ decision }) => decision.block));
-  const missing = due.filter((block) => !decided.has(block));
-  const worst = report.moves.reduce((most, move) => Math.max(most, move.measuredLossBps), 0);
-  const unpaid = report.depositors.filter(({ paidIn, paidOutValue }) => paidIn > 0 && paidOutValue === 0);
-  const check = (name: string, ok: boolean, detail: string): Check => ({ name, ok, detail });
-  const checks = [
-    check(
-      "tokens",
-      report.conservation.every(({ difference }) => difference === "0"),
-      "what came in equals what went out and what is left, to the unit, for both tokens",
-    ),
-    check(
-      "identity",
-      report.result.residual < 1e-9,
-      `flows, market, fees, LVR and costs explain the value to ${report.result.residual.toExponential(1)}`,
-    ),
-    check(
-      "depositors",
-      unpaid.length === 0 && parameters.closing.supply === 0n,
-      `${report.depositors.length} came and all left; ${parameters.closing.supply} shares remain`,
-    ),
-    check(
-      "decisions",
-      due.length > 0 && missing.length === 0,
-      `${due.length - missing.length} of ${due.length} due evaluations are in the journal`,
-    ),
-    check(
-      "exactly once",
-      new Set(executed).size === executed.length && sameSet(executed, confirmed) && open.length === 0,
-      `${executed.length} proposals executed on chain, ${confirmed.length} confirmed in the journal, ${open.length} left open`,
-    ),
-    check(
-      "loss limit",
-      worst <= parameters.maxLossPerMoveBps,
-      `the dearest move cost ${worst.toFixed(2)} bp of at most ${parameters.maxLossPerMoveBps} bp`,
-    ),
-  ];
-  if (report.replay && !report.replay.reconstructed)
-    checks.push(
-      check(
-        "replay",
-        report.replay.exact === report.replay.swaps,
-        `${report.replay.exact}/${report.replay.swaps} recorded swaps reproduced exactly`,
-      ),
-    );
-  if (parameters.restarts > 0) checks.push(check("worker", true, `died and resumed ${parameters.restarts} times`));
-  return checks;
-}
-
-const sameSet = (a: readonly string[], b: readonly string[]) =>
-  a.length === b.length && a.every((item) => b.includes(item));
