@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
+import { formatEther } from "viem";
 import { loadModelSet } from "../../ml/models/index.ts";
 import { checkChain, createChainClient, getBlock, getPoolMeta } from "../chain.ts";
 import { loadConfig, resolveVaults } from "../config.ts";
@@ -8,6 +9,7 @@ import { readState } from "../jobs/evaluate.ts";
 import { connectRedis } from "../redis.ts";
 import { signersFromEnvironment } from "../signer.ts";
 import { answer, type CommonOptions, guarded, withCommonOptions } from "./options.ts";
+import { wrap } from "./wrap.ts";
 
 interface Check {
   readonly name: string;
@@ -56,14 +58,14 @@ export function registerDoctor(program: Command): void {
         await check("keys", async () => {
           const { signer, keeper } = signersFromEnvironment(process.env);
           const balance = keeper ? await client.getBalance({ address: keeper.address }) : 0n;
-          return `signer ${signer?.address ?? "-"}, keeper ${keeper?.address ?? "-"} with ${balance} wei`;
+          return `signer ${signer?.address ?? "-"}, keeper ${keeper?.address ?? "-"} with ${formatEther(balance)} ether`;
         });
         await check(
           "journal",
           () => `${config.journal.path} ${existsSync(config.journal.path) ? "exists" : "will be created"}`,
         );
         answer(options, checks, () =>
-          checks.map(({ name, ok, detail }) => `${ok ? "ok  " : "FAIL"} ${name}: ${detail}`).join("\n"),
+          checks.map(({ name, ok, detail }) => `${ok ? "ok  " : "FAIL"} ${wrap(`${name}: ${detail}`, 5)}`).join("\n"),
         );
         if (checks.some(({ ok }) => !ok)) process.exitCode = 1;
       }),

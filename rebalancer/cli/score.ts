@@ -10,6 +10,7 @@ import { readState, settingsOf } from "../jobs/evaluate.ts";
 import { poolGroups } from "../main.ts";
 import { answer, type CommonOptions, guarded, withCommonOptions } from "./options.ts";
 import { formatTable } from "./table.ts";
+import { wrap } from "./wrap.ts";
 
 type ScoreOptions = CommonOptions & { readonly top: string };
 
@@ -89,7 +90,7 @@ export function formatDecision(decision: Decision, top: number): string {
     ],
     rows,
   );
-  return `${decision.action}: ${decision.reason}\n\n${table}`;
+  return `${wrap(`${decision.action}: ${decision.reason}`, 2)}\n\n${table}`;
 }
 
 const label = ({ kind, range }: Candidate) =>

@@ -8,6 +8,7 @@ import { openJournal } from "../journal.ts";
 import { readMarker, settledKey } from "../marker.ts";
 import { connectRedis } from "../redis.ts";
 import { answer, type CommonOptions, guarded, withCommonOptions } from "./options.ts";
+import { wrap } from "./wrap.ts";
 
 /** `status`: the chain's head, how far the worker is, and what each vault holds. */
 export function registerStatus(program: Command): void {
@@ -34,10 +35,10 @@ export function registerStatus(program: Command): void {
               `chain ${config.chainId}, block ${head.number}, mode ${config.worker.mode}`,
               ...rows.flatMap(({ name, vault, state, marker, last }) => [
                 `${name} ${vault}`,
-                `  settled up to block ${marker ? `${marker.block} (${marker.state})` : "-"}; calm ${state.calm}; paused ${state.paused}`,
-                `  nav ${state.nav}, share price ${state.sharePrice} per 1e18, moves today ${state.movesToday}`,
+                `  ${wrap(`settled up to block ${marker ? `${marker.block} (${marker.state})` : "-"}; calm ${state.calm}; paused ${state.paused}`, 4)}`,
+                `  ${wrap(`nav ${state.nav}, share price ${state.sharePrice} per 1e18, moves today ${state.movesToday}`, 4)}`,
                 ...state.positions.map(({ lowerTick, upperTick }) => `  position ${lowerTick}..${upperTick}`),
-                `  last decision: ${last ? `${last.action} at block ${last.block}: ${last.reason}` : "-"}`,
+                `  ${wrap(`last decision: ${last ? `${last.action} at block ${last.block}: ${last.reason}` : "-"}`, 4)}`,
               ]),
             ].join("\n"),
           );

@@ -1,8 +1,7 @@
 import Table from "cli-table3";
 import colour from "picocolors";
+import { TERMINAL_COLUMNS, wrap } from "../../wrap.ts";
 import type { Report } from "./report.ts";
-
-const WIDTH = 80;
 
 /** The report as text for an 80-column terminal. */
 export function renderConsole(report: Report): string {
@@ -34,20 +33,7 @@ export function renderConsole(report: Report): string {
   return `${sections.join("\n")}\n`;
 }
 
-/** Breaks text at words so that lines after the first start at `indent` and none passes the width. */
-function wrap(text: string, indent: number): string {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line && indent + line.length + 1 + word.length > WIDTH) {
-      lines.push(line);
-      line = word;
-    } else line = line ? `${line} ${word}` : word;
-  }
-  return [...lines, line].join(`\n${" ".repeat(indent)}`);
-}
-
-const heading = (title: string) => `\n${colour.bold(title)}\n${"─".repeat(WIDTH)}`;
+const heading = (title: string) => `\n${colour.bold(title)}\n${"─".repeat(TERMINAL_COLUMNS)}`;
 
 /** A number for people: thousands separated, four significant decimals below one. */
 export function figure(value: number): string {
