@@ -54,21 +54,14 @@ const suites = {
     };
   },
   async pytest() {
-    const { status, output } = await run(process.execPath, [
-      "scripts/python-env.mjs",
-      "--",
-      "python",
-      "-m",
-      "pytest",
-      "ml/train",
-      "-q",
-      "-p",
-      "no:cacheprovider",
-    ]);
+    const python = (...args) => run(process.execPath, ["scripts/python-env.mjs", "--", "python", "-m", ...args]);
+    const lint = await python("ruff", "check", "--no-cache", "ml/train");
+    const { status, output } = await python("pytest", "ml/train", "-q", "-p", "no:cacheprovider");
     return {
       status,
       passed: count(output, /(\d+) passed/),
-      failed: count(output, /(\d+) failed/) + count(output, /(\d+) errors?/),
+      // A lint finding counts as a failed test: nothing else runs this linter.
+      failed: count(output, /(\d+) failed/) + count(output, /(\d+) errors?/) + (lint.status === 0 ? 0 : 1),
       skipped: count(output, /(\d+) skipped/),
     };
   },
