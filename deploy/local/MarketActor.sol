@@ -17,8 +17,8 @@ int256 constant UNLIMITED = type(int128).max;
 /// price limit, each in a call to itself that reverts unless the pool ends exactly as recorded; the first that holds
 /// stays. Where none holds, the price is moved to the recorded one, and the event says so.
 ///
-/// Benchmarks: a position held by an actor of its own is a position of its own in the pool, so the demo deploys one
-/// actor for each benchmark.
+/// Benchmarks: a position minted for an owner of its own is a position of its own in the pool, so the demo mints each
+/// benchmark for an address that does nothing else.
 contract MarketActor {
     /// @notice How a swap was carried out; `Skipped` = its price limit was already passed.
     enum Mode {

@@ -1,12 +1,10 @@
 import type { Command } from "commander";
-import { decide } from "../../ml/decide.ts";
 import { loadModelSet } from "../../ml/models/index.ts";
 import type { Candidate, Decision } from "../../ml/types.ts";
-import { getBounds } from "../../sdk/actions/getBounds.ts";
 import { checkChain, createChainClient, getBlock } from "../chain.ts";
 import { loadConfig, resolveVaults } from "../config.ts";
+import { decideAt } from "../decideAt.ts";
 import { ConfigError } from "../errors.ts";
-import { readState, settingsOf } from "../jobs/evaluate.ts";
 import { poolGroups } from "../main.ts";
 import { answer, type CommonOptions, guarded, withCommonOptions } from "./options.ts";
 import { formatTable } from "./table.ts";
@@ -35,25 +33,8 @@ export function registerScore(program: Command): void {
         const [group] = await poolGroups(config, [vault], client, null);
         if (!group) throw new ConfigError(`score vault: ${wanted}; rule: must have a pool`);
         const block = await getBlock(client, "latest");
-        const [history, state, bounds, models] = await Promise.all([
-          group.history.at(block),
-          readState({ client }, vault, block),
-          getBounds(client, { strategy: vault.strategy, blockNumber: BigInt(block.number) }),
-          loadModelSet(config.models.set),
-        ]);
-        const decision = await decide({
-          history,
-          state,
-          models,
-          bounds: { ...bounds, maxPoolShareWad: state.maxPoolShareWad },
-          settings: settingsOf({
-            config,
-            pool: group.meta,
-            numeraire: state.numeraire,
-            sqrtPriceX96: history.sqrtPriceX96,
-            baseFeePerGas: block.baseFeePerGas,
-          }),
-        });
+        const [history, models] = await Promise.all([group.history.at(block), loadModelSet(config.models.set)]);
+        const { decision } = await decideAt({ client, config, models, group, vault, block, history });
         answer(options, decision, () => formatDecision(decision, Number(options.top)));
       }),
     );

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { checkChain, createChainClient, getBlock } from "../chain.ts";
 import { loadConfig, resolveVaults, type VaultConfig } from "../config.ts";
-import { readState } from "../jobs/evaluate.ts";
+import { readState } from "../decideAt.ts";
 import { openJournal } from "../journal.ts";
 import { readMarker, settledKey } from "../marker.ts";
 import { connectRedis } from "../redis.ts";

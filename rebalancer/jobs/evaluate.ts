@@ -1,12 +1,9 @@
-import { parseGwei } from "viem";
-import { decide } from "../../ml/decide.ts";
-import type { DecisionSettings, Numeraire, PoolHistory, PoolMeta } from "../../ml/types.ts";
-import { valueInAsset } from "../../ml/units.ts";
-import { getBounds } from "../../sdk/actions/getBounds.ts";
-import { getVaultState, type MovableState } from "../../sdk/actions/getVault.ts";
+import type { PoolHistory } from "../../ml/types.ts";
+import type { MovableState } from "../../sdk/actions/getVault.ts";
 import { type BlockStamp, getBlock } from "../chain.ts";
-import type { Config, VaultConfig } from "../config.ts";
+import type { VaultConfig } from "../config.ts";
 import { type Context, type PoolGroup, poolAt } from "../context.ts";
+import { decideAt, readState } from "../decideAt.ts";
 import type { DecisionRecord, RestState } from "../journal.ts";
 import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
 import { ensureJob, type Payload } from "../queue.ts";
@@ -96,23 +93,7 @@ async function decideOnce(
   const id = `${config.chainId}-${vault.vault.toLowerCase()}-${block.number}-${block.hash}`;
   const known = journal.decision(id);
   if (known) return { record: known, state: null };
-  const [state, bounds] = await Promise.all([
-    readState(context, vault, block),
-    getBounds(client, { strategy: vault.strategy, blockNumber: BigInt(block.number) }),
-  ]);
-  const decision = await decide({
-    history,
-    state,
-    models,
-    bounds: { ...bounds, maxPoolShareWad: state.maxPoolShareWad },
-    settings: settingsOf({
-      config,
-      pool: group.meta,
-      numeraire: state.numeraire,
-      sqrtPriceX96: history.sqrtPriceX96,
-      baseFeePerGas: block.baseFeePerGas,
-    }),
-  });
+  const { decision, state } = await decideAt({ client, config, models, group, vault, block, history });
   const record = journal.recordDecision({
     id,
     chainId: config.chainId,
@@ -130,48 +111,4 @@ async function decideOnce(
     decision.reason,
   );
   return { record, state };
-}
-
-/** State of a vault at the end of a block. */
-export function readState(context: Pick<Context, "client">, vault: VaultConfig, block: { number: number }) {
-  return getVaultState(context.client, {
-    lens: vault.lens,
-    vault: vault.vault,
-    strategy: vault.strategy,
-    blockNumber: BigInt(block.number),
-  });
-}
-
-export interface SettingsParameters {
-  readonly config: Config;
-  readonly pool: PoolMeta;
-  readonly numeraire: Numeraire;
-  /** Spot of the pool, which prices gas. */
-  readonly sqrtPriceX96: bigint;
-  /** Wei per gas. */
-  readonly baseFeePerGas: bigint;
-}
-
-/** How the operator weighs things, from the configuration, with what one move's gas costs now. */
-export function settingsOf(parameters: SettingsParameters): DecisionSettings {
-  const { config } = parameters;
-  return {
-    horizonSeconds: config.evaluate.horizonSeconds,
-    minHistorySeconds: config.evaluate.minHistorySeconds,
-    riskAversion: config.decision.riskAversion,
-    hysteresisBps: config.decision.hysteresisBps,
-    gasCost: gasCostOf(parameters),
-  };
-}
-
-/** Gas of one move in asset units, where one of the pool's tokens is the chain's wrapped native token; else 0n. */
-function gasCostOf({ config, pool, numeraire, sqrtPriceX96, baseFeePerGas }: SettingsParameters): bigint {
-  const { gasPerMove, nativeToken } = config.decision;
-  const native = nativeToken?.toLowerCase();
-  const wei = BigInt(gasPerMove) * (baseFeePerGas + parseGwei(String(config.worker.priorityFeeGwei)));
-  if (native === pool.token0.address.toLowerCase())
-    return valueInAsset({ amount0: wei, amount1: 0n }, sqrtPriceX96, numeraire);
-  if (native === pool.token1.address.toLowerCase())
-    return valueInAsset({ amount0: 0n, amount1: wei }, sqrtPriceX96, numeraire);
-  return 0n;
 }

@@ -7,13 +7,13 @@ import { decodeRevert } from "../../sdk/errors.ts";
 import { getBlock } from "../chain.ts";
 import type { VaultConfig } from "../config.ts";
 import type { Context } from "../context.ts";
+import { readState } from "../decideAt.ts";
 import { explain, FatalError, RetryableError } from "../errors.ts";
 import type { ProposalRecord, ProposalStatus, RestState, SignedTransaction } from "../journal.ts";
 import { preflight } from "../preflight.ts";
 import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
 import { ensureJob, type Payload } from "../queue.ts";
 import { broadcast } from "./broadcast.ts";
-import { readState } from "./evaluate.ts";
 
 /** Head-room over the estimate: swaps that land before ours change which ticks are crossed and initialised. */
 const GAS_HEADROOM = { numerator: 3n, denominator: 2n };

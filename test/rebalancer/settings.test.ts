@@ -2,7 +2,7 @@ import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
 import type { Numeraire, PoolMeta } from "../../ml/types.ts";
 import { configSchema } from "../../rebalancer/config.ts";
-import { settingsOf } from "../../rebalancer/jobs/evaluate.ts";
+import { settingsOf } from "../../rebalancer/decideAt.ts";
 
 const USDC = "0x00000000000000000000000000000000000000A1";
 const WETH = "0x00000000000000000000000000000000000000b2";

@@ -114,14 +114,6 @@ export async function deployLocal(rpc: Rpc, parameters: DeployLocalParameters): 
   return { factory, pool, token0: address0, token1: address1, actor };
 }
 
-/** One more actor on the same pool, for a benchmark position that is apart from the market's own. */
-export async function deployActor(rpc: Rpc, pool: Address, outFolder = "out"): Promise<Address> {
-  await fund(rpc, [MARKET_OPERATOR]);
-  const [receipt] = await mineNow(rpc, [actorCreation(pool, outFolder)]);
-  if (!receipt?.contractAddress) throw new BaseError(`an actor for pool ${pool} was not deployed`);
-  return receipt.contractAddress;
-}
-
 const actorCreation = (pool: Address, outFolder: string): MarketCall => ({
   from: MARKET_OPERATOR,
   data: encodeDeployData({ abi: marketActorAbi, bytecode: forgeBytecode("MarketActor", outFolder), args: [pool] }),

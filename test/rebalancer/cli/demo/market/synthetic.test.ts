@@ -9,7 +9,7 @@ import {
   MarketTransactionError,
   playBlock,
 } from "../../../../../rebalancer/cli/demo/market/chain.ts";
-import { ArtifactMissingError, deployActor } from "../../../../../rebalancer/cli/demo/market/deployLocal.ts";
+import { ArtifactMissingError } from "../../../../../rebalancer/cli/demo/market/deployLocal.ts";
 import type { MarketBlock } from "../../../../../rebalancer/cli/demo/market/market.ts";
 import {
   bandsAround,
@@ -97,7 +97,7 @@ describe("the synthetic market on the chain", () => {
 
   it("mines what others queued ahead of its own, in one block at its time", async () => {
     const { market, rpc } = await open(1, 2);
-    const benchmark = await deployActor(rpc, market.pool.address, localArtifacts());
+    const benchmark = market.actor;
     const position = { tickLower: 180_000, tickUpper: 216_000, liquidity: 10n ** 15n };
     const toBenchmark = (functionName: "open" | "close") => ({
       from: MARKET_OPERATOR,
