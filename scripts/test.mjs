@@ -1,6 +1,7 @@
 // Runs every test of the project, each suite with its own runner, and closes with one line of counts.
 // `node scripts/test.mjs forge vitest pytest` runs some of them; no argument runs all.
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,7 +27,8 @@ const count = (text, pattern) => Number(text.match(pattern)?.[1] ?? 0);
 
 const suites = {
   async forge() {
-    const { status, output } = await run(process.execPath, ["scripts/forge.mjs", "test", "--color", "never"]);
+    const fresh = process.env.FOUNDRY_PROFILE === "deep" ? ["--fuzz-seed", `0x${randomBytes(32).toString("hex")}`] : [];
+    const { status, output } = await run(process.execPath, ["scripts/forge.mjs", "test", "--color", "never", ...fresh]);
     // "Ran 3 test suites in 1.2s: 10 tests passed, 0 failed, 0 skipped (10 total tests)"
     const line = output.match(/^Ran \d+ test suites?.*$/gm)?.at(-1) ?? "";
     return {
