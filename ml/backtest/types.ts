@@ -1,0 +1,196 @@
+import type { Bar, Decision, Numeraire, PoolHistory, PoolMeta, Range, VaultState } from "../types.ts";
+
+/**
+ * The vocabulary of the backtester. Money is in whole units of the asset (`number`), prices are whole asset units per
+ * whole unit of the other token, times are unix seconds. On-chain amounts stay `bigint` inside the market.
+ */
+
+/** How a market's fees are known: from every swap in the exact engine, or from bars. */
+export type FeeModel = "exact" | "approximate";
+
+/** What a policy sees when it decides: nothing from after `atSeconds`. */
+export interface PolicyContext {
+  readonly pool: PoolMeta;
+  readonly numeraire: Numeraire;
+  readonly atSeconds: number;
+  readonly block: number;
+  /** Hourly bars that end now, oldest first; as many as are known, at most 28 days. */
+  readonly bars: readonly Bar[];
+  /** Swaps where the market has them (event markets); null where it has bars only. */
+  readonly history: PoolHistory | null;
+  /** What the simulated vault holds, in the shape that `decide` reads. */
+  readonly state: VaultState;
+  /** Whole asset units per whole unit of the other token. */
+  readonly price: number;
+  /** Net asset value in whole asset units. */
+  readonly nav: number;
+}
+
+/**
+ * What a policy wants. Ranges are in pool ticks on the spacing, weights are shares of NAV and sum to at most 1.
+ * `swap: "to-ratio"` trades in this pool what the ranges need; "none" places what is there and leaves the rest idle.
+ */
+export type PolicyAction =
+  | { readonly kind: "hold"; readonly reason: string }
+  | {
+      readonly kind: "move";
+      readonly reason: string;
+      readonly ranges: readonly (Range & { readonly weight: number })[];
+      readonly swap: "to-ratio" | "none";
+    }
+  /** Close everything; `sell` = also trade the other token into the asset. */
+  | { readonly kind: "idle"; readonly reason: string; readonly sell: boolean };
+
+export interface Policy {
+  /** Unique in a run, e.g. "fixed-10-reset". */
+  readonly id: string;
+  /** For tables, at most 24 characters. */
+  readonly label: string;
+  /** Policies whose width (or other knob) is chosen on a training window share a family. */
+  readonly family: string;
+  /** true = it looks into the future and is a bound, not a competitor. */
+  readonly clairvoyant: boolean;
+  decide(context: PolicyContext): Promise<PolicyAnswer> | PolicyAnswer;
+}
+
+export interface PolicyAnswer {
+  readonly action: PolicyAction;
+  /** The full decision of a model policy, for reports and parity; null for rules. */
+  readonly decision: Decision | null;
+}
+
+/** Makes a fresh policy for a run; policies may keep state between decisions, runs may not share it. */
+export type PolicyFactory = (input: PolicyInput) => Policy | Promise<Policy>;
+
+export interface PolicyInput {
+  readonly pool: PoolMeta;
+  readonly numeraire: Numeraire;
+  readonly capital: number;
+  readonly decisionSeconds: number;
+  readonly costs: CostSettings;
+  /** Only for clairvoyant policies: hourly bars of the whole span. Others must not read it. */
+  readonly future: readonly Bar[];
+}
+
+export interface CostSettings {
+  /** Gas of one move, units of gas, before the number of positions: a bare move and each position on top. */
+  readonly gasPerMove: number;
+  readonly gasPerPosition: number;
+  /** Gas price in gwei: a constant, or "recorded" where the market has one. Multiplied by `gasScale`. */
+  readonly gasGwei: number | "recorded";
+  readonly gasScale: number;
+  /** Price of the gas token in whole asset units; null = the pool's own price where the other token is that token. */
+  readonly gasTokenPrice: number | null;
+  /** Part of every own swap lost to sandwiches and back-runs, basis points of the amount swapped. */
+  readonly mevBps: number;
+  /** Part of fee income lost to just-in-time liquidity, basis points of fees. */
+  readonly feeHaircutBps: number;
+}
+
+export interface RunSettings {
+  readonly capital: number;
+  readonly numeraire: Numeraire;
+  /** Seconds between decisions. */
+  readonly decisionSeconds: number;
+  /** Blocks between the block of a decision and the one it acts in; >= 1. */
+  readonly latencyBlocks: number;
+  readonly costs: CostSettings;
+  readonly seed: number;
+  /** First and last second of the span that is traded; earlier data is history only. */
+  readonly fromSeconds: number;
+  readonly toSeconds: number;
+}
+
+/** The vault at one sampling time. Cumulative sums are positive numbers in whole asset units. */
+export interface RunPoint {
+  readonly atSeconds: number;
+  readonly block: number;
+  readonly price: number;
+  readonly nav: number;
+  /** Alternatives started with the same capital at the same time, marked at the same price. */
+  readonly hodl: number;
+  readonly fiftyFifty: number;
+  readonly assetOnly: number;
+  readonly fullRange: number;
+  readonly fees: number;
+  readonly lvr: number;
+  readonly swapCost: number;
+  readonly mev: number;
+  readonly gas: number;
+  /** Sum of (amount of the other token held) x (price change): what mere exposure earned; may be negative. */
+  readonly exposure: number;
+  /** 1 = spot inside the held ranges at this time, 0 = not or idle. */
+  readonly inRange: number;
+  /** Value in the pool / NAV. */
+  readonly deployed: number;
+  readonly ranges: readonly Range[];
+}
+
+export interface RunMove {
+  readonly decidedAt: number;
+  readonly actedAt: number;
+  readonly block: number;
+  readonly kind: "move" | "idle";
+  readonly reason: string;
+  readonly ranges: readonly Range[];
+  readonly price: number;
+  readonly nav: number;
+  /** Whole asset units given to the swap, and its parts of cost. */
+  readonly swapped: number;
+  readonly swapFee: number;
+  readonly swapImpact: number;
+  readonly mev: number;
+  readonly gas: number;
+  /** Own share of the liquidity in range after the move. */
+  readonly poolShare: number;
+}
+
+/**
+ * start + fees − lvr − swapCost − mev − gas + exposure = final, to 1e-9 of start. `headline` = fees − lvr − swapCost −
+ * mev − gas. All whole asset units.
+ */
+export interface Waterfall {
+  readonly start: number;
+  readonly fees: number;
+  readonly lvr: number;
+  readonly swapCost: number;
+  readonly mev: number;
+  readonly gas: number;
+  readonly exposure: number;
+  readonly final: number;
+  readonly headline: number;
+  readonly residual: number;
+}
+
+export interface RunResult {
+  readonly policy: {
+    readonly id: string;
+    readonly label: string;
+    readonly family: string;
+    readonly clairvoyant: boolean;
+  };
+  readonly market: MarketDescription;
+  readonly settings: RunSettings;
+  readonly waterfall: Waterfall;
+  /** Hourly, first at the start and last at the end. */
+  readonly points: readonly RunPoint[];
+  readonly moves: readonly RunMove[];
+  /** How often each action was taken, and each reason given for not moving. */
+  readonly decisions: { readonly taken: number; readonly byReason: Readonly<Record<string, number>> };
+  /** Decisions of model policies, in time order; empty for rules. */
+  readonly journal: readonly Decision[];
+  readonly warnings: readonly string[];
+}
+
+export interface MarketDescription {
+  readonly name: string;
+  readonly pool: PoolMeta;
+  readonly feeModel: FeeModel;
+  /** First and last data, unix seconds. */
+  readonly fromSeconds: number;
+  readonly toSeconds: number;
+  readonly events: number;
+  readonly dataSha256: string;
+  /** Reconstruction, gaps and the like, for the report's warning box. */
+  readonly notes: readonly string[];
+}
