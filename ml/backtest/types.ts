@@ -194,3 +194,23 @@ export interface MarketDescription {
   /** Reconstruction, gaps and the like, for the report's warning box. */
   readonly notes: readonly string[];
 }
+
+/**
+ * One window of a walk-forward run: the policies of a family competed on the training span by headline, and the winner
+ * ran on the test span. Headlines are fractions of the capital at the start of their own span.
+ */
+export interface WalkForwardFold {
+  readonly family: string;
+  readonly trainFromSeconds: number;
+  readonly trainToSeconds: number;
+  readonly testFromSeconds: number;
+  readonly testToSeconds: number;
+  readonly candidates: readonly { readonly policy: string; readonly trainHeadline: number }[];
+  /** Id of the winner. */
+  readonly chosen: string;
+  readonly trainHeadline: number;
+  readonly testHeadline: number;
+}
+
+/** One run of a sweep, as far as tables and heat maps need it; a RunResult is one. */
+export type SweepCell = Pick<RunResult, "policy" | "settings" | "waterfall">;
