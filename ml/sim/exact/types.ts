@@ -59,6 +59,13 @@ export interface ExactPool {
   readonly liquidity: bigint;
   readonly feeGrowthGlobal0X128: bigint;
   readonly feeGrowthGlobal1X128: bigint;
+  /** As the contract packs it: token0's denominator in the low four bits, token1's in the high four. */
+  readonly feeProtocol: number;
+  readonly protocolFees0: bigint;
+  readonly protocolFees1: bigint;
+  readonly observationIndex: number;
+  readonly observationCardinality: number;
+  readonly observationCardinalityNext: number;
 
   /** Sets the block time in unix seconds that the next operations see; taken modulo 2^32 as the contract does. */
   setTime(timestamp: number): void;
@@ -94,7 +101,13 @@ export interface ExactPool {
   uncollectedFees(key: PositionKey): Amounts;
   tickState(tick: number): TickState;
   observation(index: number): ObservationState;
-  /** Everything, in the shape of a state file (`balance0/1` are passed through from the state it was made of). */
+  /** 256 bits, one per tick spacing, of which initialised ticks are set; `position` = floor(tick / spacing / 256). */
+  bitmapWord(position: number): bigint;
+  /**
+   * Everything, in the shape of a state file: ticks sorted, positions sorted by owner (lower case) and ticks and without
+   * those that are all zeros, observations up to the next cardinality. `balance0/1` are passed through from the state it
+   * was made of.
+   */
   state(): PoolState;
   snapshot(): PoolSnapshot;
   /** Any number of times, also on a fork of the same engine. */
