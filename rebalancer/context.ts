@@ -6,6 +6,7 @@ import type { Config, VaultConfig } from "./config.ts";
 import { FatalError } from "./errors.ts";
 import type { HistoryStore } from "./history.ts";
 import type { Journal } from "./journal.ts";
+import type { KillSwitch } from "./killSwitch.ts";
 import type { Queues } from "./queue.ts";
 import type { Signers } from "./signer.ts";
 
@@ -36,6 +37,7 @@ export interface Context {
   readonly client: PublicClient;
   readonly redis: Redis;
   readonly journal: Journal;
+  readonly killSwitch: KillSwitch;
   readonly models: ModelSet;
   readonly queues: Queues;
   readonly pools: readonly PoolGroup[];

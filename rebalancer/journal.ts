@@ -2,13 +2,14 @@ import Database from "libsql";
 import type { Address, Decision, Hex } from "../ml/types.ts";
 import type { RebalanceProposal } from "../sdk/proposal.ts";
 import { decodeJson, encodeJson } from "./json.ts";
+import type { StopLevel, StopOrder, StopScope } from "./killSwitch.ts";
 
 /** proposed -> simulated -> sent -> confirmed, or an end before: refused (by a guard, here or on chain), expired. */
 export type ProposalStatus = "proposed" | "simulated" | "sent" | "confirmed" | "refused" | "expired";
 
 /**
  * Where a vault came to rest after one block's evaluation. `late` = first seen when no proposal of that block could
- * still be in time; `absent` = the vault was not deployed at that block.
+ * still be in time; `absent` = the vault was not deployed at that block; `stopped` = the kill switch kept it back.
  */
 export type RestState =
   | "held"
@@ -19,6 +20,7 @@ export type RestState =
   | "refused"
   | "expired"
   | "pending"
+  | "stopped"
   | "late"
   | "absent"
   | "failed";
@@ -113,6 +115,10 @@ CREATE TABLE IF NOT EXISTS rests (
 CREATE TABLE IF NOT EXISTS outcomes (
   decision_id TEXT PRIMARY KEY REFERENCES decisions (id), settled_at_seconds INTEGER NOT NULL, outcome TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS stops (
+  chain_id INTEGER NOT NULL, scope TEXT NOT NULL, level INTEGER NOT NULL, reason TEXT NOT NULL, given_by TEXT NOT NULL,
+  at_milliseconds INTEGER NOT NULL, PRIMARY KEY (chain_id, scope, at_milliseconds, level)
+) STRICT;
 `;
 
 type Row = Record<string, string | number | null>;
@@ -155,6 +161,10 @@ export interface Journal {
   outcomes(): readonly OutcomeRecord[];
   /** Decisions whose horizon ended by `atSeconds` and which have no outcome yet, oldest first. */
   unsettled(atSeconds: number, horizonSeconds: number, pool: Address): readonly DecisionRecord[];
+  /** Inserts an order of the kill switch; the same order twice is one. */
+  recordStop(chainId: number, order: StopOrder): void;
+  /** All orders of a chain, oldest first. */
+  stops(chainId: number): readonly StopOrder[];
   /** A name for this journal that survives restarts: what a lease is held by. */
   readonly identity: string;
   close(): void;
@@ -358,6 +368,18 @@ export function openJournal(path: string, identity: () => string): Journal {
         horizonSeconds,
         atSeconds,
       ).map(toDecision);
+    },
+    recordStop(chainId, { scope, level, reason, by, atMilliseconds }) {
+      run("INSERT OR IGNORE INTO stops VALUES (?, ?, ?, ?, ?, ?)", chainId, scope, level, reason, by, atMilliseconds);
+    },
+    stops(chainId) {
+      return all("SELECT * FROM stops WHERE chain_id = ? ORDER BY at_milliseconds, level", chainId).map((row) => ({
+        scope: row.scope as StopScope,
+        level: Number(row.level) as StopLevel,
+        reason: String(row.reason),
+        by: String(row.given_by),
+        atMilliseconds: Number(row.at_milliseconds),
+      }));
     },
     close: () => void db.close(),
   };

@@ -11,6 +11,7 @@ import { confirm } from "./jobs/confirm.ts";
 import { evaluate } from "./jobs/evaluate.ts";
 import { execute } from "./jobs/execute.ts";
 import { openJournal } from "./journal.ts";
+import { createKillSwitch, describeStop } from "./killSwitch.ts";
 import { acquireLeases } from "./lease.ts";
 import { createLogger } from "./log.ts";
 import { checkMode } from "./mode.ts";
@@ -85,6 +86,7 @@ export async function run(parameters: RunParameters): Promise<void> {
       client,
       redis,
       journal,
+      killSwitch: createKillSwitch({ redis, journal, prefix: config.redis.prefix, chainId: config.chainId }),
       models,
       queues,
       pools: await poolGroups(config, vaults, client, redis),
@@ -96,6 +98,9 @@ export async function run(parameters: RunParameters): Promise<void> {
       nudge: waker.nudge,
     };
 
+    for (const order of await context.killSwitch.orders()) {
+      if (order.level > 0) logger.warn({ stage: "start" }, `the kill switch is on: ${describeStop(order)}`);
+    }
     await recover(context);
     const workers = [
       startWorker({

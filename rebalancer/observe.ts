@@ -218,6 +218,7 @@ const BUSIEST_FIRST: readonly RestState[] = [
   "refused",
   "expired",
   "pending",
+  "stopped",
   "simulated",
   "shadow",
   "held",

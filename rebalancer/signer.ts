@@ -13,6 +13,10 @@ export function signersFromEnvironment(env: NodeJS.ProcessEnv): Signers {
   return { signer: account(env, "RANGEKEEPER_SIGNER_KEY"), keeper: account(env, "RANGEKEEPER_KEEPER_KEY") };
 }
 
+/** The guardian's key, which only the verb that pauses vaults on the chain reads; absent = null. */
+export const guardianFromEnvironment = (env: NodeJS.ProcessEnv): LocalAccount | null =>
+  account(env, "RANGEKEEPER_GUARDIAN_KEY");
+
 function account(env: NodeJS.ProcessEnv, name: string): LocalAccount | null {
   const value = env[name];
   if (value === undefined || value === "") return null;

@@ -13,6 +13,7 @@ export {
   getVaultState,
   type MovableState,
 } from "./actions/getVault.ts";
+export { encodePauseVault, type PauseVaultParameters, pauseVault } from "./actions/pauseVault.ts";
 export { type PreviewRebalanceParameters, previewRebalance, type RebalanceReport } from "./actions/previewRebalance.ts";
 export { encodeRebalance, type RebalanceParameters, rebalance } from "./actions/rebalance.ts";
 export { type RedeemParameters, redeem } from "./actions/redeem.ts";

@@ -6,6 +6,7 @@ import { registerDoctor } from "./doctor.ts";
 import { registerJournal } from "./journal.ts";
 import { registerScore } from "./score.ts";
 import { registerStatus } from "./status.ts";
+import { registerStops } from "./stops.ts";
 import { registerWorker } from "./worker.ts";
 
 const program = new Command("rangekeeper")
@@ -15,6 +16,7 @@ registerDemo(program);
 registerWorker(program);
 registerScore(program);
 registerStatus(program);
+registerStops(program);
 registerConfig(program);
 registerDoctor(program);
 registerJournal(program);

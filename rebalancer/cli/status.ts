@@ -5,6 +5,7 @@ import { checkChain, createChainClient, getBlock } from "../chain.ts";
 import { loadConfig, resolveVaults, type VaultConfig } from "../config.ts";
 import { readState } from "../decideAt.ts";
 import { openJournal } from "../journal.ts";
+import { createKillSwitch, describeStop } from "../killSwitch.ts";
 import { readMarker, settledKey } from "../marker.ts";
 import { connectRedis } from "../redis.ts";
 import { answer, type CommonOptions, guarded, withCommonOptions } from "./options.ts";
@@ -30,9 +31,13 @@ export function registerStatus(program: Command): void {
             return { name: vault.name, vault: vault.vault, state, marker, last };
           };
           const rows = await Promise.all(vaults.map(standing));
-          answer(options, { head: head.number, mode: config.worker.mode, vaults: rows }, () =>
+          const { chainId } = config;
+          const given = await createKillSwitch({ redis, journal, prefix: config.redis.prefix, chainId }).orders();
+          const stops = given.filter(({ level }) => level > 0);
+          answer(options, { head: head.number, mode: config.worker.mode, stops, vaults: rows }, () =>
             [
               `chain ${config.chainId}, block ${head.number}, mode ${config.worker.mode}`,
+              ...stops.map((stop) => wrap(`KILL SWITCH ${describeStop(stop)}`, 2)),
               ...rows.flatMap(({ name, vault, state, marker, last }) => [
                 `${name} ${vault}`,
                 `  ${wrap(`settled up to block ${marker ? `${marker.block} (${marker.state})` : "-"}; calm ${state.calm}; paused ${state.paused}`, 4)}`,

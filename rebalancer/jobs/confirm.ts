@@ -37,8 +37,9 @@ export async function confirm(context: Context, payload: Payload<"confirm">, job
       journal.advance(record.digest, "expired", `not mined before its deadline ${record.proposal.deadline}`);
       return context.nudge();
     }
-    // A node that restarted has an empty mempool: the same bytes go out again.
-    if (receipt === null) await broadcast(context, record.transaction);
+    // A node that restarted has an empty mempool: the same bytes go out again, unless nothing may be sent now.
+    const stop = await context.killSwitch.of(record.vault);
+    if (receipt === null && (stop === null || stop.level < 2)) await broadcast(context, record.transaction);
     await job.updateProgress({ checkedBlock: head.number } satisfies ConfirmProgress);
     context.nudge();
     await job.moveToDelayed(Date.now() + LONGEST_WAIT_MILLISECONDS, token);

@@ -5,6 +5,7 @@ import type { VaultConfig } from "../config.ts";
 import { type Context, type PoolGroup, poolAt } from "../context.ts";
 import { decideAt, readState } from "../decideAt.ts";
 import type { DecisionRecord, RestState } from "../journal.ts";
+import { describeStop } from "../killSwitch.ts";
 import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
 import { ensureJob, type Payload } from "../queue.ts";
 import { openProposals } from "./open.ts";
@@ -60,6 +61,14 @@ async function evaluateVault(context: Context, parameters: EvaluateVaultParamete
   if (decision.plan === null) return rest("held");
   if (config.worker.mode === "shadow") return rest("shadow");
 
+  const stop = await context.killSwitch.of(vault.vault);
+  if (stop !== null) {
+    context.logger.warn(
+      { stage: "evaluate", vault: vault.vault, block: block.number, stop },
+      `not proposed: the kill switch is on, ${describeStop(stop)}`,
+    );
+    return rest("stopped");
+  }
   const others = (await openProposals(context, vault, block)).filter(({ decisionId }) => decisionId !== record.id);
   if (others.length > 0) return rest("pending");
   const known = journal.proposals({ vault: vault.vault }).find(({ decisionId }) => decisionId === record.id);

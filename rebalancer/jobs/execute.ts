@@ -10,6 +10,7 @@ import type { Context } from "../context.ts";
 import { readState } from "../decideAt.ts";
 import { explain, FatalError, RetryableError } from "../errors.ts";
 import type { ProposalRecord, ProposalStatus, RestState, SignedTransaction } from "../journal.ts";
+import { describeStop } from "../killSwitch.ts";
 import { preflight } from "../preflight.ts";
 import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
 import { ensureJob, type Payload } from "../queue.ts";
@@ -38,6 +39,10 @@ export async function execute(context: Context, payload: Payload<"execute">): Pr
 
   if (record.status === "confirmed" || record.status === "refused" || record.status === "expired")
     return rest(record.status);
+  if (record.status !== "sent") {
+    const stop = await sendingStop(context, record);
+    if (stop !== null) return end("refused", stop);
+  }
   let transaction = record.transaction;
   if (transaction === null) {
     const prepared = await prepare(context, vault, record);
@@ -57,6 +62,9 @@ export async function execute(context: Context, payload: Payload<"execute">): Pr
     throw new FatalError(
       `worker.mode: ${context.config.worker.mode}; rule: a signed transaction is only sent in mode live`,
     );
+  const stop = await sendingStop(context, record);
+  // What went out before cannot be called back; it is only not sent again.
+  if (stop !== null) return record.status === "sent" ? rest("sent") : end("refused", stop);
   const lost = await broadcast(context, transaction);
   if (lost !== null) return end("refused", lost);
   context.reached("broadcast", {
@@ -69,6 +77,12 @@ export async function execute(context: Context, payload: Payload<"execute">): Pr
   await ensureJob(context.queues, "confirm", payload);
   context.reached("sent", { vault: record.vault, block: record.block, digest: record.digest, hash: transaction.hash });
   rest("sent");
+}
+
+/** Why nothing may be sent for a vault now: an order of level 2 or 3; null when there is none. */
+async function sendingStop({ killSwitch }: Context, { vault }: ProposalRecord): Promise<string | null> {
+  const order = await killSwitch.of(vault);
+  return order !== null && order.level >= 2 ? `the kill switch is on, ${describeStop(order)}` : null;
 }
 
 /** The proposal a payload names, derived again from its decision; throws FatalError when anything does not fit. */

@@ -27,4 +27,9 @@ export const accounts = {
 } as const;
 
 /** Keys of a local chain's accounts, for child processes that take them from their environment. */
-export const localKeys = () => ({ owner: privateKey(0), keeper: privateKey(3), modelSigner: privateKey(4) });
+export const localKeys = () => ({
+  owner: privateKey(0),
+  guardian: privateKey(2),
+  keeper: privateKey(3),
+  modelSigner: privateKey(4),
+});
