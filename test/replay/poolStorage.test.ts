@@ -1,16 +1,12 @@
 import type { Abi } from "viem";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { PoolState } from "../../ml/data/state.ts";
+import { PoolStateError } from "../../ml/sim/exact/plan.ts";
 import { getSqrtPriceAtTick } from "../../ml/units.ts";
 import { type AnvilHandle, startAnvil } from "../../rebalancer/cli/demo/anvil.ts";
 import { marketPoolAbi } from "../../rebalancer/cli/demo/market/actor.ts";
 import { deployLocal } from "../../rebalancer/cli/demo/market/deployLocal.ts";
-import {
-  PoolStateError,
-  poolStorage,
-  positionKey,
-  writeStorage,
-} from "../../rebalancer/cli/demo/market/poolStorage.ts";
+import { poolStorage, positionKey, writeStorage } from "../../rebalancer/cli/demo/market/poolStorage.ts";
 import { createRpc, type Rpc } from "../../rebalancer/cli/demo/rpc.ts";
 import { localArtifacts } from "../support/localArtifacts.ts";
 import { view } from "../support/recordedPool.ts";

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { resolveMarket } from "../../ml/data/market.ts";
+import { planReplay } from "../../ml/sim/exact/plan.ts";
 import { type AnvilHandle, startAnvil } from "../../rebalancer/cli/demo/anvil.ts";
-import { createReplayMarket, planReplay } from "../../rebalancer/cli/demo/market/replay.ts";
+import { createReplayMarket } from "../../rebalancer/cli/demo/market/replay.ts";
 import { replayAll } from "../../rebalancer/cli/demo/market/replayAll.ts";
 import { createRpc } from "../../rebalancer/cli/demo/rpc.ts";
 import { localArtifacts } from "../support/localArtifacts.ts";

@@ -1,7 +1,8 @@
 import { encodeFunctionData } from "viem";
+import { HIGHEST_LIMIT_X96, LOWEST_LIMIT_X96 } from "../../ml/sim/exact/orders.ts";
 import type { Address } from "../../ml/types.ts";
 import { type AnvilHandle, startAnvil } from "../../rebalancer/cli/demo/anvil.ts";
-import { HIGHEST_LIMIT_X96, LOWEST_LIMIT_X96, marketActorAbi } from "../../rebalancer/cli/demo/market/actor.ts";
+import { marketActorAbi } from "../../rebalancer/cli/demo/market/actor.ts";
 import { enqueue, fund, MARKET_OPERATOR, mine } from "../../rebalancer/cli/demo/market/chain.ts";
 import { deployLocal, type LocalDeployment } from "../../rebalancer/cli/demo/market/deployLocal.ts";
 import { createRpc, type Rpc } from "../../rebalancer/cli/demo/rpc.ts";

@@ -17,13 +17,6 @@ export const marketActorAbi = parseAbi([
   "event Played(uint8 mode)",
 ]);
 
-/** MarketActor's amount for "as much as it takes to reach the limit". */
-export const UNLIMITED = (1n << 127n) - 1n;
-
-/** The widest price limits of a v3 pool. */
-export const LOWEST_LIMIT_X96 = 4295128740n;
-export const HIGHEST_LIMIT_X96 = 1461446703485210103287273052203988822378723970341n;
-
 /** Order of MarketActor's enum Mode. */
 export const MODES = ["exact-in", "exact-out", "price-limit", "moved", "skipped"] as const;
 

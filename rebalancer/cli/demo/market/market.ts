@@ -1,7 +1,5 @@
+import type { SwapMode } from "../../../../ml/sim/exact/orders.ts";
 import type { Address, PoolMeta } from "../../../../ml/types.ts";
-
-/** How a swap was ordered. `moved` = no order explains the record, so the price was moved to where it was seen. */
-export type SwapMode = "exact-in" | "exact-out" | "price-limit" | "moved";
 
 /** What one swap did. Amounts are the pool's view (positive = paid into the pool); price, tick and liquidity are after it. */
 export interface SwapResult {

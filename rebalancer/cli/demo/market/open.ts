@@ -1,10 +1,11 @@
 import type { MarketData } from "../../../../ml/data/market.ts";
+import { planReplay } from "../../../../ml/sim/exact/plan.ts";
 import type { AnvilHandle } from "../anvil.ts";
 import type { Progress } from "../progress.ts";
 import type { MarketSection, ReplaySection } from "../report/report.ts";
 import { createRpc, type Rpc } from "../rpc.ts";
 import type { Market, MarketSwap } from "./market.ts";
-import { createReplayMarket, planReplay } from "./replay.ts";
+import { createReplayMarket } from "./replay.ts";
 import { median, replayAll } from "./replayAll.ts";
 import { createSyntheticMarket, planSynthetic } from "./synthetic.ts";
 

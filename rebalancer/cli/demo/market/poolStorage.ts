@@ -1,14 +1,9 @@
 import { encodeAbiParameters, encodePacked, keccak256, toHex } from "viem";
 import type { PoolState, PositionState, TickState } from "../../../../ml/data/state.ts";
-import { BaseError } from "../../../../ml/errors.ts";
+import { PoolStateError } from "../../../../ml/sim/exact/plan.ts";
 import type { Address, Hex } from "../../../../ml/types.ts";
 import { getTickAtSqrtPrice } from "../../../../ml/units.ts";
 import type { Rpc } from "../rpc.ts";
-
-/** A pool state contradicts itself; names the field, its value and the rule. */
-export class PoolStateError extends BaseError {
-  override name = "PoolStateError";
-}
 
 export interface StorageWrite {
   readonly slot: Hex;

@@ -1,86 +1,18 @@
 import { encodeFunctionData, parseAbi } from "viem";
 import type { PoolEvent, PoolSwap } from "../../../../ml/data/events.ts";
-import type { MarketData } from "../../../../ml/data/market.ts";
 import type { PoolState } from "../../../../ml/data/state.ts";
 import { BaseError } from "../../../../ml/errors.ts";
+import { positionOwner } from "../../../../ml/sim/exact/complete.ts";
+import { directionOf, orderOf, type ReplayOrder } from "../../../../ml/sim/exact/orders.ts";
+import { type ReplayPlan, withObservation } from "../../../../ml/sim/exact/plan.ts";
 import type { Address, Hex, PoolMeta } from "../../../../ml/types.ts";
 import type { Rpc } from "../rpc.ts";
-import { HIGHEST_LIMIT_X96, LOWEST_LIMIT_X96, marketActorAbi, marketPoolAbi, UNLIMITED } from "./actor.ts";
+import { marketActorAbi, marketPoolAbi } from "./actor.ts";
 import { enqueue, fund, latestTimestamp, MARKET_OPERATOR, type MarketCall, mine, playBlock } from "./chain.ts";
-import { completeState, positionOwner } from "./completeState.ts";
 import { deployLocal, type LocalDeployment } from "./deployLocal.ts";
-import type { Market, MarketBlock, MarketSwap, SwapMode, SwapResult } from "./market.ts";
-import { PoolStateError, poolStorage, writeStorage } from "./poolStorage.ts";
+import type { Market, MarketBlock, MarketSwap, SwapResult } from "./market.ts";
+import { poolStorage, writeStorage } from "./poolStorage.ts";
 import { type MarketOutcome, readReceipts } from "./receipts.ts";
-import { NoSwapsError, reconstructState } from "./reconstruct.ts";
-
-/** How one recorded swap is ordered when it is played again; amounts as the pool takes them (negative = exact output). */
-export interface ReplayOrder {
-  readonly mode: SwapMode;
-  readonly zeroForOne: boolean;
-  /** 0n = nothing to order: the record moved neither price nor tokens. */
-  readonly amountSpecified: bigint;
-  readonly sqrtPriceLimitX96: bigint;
-}
-
-export interface ReplayPlan {
-  readonly data: MarketData;
-  /** The pool before the first event, with all that later events prove to have been in it. */
-  readonly state: PoolState;
-  /** The chain must be started at this time, Unix seconds. */
-  readonly startTimestamp: number;
-  readonly reconstructed: boolean;
-  readonly notes: readonly string[];
-}
-
-/** Works out the starting pool of a recorded market: from its state file, else from what the events reveal. */
-export function planReplay(data: MarketData): ReplayPlan {
-  const { events } = data;
-  const firstEvent = events[0];
-  if (!firstEvent || !events.some((event) => event.type === "SWAP")) {
-    throw new NoSwapsError(`market ${data.name} holds ${events.length} events but no swap: nothing to replay`, {
-      details: { market: data.name, events: events.length },
-    });
-  }
-  const notes: string[] = [...data.notes];
-  let start: PoolState;
-  if (data.state !== null) {
-    start = data.state;
-  } else {
-    const { state, seenSpans, spans, contradictions } = reconstructState(data);
-    start = state;
-    notes.push(
-      `no starting state: liquidity reconstructed from the events (${seenSpans} of ${spans} tick spans seen, ` +
-        `${contradictions} contradictions)`,
-    );
-  }
-  const { state, deducedPositions, deducedTicks } = completeState(start, events);
-  if (deducedPositions > 0) {
-    notes.push(
-      `${deducedPositions} positions that are burned later, and ${deducedTicks} ticks of theirs, added to the start`,
-    );
-  }
-  return {
-    data,
-    state,
-    startTimestamp: startTime(state, firstEvent),
-    reconstructed: data.state === null,
-    notes,
-  };
-}
-
-/** As long before the first event as the blocks between tell, but never before the pool's last observation. */
-function startTime(state: PoolState, first: PoolEvent): number {
-  const observed = Math.max(0, ...state.observations.filter((o) => o.initialized).map((o) => o.blockTimestamp));
-  if (observed >= first.timestamp) {
-    throw new PoolStateError(
-      `pool state at block ${state.block}: its last observation is at ${observed}, but the first event, which must be later, is at ${first.timestamp}`,
-      { details: { observed, firstEvent: first.timestamp } },
-    );
-  }
-  const seconds = Math.min(3600, Math.max(1, first.block - state.block) * 12);
-  return Math.max(observed, first.timestamp - seconds, 1);
-}
 
 export interface CreateReplayParameters {
   readonly plan: ReplayPlan;
@@ -142,18 +74,6 @@ async function restorePool(rpc: Rpc, deployment: LocalDeployment, state: PoolSta
   const calls = [mint(deployment.token0, state.balance0), mint(deployment.token1, state.balance1)];
   await mine(rpc, now, await enqueue(rpc, calls));
   await rpc.call("evm_setAutomine", [automine]);
-}
-
-/** The ring as recorded, or one fresh observation where the file lacks the newest. */
-function withObservation(state: PoolState, now: number): PoolState {
-  if (state.observations[state.observationIndex]?.initialized) return state;
-  const observation = {
-    blockTimestamp: now,
-    tickCumulative: 0n,
-    secondsPerLiquidityCumulativeX128: 0n,
-    initialized: true,
-  };
-  return { ...state, observationIndex: 0, observationCardinality: 1, observations: [observation] };
 }
 
 function replayMarket(
@@ -281,10 +201,6 @@ function groupByBlock(events: readonly PoolEvent[]): BlockEvents[] {
   return blocks;
 }
 
-/** A record of two zero amounts tells its direction by the price alone. */
-const directionOf = ({ amount0, amount1, sqrtPriceX96 }: PoolSwap, priceBefore: bigint): boolean =>
-  amount0 === 0n && amount1 === 0n ? sqrtPriceX96 < priceBefore : amount0 > 0n || amount1 < 0n;
-
 function orderAt(orders: readonly ReplayOrder[], index: number): ReplayOrder {
   const order = orders[index];
   if (!order) {
@@ -344,25 +260,6 @@ function countExact(events: readonly PoolEvent[], results: MarketOutcome["liquid
     const unrecorded = event.type === "BURN" && event.amount0 === -event.liquidityDelta;
     return result?.amount1 === event.amount1 && (unrecorded || result.amount0 === event.amount0);
   }).length;
-}
-
-function orderOf(mode: SwapMode, event: PoolSwap, zeroForOne: boolean, result: SwapResult | null): ReplayOrder {
-  const anyPrice = zeroForOne ? LOWEST_LIMIT_X96 : HIGHEST_LIMIT_X96;
-  const [input, output] = zeroForOne ? [event.amount0, event.amount1] : [event.amount1, event.amount0];
-  if (mode === "exact-in") return { mode, zeroForOne, amountSpecified: input, sqrtPriceLimitX96: anyPrice };
-  if (mode === "exact-out") return { mode, zeroForOne, amountSpecified: output, sqrtPriceLimitX96: anyPrice };
-  if (mode === "price-limit") {
-    return { mode, zeroForOne, amountSpecified: UNLIMITED, sqrtPriceLimitX96: event.sqrtPriceX96 };
-  }
-  // Moved: what it took to get there is taken again as an exact input, so that more liquidity means less movement.
-  const moved = result ?? { amount0: 0n, amount1: 0n };
-  const down = moved.amount0 > 0n;
-  return {
-    mode,
-    zeroForOne: down,
-    amountSpecified: down ? moved.amount0 : moved.amount1,
-    sqrtPriceLimitX96: down ? LOWEST_LIMIT_X96 : HIGHEST_LIMIT_X96,
-  };
 }
 
 const recordOf = ({ amount0, amount1, sqrtPriceX96, tick, liquidity }: PoolSwap): SwapResult => ({

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { encodeFunctionData } from "viem";
+import { HIGHEST_LIMIT_X96, LOWEST_LIMIT_X96 } from "../../../../ml/sim/exact/orders.ts";
 import { type MarketMoment, marketProcess } from "../../../../ml/sim/market.ts";
 import { type MarketParameters, parseMarketParameters } from "../../../../ml/sim/parameters.ts";
 import type { Address, Hex, PoolMeta } from "../../../../ml/types.ts";
@@ -13,7 +14,7 @@ import {
   MIN_TICK,
 } from "../../../../ml/units.ts";
 import type { Rpc } from "../rpc.ts";
-import { HIGHEST_LIMIT_X96, LOWEST_LIMIT_X96, marketActorAbi } from "./actor.ts";
+import { marketActorAbi } from "./actor.ts";
 import { latestTimestamp, MARKET_OPERATOR, type MarketCall, playBlock } from "./chain.ts";
 import { deployLocal } from "./deployLocal.ts";
 import type { Market, MarketBlock, MarketSwap } from "./market.ts";

@@ -1,13 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { PoolEvent } from "../../../../../ml/data/events.ts";
-import type { MarketData } from "../../../../../ml/data/market.ts";
-import type { PoolState } from "../../../../../ml/data/state.ts";
-import type { Address } from "../../../../../ml/types.ts";
-import { getSqrtPriceAtTick } from "../../../../../ml/units.ts";
-import { completeState } from "../../../../../rebalancer/cli/demo/market/completeState.ts";
-import { PoolStateError } from "../../../../../rebalancer/cli/demo/market/poolStorage.ts";
-import { NoSwapsError, reconstructState } from "../../../../../rebalancer/cli/demo/market/reconstruct.ts";
-import { planReplay } from "../../../../../rebalancer/cli/demo/market/replay.ts";
+import type { PoolEvent } from "../../../../ml/data/events.ts";
+import type { MarketData } from "../../../../ml/data/market.ts";
+import type { PoolState } from "../../../../ml/data/state.ts";
+import { completeState } from "../../../../ml/sim/exact/complete.ts";
+import { PoolStateError, planReplay } from "../../../../ml/sim/exact/plan.ts";
+import { NoSwapsError, reconstructState } from "../../../../ml/sim/exact/reconstruct.ts";
+import type { Address } from "../../../../ml/types.ts";
+import { getSqrtPriceAtTick } from "../../../../ml/units.ts";
 
 const OWNER: Address = "0x00000000000000000000000000000000000c0001";
 const base = {

@@ -1,10 +1,10 @@
-import type { PoolEvent, PoolSwap } from "../../../../ml/data/events.ts";
-import type { MarketData } from "../../../../ml/data/market.ts";
-import type { PoolState } from "../../../../ml/data/state.ts";
-import { BaseError } from "../../../../ml/errors.ts";
-import type { Address } from "../../../../ml/types.ts";
-import { amountsForLiquidity, ceilToSpacing, floorToSpacing, MAX_TICK, MIN_TICK } from "../../../../ml/units.ts";
-import { freshTick } from "./completeState.ts";
+import type { PoolEvent, PoolSwap } from "../../data/events.ts";
+import type { MarketData } from "../../data/market.ts";
+import type { PoolState } from "../../data/state.ts";
+import { BaseError } from "../../errors.ts";
+import type { Address } from "../../types.ts";
+import { amountsForLiquidity, ceilToSpacing, floorToSpacing, MAX_TICK, MIN_TICK } from "../../units.ts";
+import { freshTick } from "./complete.ts";
 
 /** A market cannot be replayed because its event file holds no swap. */
 export class NoSwapsError extends BaseError {

@@ -1,6 +1,6 @@
-import type { PoolEvent } from "../../../../ml/data/events.ts";
-import type { PoolState, PositionState, TickState } from "../../../../ml/data/state.ts";
-import type { Address } from "../../../../ml/types.ts";
+import type { PoolEvent } from "../../data/events.ts";
+import type { PoolState, PositionState, TickState } from "../../data/state.ts";
+import type { Address } from "../../types.ts";
 
 /** Stands for an owner that a file does not name. */
 export const UNKNOWN_OWNER: Address = "0x000000000000000000000000000000000a11ce02";
