@@ -1,4 +1,6 @@
-import type { Bar, Decision, Numeraire, PoolHistory, PoolMeta, Range, VaultState } from "../types.ts";
+import type { Bar, Decision, Numeraire, PlannedMove, PoolHistory, PoolMeta, Range, VaultState } from "../types.ts";
+import type { VaultLimits } from "./limits.ts";
+import type { ArbitrageTotals } from "./market.ts";
 
 /**
  * The vocabulary of the backtester. Money is in whole units of the asset (`number`), prices are whole asset units per
@@ -24,6 +26,8 @@ export interface PolicyContext {
   readonly price: number;
   /** Net asset value in whole asset units. */
   readonly nav: number;
+  /** What moving into one position would pay for gas now, whole asset units. */
+  readonly moveGas?: number;
 }
 
 /**
@@ -36,7 +40,11 @@ export type PolicyAction =
       readonly kind: "move";
       readonly reason: string;
       readonly ranges: readonly (Range & { readonly weight: number })[];
-      readonly swap: "to-ratio" | "none";
+      /**
+       * An order of a model's plan is carried out as the vault would: cut to what is there, stopped at its price limit;
+       * the weights are then the part of each token to offer to each range.
+       */
+      readonly swap: "to-ratio" | "none" | PlannedMove["swap"];
     }
   /** Close everything; `sell` = also trade the other token into the asset. */
   | { readonly kind: "idle"; readonly reason: string; readonly sell: boolean };
@@ -96,6 +104,8 @@ export interface RunSettings {
   readonly latencyBlocks: number;
   readonly costs: CostSettings;
   readonly seed: number;
+  /** What the vault refuses whatever asks for it; absent or null = it refuses nothing. */
+  readonly limits?: VaultLimits | null;
   /** First and last second of the span that is traded; earlier data is history only. */
   readonly fromSeconds: number;
   readonly toSeconds: number;
@@ -179,6 +189,8 @@ export interface RunResult {
   readonly decisions: { readonly taken: number; readonly byReason: Readonly<Record<string, number>> };
   /** Decisions of model policies, in time order; empty for rules. */
   readonly journal: readonly Decision[];
+  /** What an arbitrageur traded because we kept the pool's price from following the record. */
+  readonly arbitrage?: ArbitrageTotals;
   readonly warnings: readonly string[];
 }
 

@@ -1,0 +1,65 @@
+import { InvalidInputError } from "../errors.ts";
+import { fullRangeSeries } from "./fullRangeSeries.ts";
+import type { BacktestMarket } from "./market.ts";
+import { playRun } from "./play.ts";
+import { checkSettings } from "./settings.ts";
+import type { Policy, PolicyFactory, PolicyInput, RunResult, RunSettings } from "./types.ts";
+
+export interface RunBacktestParameters {
+  readonly market: BacktestMarket;
+  readonly policy: PolicyFactory;
+  readonly settings: RunSettings;
+  /** Called now and then with the part that is done, 0..1. */
+  readonly onProgress?: (done: number) => void;
+}
+
+/** A policy that is no clairvoyant looked at the future. */
+export class LookAheadError extends InvalidInputError {
+  override name = "LookAheadError";
+}
+
+/**
+ * Runs one policy through one market. The vault starts with its whole capital in the asset; every decision sees what was
+ * known at its time and acts at least one block later; what is open at the end is marked, not sold.
+ */
+export async function runBacktest({ market, policy, settings, onProgress }: RunBacktestParameters): Promise<RunResult> {
+  checkSettings(settings, market.description);
+  const made = await makePolicy(market, policy, settings);
+  const run = await playRun({ market, policy: made, settings, ...(onProgress ? { onProgress } : {}) });
+  const fullRange = await fullRangeSeries(market, settings);
+  const { id, label, family, clairvoyant } = made;
+  return {
+    policy: { id, label, family, clairvoyant },
+    market: market.description,
+    settings,
+    waterfall: run.waterfall,
+    points: run.points.map((point, i) => ({ ...point, fullRange: fullRange[i] ?? Number.NaN })),
+    moves: run.moves,
+    decisions: run.decisions,
+    journal: run.journal,
+    arbitrage: run.arbitrage,
+    warnings: run.warnings,
+  };
+}
+
+async function makePolicy(market: BacktestMarket, factory: PolicyFactory, settings: RunSettings): Promise<Policy> {
+  const { numeraire, capital, decisionSeconds, costs, fromSeconds } = settings;
+  const toSeconds = Math.min(settings.toSeconds, market.description.toSeconds);
+  let looked = false;
+  const input: PolicyInput = {
+    pool: market.description.pool,
+    numeraire,
+    capital,
+    decisionSeconds,
+    costs,
+    get future() {
+      looked = true;
+      return market.recordedBars({ fromSeconds, toSeconds, numeraire });
+    },
+  };
+  const policy = await factory(input);
+  if (looked && !policy.clairvoyant) {
+    throw new LookAheadError(`policy ${policy.id} read input.future, but only a clairvoyant policy may`);
+  }
+  return policy;
+}
