@@ -83,7 +83,7 @@ export function planAhead(input: PolicyInput): (atSeconds: number) => Range | nu
     });
     const price = Math.exp(open.open) * unitRatio(input);
     const gas = [gasOf(input.costs, 0, price) / input.capital, gasOf(input.costs, 1, price) / input.capital] as const;
-    const terms = { ...input, depth: depthOf(open.liquidity, open.open) };
+    const terms = { pool: input.pool, costs: input.costs, depth: depthOf(open.liquidity, open.open) };
     const raw = input.capital * 10 ** assetDecimals(input);
     const [fixed, slope] = [swapLoss(0, terms), raw / terms.depth];
     const before = new Float64Array(count);
