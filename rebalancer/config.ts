@@ -102,6 +102,25 @@ export const configSchema = z.strictObject({
       priorityFeeGwei: z.number().nonnegative().default(0.1),
     })
     .prefault({}),
+  /** What trips the kill switch by itself, to level 1; a limit that is left out is not watched. */
+  trips: z
+    .strictObject({
+      gasGweiPerDay: z.number().positive().optional(),
+      /** The keeper must be able to pay for this many moves at the head's base fee. */
+      keeperMoves: whole.default(5),
+      /** Proposals of a vault in a row that fail in simulation. */
+      failedSimulations: positive.default(5),
+      /** Decisions of a vault in a row that are outside of what the models know. */
+      outOfDomainDecisions: positive.default(24),
+      /** Mean of realised less predicted net, basis points, over the last outcomes that chose a range. */
+      driftBps: z.number().positive().optional(),
+      driftOutcomes: positive.default(20),
+      /** Loss of a vault's moves in a day, as the vault measures it. */
+      lossBpsPerDay: z.number().positive().optional(),
+      /** Age of the newest block by this machine's clock. */
+      headLagSeconds: positive.optional(),
+    })
+    .prefault({}),
   evaluate: z
     .strictObject({
       everySeconds: positive.default(3_600),

@@ -94,6 +94,7 @@ CREATE TABLE IF NOT EXISTS decisions (
   nav TEXT NOT NULL, share_price TEXT NOT NULL, decision TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS decisions_by_vault ON decisions (chain_id, vault, block);
+CREATE INDEX IF NOT EXISTS decisions_by_time ON decisions (at_seconds);
 CREATE TABLE IF NOT EXISTS proposals (
   digest TEXT PRIMARY KEY, decision_id TEXT NOT NULL REFERENCES decisions (id), chain_id INTEGER NOT NULL,
   vault TEXT NOT NULL, strategy TEXT NOT NULL, pool TEXT NOT NULL, nonce TEXT NOT NULL, block INTEGER NOT NULL,
@@ -136,7 +137,15 @@ export interface Journal {
     record: Omit<ProposalRecord, "status" | "detail" | "signature" | "transaction" | "measured">,
   ): ProposalRecord;
   proposal(digest: Hex): ProposalRecord | null;
-  proposals(filter?: { vault?: Address; status?: readonly ProposalStatus[] }): readonly ProposalRecord[];
+  /** Oldest first; `limit` keeps the newest, `sinceSeconds` those decided at or after that time. */
+  proposals(filter?: {
+    vault?: Address;
+    status?: readonly ProposalStatus[];
+    sinceSeconds?: number;
+    limit?: number;
+  }): readonly ProposalRecord[];
+  /** Reason keys of a vault's newest decisions, newest first. */
+  reasonKeys(vault: Address, limit: number): readonly string[];
   /** Appends a step; the same step twice is one. */
   advance(digest: Hex, status: ProposalStatus, detail?: string): void;
   signedTransaction(digest: Hex): { signature: Hex; transaction: SignedTransaction } | null;
@@ -158,7 +167,8 @@ export interface Journal {
   }): void;
   rests(filter: { chainId: number; pool: Address; blockHash: Hex }): ReadonlyMap<Address, RestState>;
   recordOutcome(record: OutcomeRecord): void;
-  outcomes(): readonly OutcomeRecord[];
+  /** Oldest first; `limit` keeps the newest. */
+  outcomes(filter?: { vault?: Address; limit?: number }): readonly OutcomeRecord[];
   /** Decisions whose horizon ended by `atSeconds` and which have no outcome yet, oldest first. */
   unsettled(atSeconds: number, horizonSeconds: number, pool: Address): readonly DecisionRecord[];
   /** Inserts an order of the kill switch; the same order twice is one. */
@@ -287,16 +297,28 @@ export function openJournal(path: string, identity: () => string): Journal {
       const row = one("SELECT * FROM proposals WHERE digest = ?", digest);
       return row && toProposal(row);
     },
-    proposals({ vault, status } = {}) {
+    proposals({ vault, status, sinceSeconds = 0, limit = -1 } = {}) {
       return all(
         `SELECT * FROM (SELECT *, (SELECT status FROM steps WHERE steps.digest = proposals.digest
            ORDER BY sequence DESC LIMIT 1) AS status FROM proposals WHERE (? IS NULL OR vault = ?))
-         WHERE (? IS NULL OR instr(?, status)) ORDER BY block, vault`,
+         WHERE (? IS NULL OR instr(?, status))
+         AND (? = 0 OR decision_id IN (SELECT id FROM decisions WHERE at_seconds >= ?))
+         ORDER BY block DESC, vault DESC LIMIT ?`,
         vault ?? null,
         vault ?? null,
         status?.join(" ") ?? null,
         status?.join(" ") ?? null,
-      ).map(toProposal);
+        sinceSeconds,
+        sinceSeconds,
+        limit,
+      )
+        .reverse()
+        .map(toProposal);
+    },
+    reasonKeys(vault, limit) {
+      return all("SELECT reason_key FROM decisions WHERE vault = ? ORDER BY block DESC LIMIT ?", vault, limit).map(
+        (row) => String(row.reason_key),
+      );
     },
     advance(digest, status, detail) {
       run("INSERT OR IGNORE INTO steps (digest, status, detail) VALUES (?, ?, ?)", digest, status, detail ?? "");
@@ -353,12 +375,20 @@ export function openJournal(path: string, identity: () => string): Journal {
     recordOutcome({ decisionId, settledAtSeconds, outcome }) {
       run("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", decisionId, settledAtSeconds, encodeJson(outcome));
     },
-    outcomes() {
-      return all("SELECT * FROM outcomes ORDER BY settled_at_seconds, decision_id").map((row) => ({
-        decisionId: String(row.decision_id),
-        settledAtSeconds: Number(row.settled_at_seconds),
-        outcome: decodeJson<unknown>(String(row.outcome)),
-      }));
+    outcomes({ vault, limit = -1 } = {}) {
+      return all(
+        `SELECT * FROM outcomes WHERE (? IS NULL OR decision_id IN (SELECT id FROM decisions WHERE vault = ?))
+         ORDER BY settled_at_seconds DESC, decision_id DESC LIMIT ?`,
+        vault ?? null,
+        vault ?? null,
+        limit,
+      )
+        .reverse()
+        .map((row) => ({
+          decisionId: String(row.decision_id),
+          settledAtSeconds: Number(row.settled_at_seconds),
+          outcome: decodeJson<unknown>(String(row.outcome)),
+        }));
     },
     unsettled(atSeconds, horizonSeconds, pool) {
       return all(

@@ -3,9 +3,11 @@ import type { Context, PoolGroup } from "./context.ts";
 import { explain } from "./errors.ts";
 import type { ConfirmProgress } from "./jobs/confirm.ts";
 import type { RestState } from "./journal.ts";
+import { describeStop } from "./killSwitch.ts";
 import { type Marker, settledKey, writeMarker } from "./marker.ts";
 import { DEADLINE_SECONDS } from "./proposal.ts";
 import { ensureJob, jobIds } from "./queue.ts";
+import { acknowledgedTrips, newTrips, readHeadLag, readTrips } from "./trips.ts";
 
 /** Hashes remembered for finding out that the chain was reorganised. */
 const REMEMBERED_BLOCKS = 256;
@@ -54,6 +56,8 @@ interface Observation {
   due: BlockStamp | null;
   readonly queued: Set<string>;
   readonly published: Map<string, string>;
+  /** Conditions that have tripped the kill switch and still hold. */
+  readonly tripped: Set<string>;
 }
 
 /**
@@ -63,7 +67,14 @@ interface Observation {
  */
 export async function observe(context: Context, waker: Waker, signal: AbortSignal): Promise<void> {
   const { config, logger } = context;
-  const observation: Observation = { head: null, seen: new Map(), due: null, queued: new Set(), published: new Map() };
+  const observation: Observation = {
+    head: null,
+    seen: new Map(),
+    due: null,
+    queued: new Set(),
+    published: new Map(),
+    tripped: acknowledgedTrips(context.journal.stops(config.chainId)),
+  };
   let failures = 0;
   while (!signal.aborted) {
     let pause = config.worker.pollMilliseconds;
@@ -84,6 +95,7 @@ export async function observe(context: Context, waker: Waker, signal: AbortSigna
 async function look(context: Context, observation: Observation): Promise<void> {
   const { client, config } = context;
   const head = await getBlock(client, "latest");
+  await watchTrips(context, observation, head);
   if (head.hash !== observation.head?.hash) {
     await followHead(context, observation, head);
     const start = Math.floor(head.timestamp / config.evaluate.everySeconds) * config.evaluate.everySeconds;
@@ -96,6 +108,21 @@ async function look(context: Context, observation: Observation): Promise<void> {
   const { due } = observation;
   if (!due) return;
   for (const group of context.pools) await follow(context, observation, group, head, due);
+}
+
+/** Trips the kill switch where a limit of the configuration has been passed; all but the head's age once per block. */
+async function watchTrips(context: Context, observation: Observation, head: BlockStamp): Promise<void> {
+  const { killSwitch, logger, config } = context;
+  const now = Date.now();
+  const readings = [
+    ...readHeadLag(config, head, Math.floor(now / 1_000)),
+    ...(head.hash === observation.head?.hash ? [] : await readTrips(context, head)),
+  ];
+  if (readings.length === 0) return;
+  for (const order of newTrips(readings, observation.tripped, await killSwitch.orders(), now)) {
+    await killSwitch.give(order);
+    logger.error({ stage: "observe", block: head.number, stop: order }, `kill switch: ${describeStop(order)}`);
+  }
 }
 
 /** Compares the new head with what was seen before and repairs after a reorganisation. */

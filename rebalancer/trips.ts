@@ -1,0 +1,164 @@
+import type { Address } from "../ml/types.ts";
+import type { BlockStamp } from "./chain.ts";
+import type { Config, VaultConfig } from "./config.ts";
+import type { Context } from "./context.ts";
+import type { OutcomeRecord, ProposalRecord } from "./journal.ts";
+import type { StopOrder, StopScope } from "./killSwitch.ts";
+
+const DAY_SECONDS = 86_400;
+const BY = "trip ";
+
+/** What trips the switch by itself. Each gives an order of level 1: nothing new until a person has looked. */
+export type TripName =
+  | "gas-budget"
+  | "keeper-balance"
+  | "failing-simulations"
+  | "out-of-domain"
+  | "drift"
+  | "loss-budget"
+  | "head-lag";
+
+/** One condition as it stands: `broken` says what is wrong with the value and the limit in words, null = all is well. */
+export interface TripReading {
+  readonly name: TripName;
+  readonly scope: StopScope;
+  readonly broken: string | null;
+}
+
+/** How old the head may be by this machine's clock; nothing to read where no limit is set. */
+export function readHeadLag(config: Config, head: BlockStamp, nowSeconds: number): readonly TripReading[] {
+  const limit = config.trips.headLagSeconds;
+  if (limit === undefined) return [];
+  const lag = nowSeconds - head.timestamp;
+  const broken = lag > limit ? `the head is ${lag} s old; at most ${limit} s` : null;
+  return [{ name: "head-lag", scope: "all", broken }];
+}
+
+/** Reads every other condition that the configuration's [trips] asks for at a head, from journal and chain. */
+export async function readTrips(
+  context: Pick<Context, "config" | "journal" | "client" | "signers" | "pools">,
+  head: BlockStamp,
+): Promise<readonly TripReading[]> {
+  const { config, journal, pools } = context;
+  const { trips } = config;
+  const readings: TripReading[] = [];
+  const read = (name: TripName, scope: StopScope, broken: string | null) => readings.push({ name, scope, broken });
+  const ofDay = journal.proposals({ sinceSeconds: head.timestamp - DAY_SECONDS });
+
+  if (trips.gasGweiPerDay !== undefined) {
+    const spent = gasSpentGwei(ofDay);
+    const over = spent > trips.gasGweiPerDay;
+    read("gas-budget", "all", over ? `${Math.round(spent)} gwei in a day; at most ${trips.gasGweiPerDay}` : null);
+  }
+  if (config.worker.mode === "live") read("keeper-balance", "all", await emptyKeeper(context, head));
+  for (const vault of pools.flatMap((group) => group.vaults)) {
+    const scope = vault.vault.toLowerCase() as Address;
+    read("failing-simulations", scope, failingSimulations(context, vault, trips.failedSimulations));
+    read("out-of-domain", scope, outOfDomain(context, vault, trips.outOfDomainDecisions));
+    if (trips.driftBps !== undefined) read("drift", scope, drift(context, vault, trips.driftBps, trips.driftOutcomes));
+    if (trips.lossBpsPerDay !== undefined) {
+      read("loss-budget", scope, lossBudget(ofDay, vault, trips.lossBpsPerDay));
+    }
+  }
+  return readings;
+}
+
+function gasSpentGwei(proposals: readonly ProposalRecord[]): number {
+  let wei = 0n;
+  for (const { measured } of proposals) if (measured) wei += measured.gasUsed * measured.effectiveGasPrice;
+  return Number(wei) / 1e9;
+}
+
+async function emptyKeeper(
+  { client, config, signers }: Pick<Context, "client" | "config" | "signers">,
+  head: BlockStamp,
+): Promise<string | null> {
+  if (signers.keeper === null) return null;
+  const balance = await client.getBalance({ address: signers.keeper.address, blockNumber: BigInt(head.number) });
+  const move = BigInt(config.decision.gasPerMove) * head.baseFeePerGas;
+  const moves = config.trips.keeperMoves;
+  return balance < move * BigInt(moves) ? `the keeper holds ${balance} wei; ${moves} moves cost ${move} each` : null;
+}
+
+function failingSimulations({ journal }: Pick<Context, "journal">, { vault }: VaultConfig, limit: number) {
+  const latest = journal.proposals({ vault, limit });
+  const failed = latest.filter(({ status, detail }) => status === "refused" && detail.startsWith("simulation "));
+  return failed.length === limit
+    ? `${limit} proposals in a row failed in simulation, the last with: ${failed.at(-1)?.detail}`
+    : null;
+}
+
+function outOfDomain({ journal }: Pick<Context, "journal">, { vault }: VaultConfig, limit: number): string | null {
+  const outside = journal.reasonKeys(vault, limit).filter((key) => key === "out-of-domain");
+  return outside.length === limit ? `${limit} decisions in a row were outside of what the models know` : null;
+}
+
+/** Mean of realised less predicted net over the last settled decisions that chose a range. */
+function drift({ journal }: Pick<Context, "journal">, { vault }: VaultConfig, limitBps: number, count: number) {
+  // Outcomes of holds and of standing aside say nothing of the forecasts: some more are read than are needed.
+  const errors = journal
+    .outcomes({ vault, limit: 10 * count })
+    .flatMap(predictionError)
+    .slice(-count);
+  if (errors.length < count) return null;
+  const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
+  return mean < -limitBps
+    ? `the last ${count} outcomes fell ${(-mean).toFixed(1)} bp short of what was predicted; at most ${limitBps}`
+    : null;
+}
+
+function predictionError({ outcome }: OutcomeRecord): number[] {
+  const { netBps, predicted } = outcome as { netBps?: number; predicted?: { feesBps: number; lvrBps: number } | null };
+  if (typeof netBps !== "number" || !predicted || predicted.feesBps === 0) return [];
+  return [netBps - (predicted.feesBps - predicted.lvrBps)];
+}
+
+/** Losses of the moves of a day, each the worse one of both reference prices as the vault measured it. */
+function lossBudget(proposals: readonly ProposalRecord[], { vault }: VaultConfig, mostBps: number): string | null {
+  let lossWad = 0n;
+  for (const record of proposals) {
+    if (record.vault !== vault) continue;
+    const event = record.measured?.events.find(({ name }) => name === "Rebalanced");
+    const report = event?.args.report as { lossWad?: bigint } | undefined;
+    lossWad += report?.lossWad ?? 0n;
+  }
+  const lossBps = Number(lossWad / 10n ** 12n) / 100;
+  return lossBps > mostBps ? `moves lost ${lossBps} bp of the vault in a day; at most ${mostBps}` : null;
+}
+
+/** Conditions that a person resumed from before the last stop of this worker: they stay quiet until they were false. */
+export function acknowledgedTrips(history: readonly StopOrder[]): Set<string> {
+  const acknowledged = new Set<string>();
+  for (const { by, scope, level } of history) {
+    if (level === 0) continue;
+    const resumed = history.findLast((order) => order.scope === scope)?.level === 0;
+    if (resumed && by.startsWith(BY)) acknowledged.add(`${by.slice(BY.length)} ${scope}`);
+  }
+  return acknowledged;
+}
+
+/**
+ * Orders for conditions that have become true. One that a person has resumed from stays quiet until it was false once;
+ * `tripped` remembers which those are.
+ */
+export function newTrips(
+  readings: readonly TripReading[],
+  tripped: Set<string>,
+  orders: readonly StopOrder[],
+  atMilliseconds: number,
+): readonly StopOrder[] {
+  const given: StopOrder[] = [];
+  for (const { name, scope, broken } of readings) {
+    const key = `${name} ${scope}`;
+    if (broken === null) {
+      tripped.delete(key);
+      continue;
+    }
+    if (tripped.has(key)) continue;
+    tripped.add(key);
+    // An order for the same scope stands already; it may be stricter.
+    if ([...orders, ...given].some((order) => order.scope === scope && order.level > 0)) continue;
+    given.push({ scope, level: 1, reason: broken, by: `${BY}${name}`, atMilliseconds });
+  }
+  return given;
+}
