@@ -1,0 +1,90 @@
+import { flipBars, joinBars } from "../../data/bars.ts";
+import { InvalidInputError } from "../../errors.ts";
+import type { Bar, Numeraire, PoolMeta } from "../../types.ts";
+import type { GasSeries } from "../events/eventMarket.ts";
+import { blockSecondsOf } from "../events/timeline.ts";
+import type { BacktestMarket } from "../market.ts";
+import { openBarSession } from "./barSession.ts";
+import { type PoolBar, poolBarOf } from "./poolBar.ts";
+
+const HOUR = 3600;
+
+/** One pool's bars, ready to be played any number of times. */
+export interface BarRecord {
+  readonly pool: PoolMeta;
+  /** On a regular grid; unknown bars are NaN. */
+  readonly bars: readonly PoolBar[];
+  readonly barSeconds: number;
+  readonly blockSeconds: number;
+  readonly gasPriceWei: GasSeries | null;
+  /** The bars as policies see them. */
+  barsIn(numeraire: Numeraire): readonly Bar[];
+}
+
+export interface BarMarketParameters {
+  readonly name: string;
+  readonly pool: PoolMeta;
+  /** On a regular grid that divides the hour, with token0 as the asset; empty bars where nothing is known. */
+  readonly bars: readonly Bar[];
+  readonly dataSha256: string;
+  readonly notes?: readonly string[];
+  readonly gasPriceWei?: GasSeries;
+}
+
+/**
+ * A market known by bars only: an approximation, and marked as one. Inside a bar the price takes the shortest path
+ * through open, extremes and close; volume is spread evenly over that path, and a position earns its share L / (L + own)
+ * of what is traded inside its range. Own swaps pay the fee and the impact on the bar's liquidity; the price is back
+ * where it was at once. `test/ml/backtest/accuracy.test.ts` measures it against the exact market.
+ */
+export function createBarMarket(parameters: BarMarketParameters): BacktestMarket {
+  const { name, pool, bars, dataSha256, gasPriceWei = null } = parameters;
+  const first = bars[0];
+  const last = bars.at(-1);
+  if (first === undefined || last === undefined || bars.every(({ close }) => Number.isNaN(close))) {
+    throw new InvalidInputError(`bars of ${name} are ${bars.length}, but a market needs at least one that is known`);
+  }
+  const barSeconds = first.endSeconds - first.startSeconds;
+  if (HOUR % barSeconds !== 0) {
+    throw new InvalidInputError(`bars of ${name} last ${barSeconds} s, but their length must divide the hour`);
+  }
+  const flipped: { bars: readonly Bar[] | null } = { bars: null };
+  const record: BarRecord = {
+    pool,
+    bars: bars.map((bar) => poolBarOf(bar, 0)),
+    barSeconds,
+    blockSeconds: blockSecondsOf(pool.chainId),
+    gasPriceWei,
+    barsIn(numeraire) {
+      if (numeraire === 0) return bars;
+      flipped.bars ??= flipBars(bars);
+      return flipped.bars;
+    },
+  };
+  const unknown = bars.filter(({ close }) => Number.isNaN(close)).length;
+  const notes = [
+    ...(parameters.notes ?? []),
+    `fees, LVR and fills come from bars of ${barSeconds} s, not from swaps: approximate`,
+  ];
+  if (unknown > 0) notes.push(`${unknown} of ${bars.length} bars are missing: nothing happens in them`);
+  return {
+    description: {
+      name,
+      pool,
+      feeModel: "approximate",
+      fromSeconds: first.startSeconds,
+      toSeconds: last.endSeconds,
+      events: bars.length - unknown,
+      dataSha256,
+      notes,
+    },
+    open: (at) => openBarSession(record, at),
+    recordedBars({ fromSeconds, toSeconds, numeraire }) {
+      const span = record
+        .barsIn(numeraire)
+        .filter(({ startSeconds, endSeconds }) => startSeconds >= fromSeconds && endSeconds <= toSeconds);
+      const perHour = HOUR / barSeconds;
+      return joinBars(span.slice(0, Math.floor(span.length / perHour) * perHour), perHour);
+    },
+  };
+}
