@@ -32,7 +32,7 @@ export interface PathResult {
   readonly years: number;
   /** Change of the portfolio's value at the end, fees included, in what one asset unit was worth at the start. */
   readonly profit: number;
-  /** The lowest change of value on the way, in asset units. */
+  /** The lowest change of value on the way or at the end. */
   readonly worst: number;
   readonly fees: number;
   /** What holding the ranges' delta from one named price to the next gains more than they do: the LVR of a hedger who
@@ -71,11 +71,12 @@ export function walkPath(parameters: StressParameters, path: StressPath): PathRe
     at = next;
     worst = Math.min(worst, worth(holdings, at, sigma, i * step) + fees - start);
   }
+  const profit = (worth(holdings, at, sigma, path.years) + fees) * path.assetPeg - start;
   return {
     name: path.name,
     years: path.years,
-    profit: (worth(holdings, at, sigma, path.years) + fees) * path.assetPeg - start,
-    worst,
+    profit,
+    worst: Math.min(worst, profit),
     fees,
     lvr,
     inRange: inside / (segments * STEPS),

@@ -4,6 +4,7 @@ import { registerConfig } from "./config.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerJournal } from "./journal.ts";
+import { registerRisk } from "./risk.ts";
 import { registerScore } from "./score.ts";
 import { registerStatus } from "./status.ts";
 import { registerStops } from "./stops.ts";
@@ -14,6 +15,7 @@ const program = new Command("rangekeeper")
   .exitOverride();
 registerDemo(program);
 registerWorker(program);
+registerRisk(program);
 registerScore(program);
 registerStatus(program);
 registerStops(program);

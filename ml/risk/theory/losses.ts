@@ -52,8 +52,8 @@ export function fullRangeLvr({ seed, batches }: SimulationParameters): readonly 
       batches: losses,
     }),
     compare({
-      name: "volume that pays it at 30 bp",
-      unit: "% of assets/day",
+      name: "volume over assets to pay it, 30 bp",
+      unit: "%/day",
       closedForm: (breakEvenVolume(SIGMA, FEE) / 365) * 100,
       batches: volumes.map(([volume, one]) => [volume * 100, one]),
     }),

@@ -21,7 +21,7 @@ describe("published closed forms, simulated", () => {
 
   it("includes the published figures: 3.125 bp a day, and 10.4 % of assets at 30 bp", () => {
     expect(named("LVR of a full range, 5 % a day").closedForm).toBeCloseTo(3.125, 10);
-    expect(named("volume that pays it at 30 bp").closedForm).toBeCloseTo(10.4167, 4);
+    expect(named("volume over assets to pay it, 30 bp").closedForm).toBeCloseTo(10.4167, 4);
     expect(named("LVR of a full range, 5 % a day").estimate).toBeCloseTo(3.125, 1);
   });
 
