@@ -2,9 +2,9 @@ import { decodeEventLog, encodeFunctionData, erc20Abi, isHex, parseAbi } from "v
 import type { Address, Hex, Numeraire, Token } from "../../../ml/types.ts";
 import { rangeVaultAbi } from "../../../sdk/abi/rangeVault.ts";
 import { decodeRevertData } from "../../../sdk/errors.ts";
+import { figure } from "../figures.ts";
 import { accounts } from "./accounts.ts";
 import { enqueue, fund as giveEther } from "./market/chain.ts";
-import { figure } from "./report/console.ts";
 import { type Rpc, RpcCallError } from "./rpc.ts";
 import { worthOf } from "./worth.ts";
 

@@ -1,7 +1,7 @@
 import colour from "picocolors";
 import type { Decision } from "../../../ml/types.ts";
+import { figure, stamp } from "../figures.ts";
 import type { Snapshot } from "./recorder.ts";
-import { figure, stamp } from "./report/console.ts";
 
 export interface Progress {
   /** A stage of the run begins. */

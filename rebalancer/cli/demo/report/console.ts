@@ -1,6 +1,7 @@
-import Table from "cli-table3";
 import colour from "picocolors";
-import { TERMINAL_COLUMNS, wrap } from "../../wrap.ts";
+import { heading, columnsTable as table } from "../../columns.ts";
+import { figure, percent, stamp } from "../../figures.ts";
+import { wrap } from "../../wrap.ts";
 import type { Report } from "./report.ts";
 
 /** The report as text for an 80-column terminal. */
@@ -31,60 +32,6 @@ export function renderConsole(report: Report): string {
   ];
   if (report.replay) sections.unshift(heading("Replay of the record"), replay(report));
   return `${sections.join("\n")}\n`;
-}
-
-const heading = (title: string) => `\n${colour.bold(title)}\n${"─".repeat(TERMINAL_COLUMNS)}`;
-
-/** A number for people: thousands separated, four significant decimals below one. */
-export function figure(value: number): string {
-  if (!Number.isFinite(value)) return "n/a";
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  const digits = size >= 1000 ? 0 : size >= 1 ? 2 : size >= 0.001 ? 5 : 8;
-  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-}
-
-export const percent = (fraction: number) => `${fraction >= 0 ? "+" : ""}${(fraction * 100).toFixed(3)} %`;
-
-/** Unix seconds as "2023-03-01 05:23". */
-export const stamp = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ");
-
-const plain = {
-  chars: {
-    top: "",
-    "top-mid": "",
-    "top-left": "",
-    "top-right": "",
-    bottom: "",
-    "bottom-mid": "",
-    "bottom-left": "",
-    "bottom-right": "",
-    left: " ",
-    "left-mid": "",
-    mid: "",
-    "mid-mid": "",
-    right: "",
-    "right-mid": "",
-    middle: " ",
-  },
-  style: { "padding-left": 0, "padding-right": 1, head: [], border: [] },
-};
-
-function table(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  widths: readonly number[],
-  numeric: readonly number[] = [1],
-): string {
-  const drawn = new Table({
-    ...plain,
-    head: [...head],
-    colWidths: [...widths],
-    wordWrap: true,
-    colAligns: head.map((_, index) => (numeric.includes(index) ? "right" : "left")),
-  });
-  for (const row of rows) drawn.push([...row]);
-  return drawn.toString().replace(/[ ]+$/gm, "");
 }
 
 function waterfall(report: Report): string {

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { figure, renderConsole } from "../../../../rebalancer/cli/demo/report/console.ts";
+import { renderConsole } from "../../../../rebalancer/cli/demo/report/console.ts";
 import { renderHtml } from "../../../../rebalancer/cli/demo/report/html.ts";
+import { figure } from "../../../../rebalancer/cli/figures.ts";
 import { launchChromium } from "../../../support/chromium.ts";
 import { sampleReport } from "../../../support/report.ts";
 
