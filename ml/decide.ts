@@ -9,6 +9,7 @@ import { planMove, planStandAside } from "./ranges/plan.ts";
 import { best } from "./ranges/rank.ts";
 import { score } from "./ranges/score.ts";
 import type {
+  Bar,
   Bounds,
   Candidate,
   Decision,
@@ -33,6 +34,8 @@ export interface DecideParameters {
   readonly settings: DecisionSettings;
   /** Finer or coarser candidates than the default. */
   readonly grid?: GridSize;
+  /** Hourly bars that end with the history, from a market whose swaps are not known; absent = made of its swaps. */
+  readonly bars?: readonly Bar[];
 }
 
 /**
@@ -47,7 +50,8 @@ export async function decide(parameters: DecideParameters): Promise<Decision> {
     return rest(parameters, "history", reason);
   }
   if (holdingsOf(state, history).value === 0n) return rest(parameters, "empty", "The vault holds nothing to place.");
-  const bars = toBars(history, state.numeraire, { barSeconds: HOUR, untilSeconds: history.toTimestamp });
+  const bars =
+    parameters.bars ?? toBars(history, state.numeraire, { barSeconds: HOUR, untilSeconds: history.toTimestamp });
   if (bars.length === 0 || Number.isNaN(bars.at(-1)?.close)) {
     return rest(parameters, "history", "The history holds no price to measure from.");
   }

@@ -6,6 +6,8 @@ import type { MarketDescription } from "./types.ts";
 /** A market's data, loaded once; every run opens a session of its own. */
 export interface BacktestMarket {
   readonly description: MarketDescription;
+  /** Whether it knows gas prices at its own times. */
+  readonly knowsGas: boolean;
   /** A market that has been played, without us in it, up to and including `fromSeconds`. */
   open(parameters: OpenMarketParameters): MarketSession;
   /** Hourly bars of the record that end on `fromSeconds` + k hours, up to `toSeconds`. Only clairvoyant policies see them. */

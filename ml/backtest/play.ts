@@ -14,8 +14,6 @@ const HOUR = 3600;
 const BARS = 28 * 24;
 /** As far back as the live worker looks by default. */
 const LOOKBACK_SECONDS = 1_209_600;
-/** A larger share of the pool's liquidity makes its counterfactual prices a guess. */
-const LARGE_SHARE = 0.05;
 
 export interface PlayRunParameters {
   readonly market: BacktestMarket;
@@ -32,7 +30,6 @@ export interface PlayedRun {
   readonly decisions: { readonly taken: number; readonly byReason: Readonly<Record<string, number>> };
   readonly journal: readonly Decision[];
   readonly arbitrage: ArbitrageTotals;
-  readonly warnings: readonly string[];
 }
 
 /** A dealing on its way into a block. */
@@ -67,7 +64,6 @@ export async function playRun({ market, policy, settings, onProgress }: PlayRunP
   const journal: Decision[] = [];
   const byReason: Record<string, number> = {};
   let taken = 0;
-  let largestShare = 0;
   let pending: Pending | null = null;
   const count = (reason: string) => {
     byReason[reason] = (byReason[reason] ?? 0) + 1;
@@ -142,7 +138,6 @@ export async function playRun({ market, policy, settings, onProgress }: PlayRunP
     }
     const { swapCost } = books.dealt({ mev, gas });
     countMove(limits, vault, session.atSeconds, (nav - held) / nav);
-    largestShare = Math.max(largestShare, poolShare);
     const swapped = swap === null ? 0 : whole(swap.zeroForOne, swap.amountIn);
     const swapFee = (swapped * pool.feePips) / 1e6;
     count(dealing.reason);
@@ -187,20 +182,12 @@ export async function playRun({ market, policy, settings, onProgress }: PlayRunP
     }
   }
 
-  const { arbitrage } = session;
-  const warnings: string[] = [];
-  if (largestShare > LARGE_SHARE) {
-    warnings.push(
-      `own liquidity was up to ${(100 * largestShare).toFixed(1)} % of the pool's in range: above ${100 * LARGE_SHARE} % what the others would have done is a guess`,
-    );
-  }
   return {
     waterfall: books.waterfall(),
     points,
     moves,
     decisions: { taken, byReason },
     journal,
-    arbitrage,
-    warnings,
+    arbitrage: session.arbitrage,
   };
 }

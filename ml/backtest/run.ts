@@ -1,7 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { fullRangeSeries } from "./fullRangeSeries.ts";
 import type { BacktestMarket } from "./market.ts";
-import { playRun } from "./play.ts";
+import { type PlayedRun, playRun } from "./play.ts";
 import { checkSettings } from "./settings.ts";
 import type { Policy, PolicyFactory, PolicyInput, RunResult, RunSettings } from "./types.ts";
 
@@ -38,7 +38,7 @@ export async function runBacktest({ market, policy, settings, onProgress }: RunB
     decisions: run.decisions,
     journal: run.journal,
     arbitrage: run.arbitrage,
-    warnings: run.warnings,
+    warnings: warningsOf(run),
   };
 }
 
@@ -62,4 +62,9 @@ async function makePolicy(market: BacktestMarket, factory: PolicyFactory, settin
     throw new LookAheadError(`policy ${policy.id} read input.future, but only a clairvoyant policy may`);
   }
   return policy;
+}
+
+function warningsOf({ arbitrage }: PlayedRun): string[] {
+  if (arbitrage.swaps === 0) return [];
+  return [`an arbitrageur swapped ${arbitrage.swaps} times to keep the pool's price near the recorded one`];
 }

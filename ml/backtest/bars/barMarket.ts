@@ -78,6 +78,7 @@ export function createBarMarket(parameters: BarMarketParameters): BacktestMarket
       dataSha256,
       notes,
     },
+    knowsGas: gasPriceWei !== null,
     open: (at) => openBarSession(record, at),
     recordedBars({ fromSeconds, toSeconds, numeraire }) {
       const span = record

@@ -92,6 +92,7 @@ export function createEventMarket(parameters: EventMarketParameters): BacktestMa
       dataSha256,
       notes,
     },
+    knowsGas: gasPriceWei !== null || data.events[0]?.gasPriceWei != null,
     open: (at) => openEventSession(record, at),
     recordedBars: (span) => recordedBars(data.events, pool, span),
   };

@@ -1,0 +1,78 @@
+import { decide } from "../decide.ts";
+import type { Bar, Bounds, Decision, DecisionSettings, ModelSet, PoolHistory } from "../types.ts";
+import { getTickAtSqrtPrice, lnPriceToSqrtPriceX96 } from "../units.ts";
+import { orientationOf } from "./price.ts";
+import type { Policy, PolicyAction, PolicyContext, PolicyFactory } from "./types.ts";
+
+export interface ModelPolicyParameters {
+  readonly models: ModelSet;
+  readonly bounds: Bounds;
+  /** The cost of gas is taken from the market at each decision. */
+  readonly settings: Omit<DecisionSettings, "gasCost">;
+}
+
+/**
+ * A model set, deciding by the same `decide` as the live worker. Where the market knows its swaps it gets them, else the
+ * hourly bars.
+ */
+export const modelPolicy =
+  ({ models, bounds, settings }: ModelPolicyParameters): PolicyFactory =>
+  ({ pool, numeraire }): Policy => {
+    const { assetUnit } = orientationOf(pool, numeraire);
+    return {
+      id: `model-${models.id}`,
+      label: `model ${models.id}`.slice(0, 24),
+      family: "model",
+      clairvoyant: false,
+      async decide(context) {
+        const gasCost = BigInt(Math.round((context.moveGas ?? 0) * assetUnit));
+        const decision = await decide({
+          ...marketOf(context),
+          state: context.state,
+          models,
+          bounds,
+          settings: { ...settings, gasCost },
+        });
+        return { action: actionOf(decision), decision };
+      },
+    };
+  };
+
+/** The order that a decision stands for; one without a plan leaves everything as it is. */
+export function actionOf({ plan, reasonKey }: Decision): PolicyAction {
+  if (plan === null) return { kind: "hold", reason: reasonKey };
+  if (plan.ranges.length === 0) return { kind: "idle", reason: reasonKey, sell: false };
+  return {
+    kind: "move",
+    reason: reasonKey,
+    ranges: plan.ranges.map(({ lowerTick, upperTick, weightWad }) => ({
+      lowerTick,
+      upperTick,
+      weight: Number(weightWad) / 1e18,
+    })),
+    swap: plan.swap,
+  };
+}
+
+function marketOf(context: PolicyContext): { history: PoolHistory; bars?: readonly Bar[] } {
+  if (context.history !== null) return { history: context.history };
+  const { pool, numeraire, price, bars, state, atSeconds, block } = context;
+  const { assetUnit, otherUnit } = orientationOf(pool, numeraire);
+  const sqrtPriceX96 = lnPriceToSqrtPriceX96(Math.log((price * assetUnit) / otherUnit), numeraire);
+  const tick = getTickAtSqrtPrice(sqrtPriceX96);
+  const last = bars.findLast(({ liquidity }) => !Number.isNaN(liquidity));
+  const ours = state.positions
+    .filter(({ lowerTick, upperTick }) => lowerTick <= tick && tick < upperTick)
+    .reduce((sum, { liquidity }) => sum + liquidity, 0n);
+  const history = {
+    pool,
+    swaps: [],
+    fromTimestamp: bars[0]?.startSeconds ?? atSeconds,
+    toBlock: block,
+    toTimestamp: atSeconds,
+    sqrtPriceX96,
+    tick,
+    liquidity: BigInt(Math.round(last?.liquidity ?? 0)) + ours,
+  };
+  return { history, bars };
+}
