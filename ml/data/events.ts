@@ -10,7 +10,8 @@ import {
 import { type CsvRow, parseCsv } from "./csv.ts";
 import { formatError, readText } from "./file.ts";
 
-interface EventBase {
+/** What every event tells. */
+export interface EventBase {
   readonly block: number;
   /** Unix seconds of the block. */
   readonly timestamp: number;
