@@ -112,7 +112,8 @@ function gasModelOf({ settings: { costs } }: RunResult): string {
   const { gasGwei, gasScale, gasPerMove, gasPerPosition } = costs;
   const price = gasGwei === "recorded" ? "recorded gas price" : `${gasGwei} gwei`;
   const scale = gasScale === 1 ? "" : ` × ${gasScale}`;
-  return `${gasPerMove} + ${gasPerPosition} per position at ${price}${scale}`;
+  const units = (gas: number) => gas.toLocaleString("en-US");
+  return `${units(gasPerMove)} + ${units(gasPerPosition)} per position at ${price}${scale}`;
 }
 
 const tokensOf = ({ token0, token1 }: PoolMeta, numeraire: 0 | 1) =>

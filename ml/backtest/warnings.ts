@@ -26,15 +26,21 @@ export function reportWarnings({ subject, results, models }: WarningParameters):
     danger.push(
       `In-sample: the run overlaps the training days of ${inSample.join(", ")}. Its results are not evidence.`,
     );
-  const shares = results.map((run) => ({
-    label: run.policy.label,
-    share: run.moves.reduce((most, { poolShare }) => Math.max(most, poolShare), 0),
-  }));
-  const large = shares.filter(({ share }) => share > UNRELIABLE_POOL_SHARE);
+  const shares = results.flatMap(({ policy, moves }) =>
+    policy.clairvoyant ? [] : [{ policy, share: moves.reduce((most, { poolShare }) => Math.max(most, poolShare), 0) }],
+  );
+  const own = shares.find(({ policy }) => policy.id === subject.policy.id)?.share ?? 0;
+  const limit = percent(UNRELIABLE_POOL_SHARE);
+  if (own > UNRELIABLE_POOL_SHARE) {
+    danger.push(
+      `Own liquidity reached ${percent(own)} of the pool's in range: above ${limit} the recorded traders would have acted otherwise, and the result is unreliable.`,
+    );
+  }
+  const large = shares.filter(({ policy, share }) => policy !== subject.policy && share > UNRELIABLE_POOL_SHARE);
   if (large.length > 0) {
     const worst = large.reduce((a, b) => (b.share > a.share ? b : a));
-    danger.push(
-      `Own liquidity reached ${percent(worst.share)} of the pool's in range (${worst.label})${large.length > 1 ? `, and more than ${percent(UNRELIABLE_POOL_SHARE)} in ${large.length} policies` : ""}: above ${percent(UNRELIABLE_POOL_SHARE)} the recorded traders would have acted otherwise, and the result is unreliable.`,
+    warning.push(
+      `Own liquidity of ${large.length === 1 ? "one other policy" : `${large.length} other policies`} went above ${limit} of the pool's in range, up to ${percent(worst.share)} (${worst.policy.label}): ${large.length === 1 ? "its result is" : "their results are"} unreliable.`,
     );
   }
   const open = results.filter(({ waterfall }) => Math.abs(waterfall.residual) > LEAST_RESIDUAL * waterfall.start);
