@@ -1,5 +1,6 @@
 #!/usr/bin/env -S npx tsx
 import { Command, CommanderError } from "commander";
+import { registerBacktest } from "./backtest.ts";
 import { registerConfig } from "./config.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
@@ -15,6 +16,7 @@ const program = new Command("rangekeeper")
   .exitOverride();
 registerDemo(program);
 registerWorker(program);
+registerBacktest(program);
 registerRisk(program);
 registerScore(program);
 registerStatus(program);
