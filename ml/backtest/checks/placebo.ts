@@ -1,0 +1,176 @@
+import { normalDistribution } from "../../risk/normal.ts";
+import { createEventMarket } from "../events/eventMarket.ts";
+import type { BacktestMarket } from "../market.ts";
+import { policies as registry } from "../policies/index.ts";
+import { runBacktest } from "../run.ts";
+import type { CostSettings, PolicyFactory } from "../types.ts";
+import { type PlaceboMarketParameters, placeboMarket } from "./placeboMarket.ts";
+
+export interface PlaceboParameters {
+  /** Of the whole check; each market draws its own from it. */
+  readonly seed: number;
+  /** Markets, at least 4: the interval comes from the scatter between them. */
+  readonly markets: number;
+  readonly days: number;
+  readonly feePips: number;
+  readonly sigmaPerDay: number;
+  /** Whole asset units; the pool holds about a billion. */
+  readonly capital: number;
+  /** Checked policies: id → factory. The registry when left out. */
+  readonly policies?: Readonly<Record<string, PolicyFactory>>;
+  /** What the pool charges instead of `feePips`: shows that the check sees a fee bug. */
+  readonly chargedPips?: number;
+  readonly onProgress?: (done: number) => void;
+}
+
+/** One policy over all markets. Basis points of the starting capital. */
+export interface PlaceboRow {
+  readonly id: string;
+  readonly label: string;
+  /** Looks into the future and so is not held to the rule. */
+  readonly clairvoyant: boolean;
+  readonly moves: number;
+  /** Mean of fees − LVR, and the lower end of its interval: sees a wrong fee that the cost of swaps would hide. */
+  readonly edge: number;
+  readonly edgeLower: number;
+  /** Mean of fees − LVR − swap cost − MEV − gas, with the interval that holds for all policies at once. */
+  readonly headline: number;
+  readonly lower: number;
+  readonly upper: number;
+  /** Both intervals reach down to 0 or below: no edge is shown where there is none. */
+  readonly passes: boolean;
+}
+
+export interface PlaceboReport {
+  readonly rows: readonly PlaceboRow[];
+  /** All rows that are no clairvoyant pass. */
+  readonly passes: boolean;
+  /** Ids that are not held to the rule. */
+  readonly excluded: readonly string[];
+  readonly markets: number;
+  readonly events: number;
+  /** Chance that at least one of the policies without any edge fails. */
+  readonly level: number;
+}
+
+/** No gas and no MEV: what is free here cannot hide an edge that is not there. The pool's own fee and impact stay. */
+const FREE: CostSettings = {
+  gasPerMove: 0,
+  gasPerPosition: 0,
+  gasGwei: 0,
+  gasScale: 0,
+  gasTokenPrice: 1,
+  mevBps: 0,
+  feeHaircutBps: 0,
+};
+
+const LEVEL = 0.05;
+/** Policies that read the past get three days of it. */
+const WARM_UP_SECONDS = 3 * 86_400;
+
+/**
+ * Runs every policy over markets in which nobody who provides liquidity has an edge (see placeboMarket). A headline, or
+ * fees less LVR, above 0 beyond its interval is an error of the backtester, the engine or the policy: it saw the future, or was paid
+ * what nobody paid. Intervals are Student's over the markets, widened so that they hold for all policies at once.
+ */
+export async function placebo(parameters: PlaceboParameters): Promise<PlaceboReport> {
+  const { seed, markets, days, feePips, sigmaPerDay, capital, chargedPips, onProgress } = parameters;
+  const checked = Object.entries(parameters.policies ?? registry);
+  const results = new Map<string, Outcome[]>();
+  let [done, events] = [0, 0];
+  for (let i = 0; i < markets; i++) {
+    const drawn: PlaceboMarketParameters = { seed: seed * 10_000 + i, days, feePips, sigmaPerDay };
+    const data = placeboMarket(chargedPips === undefined ? drawn : { ...drawn, chargedPips });
+    const market = createEventMarket({ data, dataSha256: "" });
+    events += data.events.length;
+    for (const [id, policy] of checked) {
+      results.set(id, [...(results.get(id) ?? []), await outcomeOf(market, policy, capital)]);
+      done++;
+      onProgress?.(done / (markets * checked.length));
+    }
+  }
+  const competitors = [...results.values()].filter(([first]) => first?.clairvoyant === false).length;
+  const reach = studentQuantile(1 - LEVEL / Math.max(1, competitors), markets - 1);
+  const rows = [...results].map(([id, outcomes]) => rowOf(id, outcomes, reach));
+  return {
+    rows,
+    passes: rows.every(({ clairvoyant, passes }) => clairvoyant || passes),
+    excluded: rows.filter(({ clairvoyant }) => clairvoyant).map(({ id }) => id),
+    markets,
+    events,
+    level: LEVEL,
+  };
+}
+
+interface Outcome {
+  readonly label: string;
+  readonly clairvoyant: boolean;
+  readonly edge: number;
+  readonly headline: number;
+  readonly moves: number;
+}
+
+async function outcomeOf(market: BacktestMarket, policy: PolicyFactory, capital: number): Promise<Outcome> {
+  const { fromSeconds, toSeconds } = market.description;
+  const run = await runBacktest({
+    market,
+    policy,
+    settings: {
+      capital,
+      numeraire: 1,
+      decisionSeconds: 3600,
+      latencyBlocks: 1,
+      costs: FREE,
+      seed: 0,
+      fromSeconds: fromSeconds + WARM_UP_SECONDS,
+      toSeconds,
+    },
+  });
+  const { fees, lvr, headline } = run.waterfall;
+  const { label, clairvoyant } = run.policy;
+  const bps = 10_000 / capital;
+  return { label, clairvoyant, edge: (fees - lvr) * bps, headline: headline * bps, moves: run.moves.length };
+}
+
+function rowOf(id: string, outcomes: readonly Outcome[], reach: number): PlaceboRow {
+  const edge = meanOf(outcomes.map((outcome) => outcome.edge));
+  const headline = meanOf(outcomes.map((outcome) => outcome.headline));
+  const lower = headline.mean - reach * headline.error;
+  const edgeLower = edge.mean - reach * edge.error;
+  return {
+    id,
+    label: outcomes[0]?.label ?? id,
+    clairvoyant: outcomes[0]?.clairvoyant ?? false,
+    edge: edge.mean,
+    edgeLower,
+    headline: headline.mean,
+    lower,
+    upper: headline.mean + reach * headline.error,
+    moves: outcomes.reduce((sum, { moves }) => sum + moves, 0) / outcomes.length,
+    passes: lower <= 0 && edgeLower <= 0,
+  };
+}
+
+function meanOf(values: readonly number[]): { readonly mean: number; readonly error: number } {
+  const n = values.length;
+  const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, error: Math.sqrt(squares / (n - 1) / n) };
+}
+
+/** Quantile of Student's distribution: the normal one with the Cornish–Fisher terms (Abramowitz & Stegun 26.7.5). */
+export function studentQuantile(probability: number, freedom: number): number {
+  let [low, high] = [-40, 40];
+  for (let i = 0; i < 100; i++) {
+    const middle = (low + high) / 2;
+    if (normalDistribution(middle) < probability) low = middle;
+    else high = middle;
+  }
+  const z = low;
+  return (
+    z +
+    (z ** 3 + z) / (4 * freedom) +
+    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2) +
+    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * freedom ** 3)
+  );
+}
