@@ -10,6 +10,8 @@ export interface BacktestMarket {
   readonly knowsGas: boolean;
   /** A market that has been played, without us in it, up to and including `fromSeconds`. */
   open(parameters: OpenMarketParameters): MarketSession;
+  /** The same market as it would be if its data ended at this time: what nobody can look beyond. */
+  until(seconds: number): BacktestMarket;
   /** Hourly bars of the record that end on `fromSeconds` + k hours, up to `toSeconds`. Only clairvoyant policies see them. */
   recordedBars(parameters: OpenMarketParameters & { readonly toSeconds: number }): readonly Bar[];
 }

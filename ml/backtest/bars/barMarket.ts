@@ -80,6 +80,7 @@ export function createBarMarket(parameters: BarMarketParameters): BacktestMarket
     },
     knowsGas: gasPriceWei !== null,
     open: (at) => openBarSession(record, at),
+    until: (seconds) => createBarMarket({ ...parameters, bars: bars.filter(({ endSeconds }) => endSeconds <= seconds) }),
     recordedBars({ fromSeconds, toSeconds, numeraire }) {
       const span = record
         .barsIn(numeraire)

@@ -94,6 +94,12 @@ export function createEventMarket(parameters: EventMarketParameters): BacktestMa
     },
     knowsGas: gasPriceWei !== null || data.events[0]?.gasPriceWei != null,
     open: (at) => openEventSession(record, at),
+    // What later events prove about the starting state stays known: it is what was there.
+    until: (seconds) =>
+      createEventMarket({
+        ...parameters,
+        data: { ...data, state: plan.state, events: data.events.filter(({ timestamp }) => timestamp <= seconds) },
+      }),
     recordedBars: (span) => recordedBars(data.events, pool, span),
   };
 }
