@@ -10,6 +10,8 @@ import type { Policy, PolicyContext, RunMove, RunPoint, RunSettings, Waterfall }
 import { openVault, vaultState } from "./vault.ts";
 
 const HOUR = 3600;
+/** As realised variance is measured elsewhere: fine enough for LVR, too coarse for the lag inside the fee band. */
+const MARK_SECONDS = 300;
 /** Most bars that a policy sees: 28 days. */
 const BARS = 28 * 24;
 /** As far back as the live worker looks by default. */
@@ -159,13 +161,17 @@ export async function playRun({ market, policy, settings, onProgress }: PlayRunP
     });
   }
 
+  const { markSeconds = MARK_SECONDS } = settings;
+  const onStep = markSeconds === 0 ? books.step : () => {};
+  let nextMark = markSeconds === 0 ? toSeconds : fromSeconds;
   let nextPoint = fromSeconds;
   let nextDecision = fromSeconds;
   for (;;) {
     const due: Pending | null = pending;
-    const until = Math.min(nextPoint, nextDecision, (due as Pending | null)?.actsAt ?? toSeconds, toSeconds);
-    session.advance(until, books.step);
+    const until = Math.min(nextMark, nextPoint, nextDecision, (due as Pending | null)?.actsAt ?? toSeconds, toSeconds);
+    session.advance(until, onStep);
     books.step();
+    if (until >= nextMark) nextMark += markSeconds;
     if (due !== null && (due as Pending).actsAt <= until) {
       pending = null;
       act(due);

@@ -3,13 +3,14 @@ import type { MarketDescription, RunSettings } from "./types.ts";
 
 /** Refuses settings that no run can have; each message names the setting, its value and the rule. */
 export function checkSettings(settings: RunSettings, market: MarketDescription): void {
-  const { capital, decisionSeconds, latencyBlocks, costs, fromSeconds, toSeconds } = settings;
+  const { capital, decisionSeconds, latencyBlocks, costs, fromSeconds, toSeconds, markSeconds = 0 } = settings;
   const rule = (ok: boolean, name: string, value: unknown, must: string) => {
     if (!ok) throw new InvalidInputError(`${name} is ${value}, but it must be ${must}`, { details: { [name]: value } });
   };
   rule(Number.isFinite(capital) && capital > 0, "capital", capital, "above 0");
   rule(Number.isInteger(latencyBlocks) && latencyBlocks >= 1, "latencyBlocks", latencyBlocks, "a whole number from 1");
   rule(Number.isInteger(decisionSeconds) && decisionSeconds >= 1, "decisionSeconds", decisionSeconds, "at least 1");
+  rule(Number.isInteger(markSeconds) && markSeconds >= 0, "markSeconds", markSeconds, "whole seconds, or 0");
   rule(Number.isInteger(fromSeconds), "fromSeconds", fromSeconds, "whole unix seconds");
   rule(Number.isInteger(toSeconds), "toSeconds", toSeconds, "whole unix seconds");
   rule(fromSeconds < toSeconds, "fromSeconds", fromSeconds, `before toSeconds ${toSeconds}`);

@@ -106,6 +106,11 @@ export interface RunSettings {
   readonly seed: number;
   /** What the vault refuses whatever asks for it; absent or null = it refuses nothing. */
   readonly limits?: VaultLimits | null;
+  /**
+   * Seconds between the times at which exposure, fees and LVR are told apart; 0 = after every block. Absent = 300: a
+   * pool's own price follows the market in steps as wide as its fee, and on a finer grid that lag hides part of LVR.
+   */
+  readonly markSeconds?: number;
   /** First and last second of the span that is traded; earlier data is history only. */
   readonly fromSeconds: number;
   readonly toSeconds: number;

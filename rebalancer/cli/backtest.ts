@@ -29,6 +29,7 @@ export function registerBacktest(program: Command): void {
     .option("--asset <0|1>", "which token of the pool is the vault's asset", "0")
     .option("--fee-pips <n>", "fee tier of a bar file that does not name it")
     .option("--decision-seconds <n>", "between decisions, e.g. 3600 or 1h (default: of the config)")
+    .option("--mark-seconds <n>", "between the times at which LVR is measured; 0 = every block", "300")
     .option("--min-history-hours <n>", "before a model may move (default: of the config)")
     .option("--no-limits", "let the vault refuse nothing")
     .option("--walk-forward <train/test>", "choose within each family on training windows, e.g. 10d/5d")

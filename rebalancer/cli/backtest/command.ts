@@ -68,6 +68,7 @@ export async function backtest(flags: BacktestFlags, progress: Progress): Promis
     costs,
     seed: wholeOf("seed", flags.seed, 0, 2 ** 32 - 1),
     limits: flags.limits ? setup.limits : null,
+    markSeconds: wholeOf("mark-seconds", flags.markSeconds, 0),
     ...spanOf(range, market),
   };
   const threads = flags.threads === undefined ? {} : { threads: wholeOf("threads", flags.threads, 1, 256) };

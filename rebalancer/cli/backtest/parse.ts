@@ -24,6 +24,7 @@ export interface BacktestFlags {
   readonly asset: string;
   readonly feePips?: string;
   readonly decisionSeconds?: string;
+  readonly markSeconds: string;
   readonly minHistoryHours?: string;
   readonly limits: boolean;
   readonly walkForward?: string;
