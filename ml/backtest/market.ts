@@ -12,7 +12,7 @@ export interface BacktestMarket {
   open(parameters: OpenMarketParameters): MarketSession;
   /** The same market as it would be if its data ended at this time: what nobody can look beyond. */
   until(seconds: number): BacktestMarket;
-  /** Hourly bars of the record that end on `fromSeconds` + k hours, up to `toSeconds`. Only clairvoyant policies see them. */
+  /** Bars of the record of five minutes, or its own where they are longer, to `toSeconds`. Only clairvoyants see them. */
   recordedBars(parameters: OpenMarketParameters & { readonly toSeconds: number }): readonly Bar[];
 }
 

@@ -8,6 +8,8 @@ import { openBarSession } from "./barSession.ts";
 import { type PoolBar, poolBarOf } from "./poolBar.ts";
 
 const HOUR = 3600;
+/** As fine as LVR is measured by default. */
+const FUTURE_SECONDS = 300;
 
 /** One pool's bars, ready to be played any number of times. */
 export interface BarRecord {
@@ -80,13 +82,14 @@ export function createBarMarket(parameters: BarMarketParameters): BacktestMarket
     },
     knowsGas: gasPriceWei !== null,
     open: (at) => openBarSession(record, at),
-    until: (seconds) => createBarMarket({ ...parameters, bars: bars.filter(({ endSeconds }) => endSeconds <= seconds) }),
+    until: (seconds) =>
+      createBarMarket({ ...parameters, bars: bars.filter(({ endSeconds }) => endSeconds <= seconds) }),
     recordedBars({ fromSeconds, toSeconds, numeraire }) {
       const span = record
         .barsIn(numeraire)
         .filter(({ startSeconds, endSeconds }) => startSeconds >= fromSeconds && endSeconds <= toSeconds);
-      const perHour = HOUR / barSeconds;
-      return joinBars(span.slice(0, Math.floor(span.length / perHour) * perHour), perHour);
+      const size = Math.max(1, Math.floor(FUTURE_SECONDS / barSeconds));
+      return joinBars(span.slice(0, Math.floor(span.length / size) * size), size);
     },
   };
 }

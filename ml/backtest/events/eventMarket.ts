@@ -110,9 +110,11 @@ function recordedBars(
   { numeraire, fromSeconds, toSeconds }: OpenMarketParameters & { readonly toSeconds: number },
 ) {
   const swaps = swapsOf(events);
-  const untilSeconds = fromSeconds + Math.floor((toSeconds - fromSeconds) / HOUR) * HOUR;
+  const untilSeconds = fromSeconds + Math.floor((toSeconds - fromSeconds) / FUTURE_SECONDS) * FUTURE_SECONDS;
   const fromTimestamp = events[0]?.timestamp ?? fromSeconds;
-  return toBars({ swaps, fromTimestamp, pool }, numeraire, { barSeconds: HOUR, untilSeconds });
+  return toBars({ swaps, fromTimestamp, pool }, numeraire, { barSeconds: FUTURE_SECONDS, untilSeconds }).filter(
+    ({ startSeconds }) => startSeconds >= fromSeconds,
+  );
 }
 
 function groupByBlock(events: readonly PoolEvent[]): RecordedBlock[] {
