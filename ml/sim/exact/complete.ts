@@ -70,7 +70,10 @@ const hasHistory = (position: PositionState): boolean =>
 type Missing = Pick<PositionState, "owner" | "tickLower" | "tickUpper" | "liquidity">;
 
 /** How much liquidity each position must have had at the start for its burns never to exceed what it holds. */
-function missingLiquidity(positions: readonly PositionState[], events: readonly PoolEvent[]): Map<string, Missing> {
+export function missingLiquidity(
+  positions: readonly PositionState[],
+  events: readonly PoolEvent[],
+): Map<string, Missing> {
   const balance = new Map(positions.map((p) => [keyOf(p.owner, p.tickLower, p.tickUpper), p.liquidity]));
   const missing = new Map<string, Missing>();
   for (const event of events) {
@@ -87,7 +90,8 @@ function missingLiquidity(positions: readonly PositionState[], events: readonly 
   return missing;
 }
 
-function tickNeeds(positions: readonly PositionState[]): Map<number, { gross: bigint; net: bigint }> {
+/** What positions add up to at each of their ticks. */
+export function tickNeeds(positions: readonly Missing[]): Map<number, { gross: bigint; net: bigint }> {
   const needs = new Map<number, { gross: bigint; net: bigint }>();
   const add = (tick: number, gross: bigint, net: bigint) => {
     const held = needs.get(tick) ?? { gross: 0n, net: 0n };

@@ -4,7 +4,7 @@ import type { PoolState } from "../../data/state.ts";
 import { BaseError } from "../../errors.ts";
 import type { Address } from "../../types.ts";
 import { amountsForLiquidity, ceilToSpacing, floorToSpacing, MAX_TICK, MIN_TICK } from "../../units.ts";
-import { freshTick } from "./complete.ts";
+import { freshTick, missingLiquidity, tickNeeds } from "./complete.ts";
 
 /** A market cannot be replayed because its event file holds no swap. */
 export class NoSwapsError extends BaseError {
@@ -41,19 +41,19 @@ export function reconstructState(data: Pick<MarketData, "name" | "events" | "poo
   const highest = Math.max(...seen.keys());
   const profile = startingProfile(events, seen, tickSpacing);
   const global = { tick: first.tick, feeGrowthGlobal0X128: 0n, feeGrowthGlobal1X128: 0n };
-  const burned = new Set(events.flatMap((e) => (e.type === "BURN" ? [e.tickLower, e.tickUpper] : [])));
+  // Positions that are burned later must be there, and others that bring the net to what was seen.
+  const needs = tickNeeds([...missingLiquidity([], events).values()]);
   const ticks = [];
   let before = 0n;
   for (const { from, liquidity } of [...profile, { from: floorToSpacing(MAX_TICK, tickSpacing), liquidity: 0n }]) {
     const net = liquidity - before;
-    // A later burn needs its ticks even where what begins there and what ends there cancel.
-    const least = burned.has(from) ? 1n : 0n;
-    const gross = net === 0n ? least : net < 0n ? -net : net;
+    const need = needs.get(from) ?? { gross: 0n, net: 0n };
+    const gross = need.gross + size(net - need.net);
     if (gross > 0n) ticks.push(freshTick(global, from, gross, net));
     before = liquidity;
   }
   const liquidity = profile.findLast(({ from }) => from <= first.tick)?.liquidity ?? 0n;
-  const needs = balances(profile, events, first.sqrtPriceX96, tickSpacing);
+  const backing = balances(profile, events, first.sqrtPriceX96, tickSpacing);
   const state: PoolState = {
     address: pool.address ?? NOBODY,
     block: (events[0]?.block ?? 1) - 1,
@@ -73,8 +73,8 @@ export function reconstructState(data: Pick<MarketData, "name" | "events" | "poo
     observationCardinality: 1,
     observationCardinalityNext: 1,
     feeProtocol: 0,
-    balance0: needs.amount0,
-    balance1: needs.amount1,
+    balance0: backing.amount0,
+    balance1: backing.amount1,
     ticks,
     positions: [],
     observations: [],
@@ -104,6 +104,8 @@ function observe(events: readonly PoolEvent[], tickSpacing: number) {
   }
   return { seen, contradictions };
 }
+
+const size = (value: bigint): bigint => (value < 0n ? -value : value);
 
 interface Span {
   /** Lower tick; the span ends where the next one begins. */

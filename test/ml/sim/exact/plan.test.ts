@@ -97,6 +97,14 @@ describe("a pool reconstructed from events", () => {
     expect(liquidityAt(state, 5000)).toBe(10n);
   });
 
+  it("keeps a tick alive for positions that cancel there, when one of them is burned", () => {
+    // At tick 60 as much liquidity ends as begins, so that nothing shows but the burn.
+    const { state } = reconstructState(market([swapTo(10, 1000n), change("BURN", 0, 60, -400n), swapTo(70, 1000n)]));
+    const tick = state.ticks.find((t) => t.tick === 60);
+    expect([tick?.liquidityGross, tick?.liquidityNet]).toEqual([800n, 0n]);
+    expect(liquidityAt(state, 10)).toBe(1000n);
+  });
+
   it("refuses a market without swaps", () => {
     const empty = market([change("MINT", 0, 60, 1n)]);
     expect(() => reconstructState(empty)).toThrow(NoSwapsError);
