@@ -49,7 +49,13 @@ export function parseCsv(text: string, file: string, required: readonly string[]
   return { columns, rows };
 }
 
-function csvRow(fields: readonly string[], index: ReadonlyMap<string, number>, file: string, line: number): CsvRow {
+/** The fields of one line with typed getters. */
+export function csvRow(
+  fields: readonly string[],
+  index: ReadonlyMap<string, number>,
+  file: string,
+  line: number,
+): CsvRow {
   const text = (column: string): string => fields[index.get(column) ?? -1] ?? "";
   const fail = (column: string, rule: string): never => {
     throw formatError({ file, line, field: column, value: text(column), rule });

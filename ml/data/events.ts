@@ -107,7 +107,8 @@ export function parseEvents(text: string, file: string): PoolEvent[] {
   return events;
 }
 
-function parseEvent(row: CsvRow, orderColumn: string): PoolEvent {
+/** One row of an event file; raises `DataFormatError` where it breaks a rule of its own. */
+export function parseEvent(row: CsvRow, orderColumn: string): PoolEvent {
   const base: EventBase = {
     block: unsigned(row, "block_number"),
     timestamp: unsigned(row, "timestamp"),

@@ -160,6 +160,22 @@ function findState(files: readonly string[], name: string, firstBlock: number): 
   return best;
 }
 
+/** The pool that a name <chain>_<token0>_<token1>_<fee>_… tells of, or null where it does not tell all of it. */
+export function poolFromName(name: string): MarketPool | null {
+  const [chain = "", symbol0 = "", symbol1 = "", fee = ""] = name.split("_");
+  const [chainId, feePips] = [CHAIN_ID[chain], FEE_PIPS[fee]];
+  const [decimals0, decimals1] = [DECIMALS[symbol0], DECIMALS[symbol1]];
+  if (chainId === undefined || feePips === undefined || decimals0 === undefined || decimals1 === undefined) return null;
+  return {
+    chainId,
+    address: null,
+    token0: { symbol: symbol0.toUpperCase(), decimals: decimals0, address: null },
+    token1: { symbol: symbol1.toUpperCase(), decimals: decimals1, address: null },
+    feePips,
+    tickSpacing: TICK_SPACING[feePips] ?? 1,
+  };
+}
+
 const poolNameOf = (name: string): string => name.replace(/_events(_.*)?$/, "");
 
 function poolMeta(name: string, state: PoolState | null, notes: string[]): MarketPool {

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
 import { z } from "zod";
+import type { Address, Hex } from "../../types.ts";
 import { DataFileError, formatError } from "../file.ts";
 
 /** What a dataset holds: pool events, one pool state, bars, a time series of named columns, or any other table. */
@@ -11,8 +12,14 @@ export const MANIFEST = "manifest.json";
 const FORMAT = "rangekeeper-dataset/1";
 
 const whole = z.int().nonnegative();
-const hash = z.string().regex(/^0x[0-9a-f]{64}$/, "it must be a hash");
-const address = z.string().regex(/^0x[0-9a-f]{40}$/, "it must be an address in lower case");
+const hash = z
+  .string()
+  .regex(/^0x[0-9a-f]{64}$/, "it must be a hash")
+  .transform((text) => text as Hex);
+const address = z
+  .string()
+  .regex(/^0x[0-9a-f]{40}$/, "it must be an address in lower case")
+  .transform((text) => text as Address);
 const stampSchema = z.object({ number: whole, hash });
 
 const tokenSchema = z.object({
