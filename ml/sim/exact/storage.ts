@@ -107,14 +107,14 @@ export function putTick(storage: Storage, tick: TickState): void {
   if (before !== after) flipTick(storage.bitmap, tick.tick, storage.tickSpacing);
 }
 
-const isPlain = (p: PositionState) =>
+export const isPlain = (p: PositionState) =>
   p.liquidity === 0n &&
   p.feeGrowthInside0LastX128 === 0n &&
   p.feeGrowthInside1LastX128 === 0n &&
   p.tokensOwed0 === 0n &&
   p.tokensOwed1 === 0n;
 
-const byOwnerAndTicks = (a: PositionState, b: PositionState): number => {
+export const byOwnerAndTicks = (a: PositionState, b: PositionState): number => {
   if (a.owner !== b.owner) return a.owner < b.owner ? -1 : 1;
   return a.tickLower - b.tickLower || a.tickUpper - b.tickUpper;
 };

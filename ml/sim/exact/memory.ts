@@ -1,0 +1,214 @@
+/** Where pools live in the fast engine's memory, and how wide numbers are read there. */
+import { engine } from "./wasm.ts";
+
+const PAGE = 65536;
+const MASK64 = (1n << 64n) - 1n;
+
+/** Views of the whole memory; taken anew after it has grown. */
+export let words = new BigUint64Array(engine.memory.buffer);
+export let view = new DataView(engine.memory.buffer);
+
+function lookAgain(): void {
+  words = new BigUint64Array(engine.memory.buffer);
+  view = new DataView(engine.memory.buffer);
+}
+
+/** Unsigned number of 2, 3 or 4 limbs of 64 bits, lowest first, at an address that 8 divides. */
+export function readWide(address: number, limbs: number): bigint {
+  let at = (address >>> 3) + limbs - 1;
+  let value = words[at] ?? 0n;
+  for (let left = limbs - 1; left > 0; left--) {
+    at--;
+    const limb = words[at] ?? 0n;
+    value = value === 0n ? limb : (value << 64n) | limb;
+  }
+  return value;
+}
+
+const SMALL = 1n << 62n;
+
+/** Signed number of 4 limbs. */
+export function readSigned(address: number): bigint {
+  const at = address >>> 3;
+  const high = words[at + 3] ?? 0n;
+  // Most amounts fit in one limb.
+  if (high === 0n && words[at + 1] === 0n && words[at + 2] === 0n) return words[at] ?? 0n;
+  if (high === MASK64 && words[at + 1] === MASK64 && words[at + 2] === MASK64) {
+    const low = BigInt.asIntN(64, words[at] ?? 0n);
+    if (low < 0n) return low;
+  }
+  return BigInt.asIntN(256, readWide(address, 4));
+}
+
+export function writeWide(address: number, limbs: number, value: bigint): void {
+  const at = address >>> 3;
+  if (value >= 0n && value < SMALL) {
+    words[at] = value;
+    for (let i = 1; i < limbs; i++) words[at + i] = 0n;
+    return;
+  }
+  for (let i = 0; i < limbs; i++) words[at + i] = value >> BigInt(64 * i);
+}
+
+/** A pool's place. It has its bytes in the engine's memory (`base` > 0), or while others need the room in `bytes`. */
+export interface Region {
+  base: number;
+  bytes: ArrayBuffer | null;
+  /** Bytes in use. */
+  length: number;
+  /** Set by every call; a region in use is not the first to give up its place. */
+  used: boolean;
+}
+
+interface Slot {
+  readonly base: number;
+  readonly size: number;
+  /** Weak, so that a forgotten fork costs nothing. null = free. */
+  holder: WeakRef<Region> | null;
+}
+
+/** Beyond this, pools that were not used lately wait outside the engine's memory. */
+const RESIDENT_BYTES = 512 * 1024 * 1024;
+const SMALLEST = 4096;
+
+const align = (address: number): number => Math.ceil(address / 64) * 64;
+let end = align(engine.heapBase());
+let residentBytes = 0;
+/** By size, a power of two: free slots, and slots in use in the order they were given. */
+const freeSlots = new Map<number, Slot[]>();
+const takenSlots = new Map<number, Slot[]>();
+const slotOf = new WeakMap<Region, Slot>();
+
+const listOf = (lists: Map<number, Slot[]>, size: number): Slot[] => {
+  const list = lists.get(size) ?? [];
+  lists.set(size, list);
+  return list;
+};
+
+/** Memory that is never given back. */
+export function reserve(bytes: number): number {
+  const base = end;
+  end = align(base + bytes);
+  const missing = end - engine.memory.buffer.byteLength;
+  if (missing > 0) {
+    engine.memory.grow(Math.max(Math.ceil(missing / PAGE), Math.min(256, engine.memory.buffer.byteLength / PAGE)));
+    lookAgain();
+  }
+  return base;
+}
+
+/** Takes the place of a region that is forgotten or was not used since it was last looked at. */
+function evict(size: number): Slot | undefined {
+  const taken = listOf(takenSlots, size);
+  for (let tries = taken.length * 2; tries > 0; tries--) {
+    const slot = taken.shift();
+    if (!slot) return undefined;
+    const region = slot.holder?.deref();
+    if (!region || slotOf.get(region) !== slot) return slot;
+    if (!region.used) {
+      region.bytes = engine.memory.buffer.slice(slot.base, slot.base + region.length);
+      region.base = 0;
+      slotOf.delete(region);
+      return slot;
+    }
+    region.used = false;
+    taken.push(slot);
+  }
+  return undefined;
+}
+
+function takeSlot(bytes: number): Slot {
+  let size = SMALLEST;
+  while (size < bytes) size *= 2;
+  const free = listOf(freeSlots, size).pop();
+  if (free) return free;
+  if (residentBytes + size > RESIDENT_BYTES) {
+    const slot = evict(size);
+    if (slot) return slot;
+  }
+  residentBytes += size;
+  return { base: reserve(size), size, holder: null };
+}
+
+function settle(region: Region, slot: Slot): void {
+  slot.holder = new WeakRef(region);
+  slotOf.set(region, slot);
+  listOf(takenSlots, slot.size).push(slot);
+  region.base = slot.base;
+  region.bytes = null;
+  region.used = true;
+}
+
+/** A region of undefined content. */
+export function allocate(bytes: number): Region {
+  const slot = takeSlot(bytes);
+  const region: Region = { base: slot.base, bytes: null, length: bytes, used: true };
+  settle(region, slot);
+  return region;
+}
+
+/** Lets go of a region's place at once. */
+export function release(region: Region): void {
+  const slot = slotOf.get(region);
+  if (!slot) return;
+  slotOf.delete(region);
+  const taken = listOf(takenSlots, slot.size);
+  const at = taken.lastIndexOf(slot);
+  if (at >= 0) taken.splice(at, 1);
+  slot.holder = null;
+  listOf(freeSlots, slot.size).push(slot);
+  region.base = 0;
+}
+
+/** The address of a region, brought back into memory if need be. */
+export function addressOf(region: Region): number {
+  if (region.base === 0) bringBack(region);
+  region.used = true;
+  return region.base;
+}
+
+function bringBack(region: Region): void {
+  const { bytes } = region;
+  settle(region, takeSlot(region.length));
+  if (bytes) new Uint8Array(engine.memory.buffer).set(new Uint8Array(bytes), region.base);
+}
+
+/** The region's bytes, as a copy. */
+export const copyOut = (region: Region): ArrayBuffer => {
+  const base = addressOf(region);
+  return engine.memory.buffer.slice(base, base + region.length);
+};
+
+/** Makes a region hold what was copied out of one, whatever their sizes. */
+export function copyIn(region: Region, bytes: ArrayBuffer): void {
+  const slot = slotOf.get(region);
+  if (!slot || slot.size < bytes.byteLength) {
+    release(region);
+    settle(region, takeSlot(bytes.byteLength));
+  }
+  region.length = bytes.byteLength;
+  new Uint8Array(engine.memory.buffer).set(new Uint8Array(bytes), region.base);
+}
+
+/** An independent copy. */
+export function duplicate(region: Region): Region {
+  addressOf(region);
+  const copy = allocate(region.length);
+  // Making room may have moved the original out.
+  const from = addressOf(region);
+  new Uint8Array(engine.memory.buffer).copyWithin(copy.base, from, from + region.length);
+  return copy;
+}
+
+/** Gives a region the place of another, which must not be used any more. */
+export function takeOver(region: Region, other: Region): void {
+  release(region);
+  const slot = slotOf.get(other);
+  if (!slot) return;
+  slotOf.delete(other);
+  slot.holder = new WeakRef(region);
+  slotOf.set(region, slot);
+  region.base = slot.base;
+  region.length = other.length;
+  region.used = true;
+}
