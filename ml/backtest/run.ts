@@ -25,7 +25,9 @@ export class LookAheadError extends InvalidInputError {
 export async function runBacktest({ market, policy, settings, onProgress }: RunBacktestParameters): Promise<RunResult> {
   checkSettings(settings, market.description);
   const made = await makePolicy(market, policy, settings);
-  const run = await playRun({ market, policy: made, settings, ...(onProgress ? { onProgress } : {}) });
+  // A bound is of what anybody could have done, not of what this vault lets its worker do.
+  const held = made.clairvoyant ? { ...settings, limits: null } : settings;
+  const run = await playRun({ market, policy: made, settings: held, ...(onProgress ? { onProgress } : {}) });
   const fullRange = await fullRangeSeries(market, settings);
   const { id, label, family, clairvoyant } = made;
   return {

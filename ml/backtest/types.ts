@@ -76,7 +76,7 @@ export interface PolicyInput {
   readonly capital: number;
   readonly decisionSeconds: number;
   readonly costs: CostSettings;
-  /** Only for clairvoyant policies: hourly bars of the whole span. Others must not read it. */
+  /** Only for clairvoyant policies: bars of the whole span, of five minutes where the market has them. Others must not read it. */
   readonly future: readonly Bar[];
 }
 

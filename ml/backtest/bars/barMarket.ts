@@ -5,6 +5,7 @@ import type { GasSeries } from "../events/eventMarket.ts";
 import { blockSecondsOf } from "../events/timeline.ts";
 import type { BacktestMarket } from "../market.ts";
 import { openBarSession } from "./barSession.ts";
+import type { FeeGrowth } from "./growth.ts";
 import { type PoolBar, poolBarOf } from "./poolBar.ts";
 
 const HOUR = 3600;
@@ -28,6 +29,8 @@ export interface BarMarketParameters {
   readonly pool: PoolMeta;
   /** On a regular grid that divides the hour, with token0 as the asset; empty bars where nothing is known. */
   readonly bars: readonly Bar[];
+  /** Exact fees of each bar, where they are known; absent = from each bar's volume and liquidity. */
+  readonly growth?: readonly FeeGrowth[];
   readonly dataSha256: string;
   readonly notes?: readonly string[];
   readonly gasPriceWei?: GasSeries;
@@ -53,7 +56,7 @@ export function createBarMarket(parameters: BarMarketParameters): BacktestMarket
   const flipped: { bars: readonly Bar[] | null } = { bars: null };
   const record: BarRecord = {
     pool,
-    bars: bars.map((bar) => poolBarOf(bar, 0)),
+    bars: bars.map((bar, i) => ({ ...poolBarOf(bar, 0), ...parameters.growth?.[i] })),
     barSeconds,
     blockSeconds: blockSecondsOf(pool.chainId),
     gasPriceWei,

@@ -9,10 +9,11 @@ import { replayEvents } from "../../sim/exact/replay.ts";
 import type { ExactPool } from "../../sim/exact/types.ts";
 import type { PoolMeta } from "../../types.ts";
 import type { BacktestMarket, OpenMarketParameters } from "../market.ts";
-import { openEventSession, type RecordedBlock } from "./eventSession.ts";
+import { type EventSession, openEventSession, type RecordedBlock } from "./eventSession.ts";
 import { blockSecondsOf, createTimeline, type Timeline } from "./timeline.ts";
 
-const HOUR = 3600;
+/** Length of the bars that a clairvoyant sees: as fine as LVR is measured by default. */
+const FUTURE_SECONDS = 300;
 const NOBODY = "0x0000000000000000000000000000000000000000";
 
 /** What an event market is made of: one recorded pool, ready to be played any number of times. */
@@ -41,13 +42,18 @@ export interface EventMarketParameters {
   readonly gasPriceWei?: GasSeries;
 }
 
+/** An event market, whose sessions know their pool. */
+export interface EventMarket extends BacktestMarket {
+  open(parameters: OpenMarketParameters): EventSession;
+}
+
 /**
  * A market of recorded events, played in an exact pool. What would have happened with us in it is not on record; this
  * is assumed: every recorded order comes again with its recorded amount, so that it moves a deeper pool less. Whenever
  * a block leaves the pool's price further from the recorded one than the fee, an arbitrageur brings it back to the edge
  * of that fee band and pays the fee like anyone. With vanishing own liquidity the record comes out as it was.
  */
-export function createEventMarket(parameters: EventMarketParameters): BacktestMarket {
+export function createEventMarket(parameters: EventMarketParameters): EventMarket {
   const { data, dataSha256, createPool = createReferencePool, gasPriceWei = null } = parameters;
   const plan = planReplay(data);
   const { startTimestamp } = plan;

@@ -1,3 +1,4 @@
+import { delta, type Offsets, value } from "../../risk/position.ts";
 import type { Bar, Range } from "../../types.ts";
 import { bpsToRatio, floorToSpacing, lnPriceToTick } from "../../units.ts";
 import type { PolicyInput } from "../types.ts";
@@ -6,14 +7,13 @@ import { depthOf, edgesOf, gasOf, otherShareAt, swapLoss } from "./costs.ts";
 import { hold, moveTo, type PolicyDefinition } from "./definition.ts";
 import { holdsOnly, rangeAround, ticksOfRatio } from "./place.ts";
 
-const HOUR = 3600;
 const WIDTHS_PERCENT = [0.5, 1, 2, 5, 10, 20, 50] as const;
 
 /**
- * The best plan in hindsight, a bound and no competitor: a dynamic programme over the hours ahead chooses among idle and
- * ranges of ±0.5 to ±50 % on a lattice of half a half width, knowing each hour's fees (diluted by our size), LVR, and the
- * fee, impact and gas of every change. It bounds what such single ranges could earn under its hourly reckoning; the
- * market that carries its plan out reckons finer.
+ * The best plan in hindsight, a bound and no competitor: a dynamic programme over the decisions ahead chooses among idle
+ * and ranges of ±0.5 to ±50 % on a lattice of half a half width, knowing what each will earn in fees (diluted by our
+ * size) and lose to LVR bar by bar, and the fee, impact and gas of every change. It bounds what single ranges of this
+ * lattice could earn as far as the bars reckon like the market that then carries the plan out.
  */
 export const clairvoyant: PolicyDefinition = {
   id: "clairvoyant",
@@ -61,39 +61,31 @@ export function latticeOf(bars: readonly Bar[], { pool, numeraire }: Pick<Policy
 
 /** The plan: for a time, a range, null for idle, or undefined outside of the known future. */
 export function planAhead(input: PolicyInput): (atSeconds: number) => Range | null | undefined {
-  const bars = input.future.filter((bar) => !Number.isNaN(bar.open) && !Number.isNaN(bar.close));
+  const { future: bars, decisionSeconds, numeraire } = input;
+  const [first, last] = [bars[0], bars.at(-1)];
+  if (first === undefined || last === undefined) return () => undefined;
   const ranges = latticeOf(bars, input);
-  const stride = Math.max(1, Math.round(input.decisionSeconds / HOUR));
-  const stages = Math.ceil(bars.length / stride);
+  const edges = ranges.map((range) => edgesOf(range, numeraire));
+  const stages = stagesOf(bars, decisionSeconds);
   const count = ranges.length + 1; // the last state is idle
-  const edges = ranges.map((range) => edgesOf(range, input.numeraire));
-  const choice = new Int32Array(stages * count);
-  // Value of being in a state at the end of a stage, in fractions of capital; backwards from 0 at the end.
+  const choice = new Int32Array(stages.length * count);
+  const shares = new Float64Array(count);
+  // Value of being in a state before a stage, fractions of capital; backwards from 0 at the end.
   let ahead = new Float64Array(count);
-  for (let stage = stages - 1; stage >= 0; stage--) {
-    const inStage = bars.slice(stage * stride, (stage + 1) * stride);
-    const open = inStage[0] as Bar;
-    const after = Float64Array.from(ahead, (value, state) => {
-      const range = edges[state];
-      return value + (range === undefined ? 0 : inStage.reduce((sum, bar) => sum + earned(input, range, bar), 0));
-    });
-    const shares = Float64Array.from({ length: count }, (_, state) => {
-      const range = edges[state];
-      return range === undefined ? 0 : otherShareAt(range, open.open);
-    });
-    const price = Math.exp(open.open) * unitRatio(input);
-    const gas = [gasOf(input.costs, 0, price) / input.capital, gasOf(input.costs, 1, price) / input.capital] as const;
-    const terms = { pool: input.pool, costs: input.costs, depth: depthOf(open.liquidity, open.open) };
-    const raw = input.capital * 10 ** assetDecimals(input);
-    const [fixed, slope] = [swapLoss(0, terms), raw / terms.depth];
+  for (let stage = stages.length - 1; stage >= 0; stage--) {
+    const { lnPrice, liquidity, path } = stages[stage] as Stage;
+    for (const [state, range] of edges.entries()) {
+      ahead[state] = (ahead[state] as number) + earnedOver(input, range, lnPrice, path);
+      shares[state] = otherShareAt(range, lnPrice);
+    }
+    const change = changeCost(input, lnPrice, liquidity);
     const before = new Float64Array(count);
     for (let from = 0; from < count; from++) {
-      let [best, pick] = [after[from] as number, from];
+      let [best, pick] = [ahead[from] as number, from];
       for (let to = 0; to < count; to++) {
-        const gain = after[to] as number;
+        const gain = ahead[to] as number;
         if (gain <= best) continue;
-        const swapped = Math.abs((shares[to] as number) - (shares[from] as number));
-        const net = gain - swapped * (fixed + slope * swapped) - (to === count - 1 ? gas[0] : gas[1]);
+        const net = gain - change(Math.abs((shares[to] as number) - (shares[from] as number)), to < count - 1 ? 1 : 0);
         if (net > best) [best, pick] = [net, to];
       }
       before[from] = best;
@@ -101,27 +93,81 @@ export function planAhead(input: PolicyInput): (atSeconds: number) => Range | nu
     }
     ahead = before;
   }
-  const path = new Int32Array(stages);
-  for (let stage = 0, state = count - 1; stage < stages; stage++) {
+  const path = new Int32Array(stages.length);
+  for (let stage = 0, state = count - 1; stage < stages.length; stage++) {
     state = choice[stage * count + state] as number;
     path[stage] = state;
   }
   return (atSeconds) => {
-    const index = bars.findLastIndex((bar) => bar.startSeconds <= atSeconds);
-    const bar = bars[index];
-    if (bar === undefined || bar.endSeconds <= atSeconds) return undefined;
-    return ranges[path[Math.floor(index / stride)] as number] ?? null;
+    if (atSeconds < first.startSeconds || atSeconds >= last.endSeconds) return undefined;
+    return ranges[path[Math.floor((atSeconds - first.startSeconds) / decisionSeconds)] ?? count - 1] ?? null;
   };
 }
 
-/** Fees − LVR of all of the capital over one bar, a fraction of it; our own liquidity dilutes the fees. */
-function earned(input: PolicyInput, range: { lower: number; upper: number }, bar: Bar): number {
-  const { fees, lvr } = barEarnings(range, bar);
-  if (fees === 0) return -lvr;
-  // A unit of value in this range is at least `fees / feeYield` units of full-range value: too little dilution keeps it a bound.
-  const concentrated = bar.feeYield > 0 ? fees / bar.feeYield : 0;
-  const own = (concentrated * input.capital * 10 ** assetDecimals(input)) / (2 * depthOf(bar.liquidity, bar.open));
-  return (fees * (1 - bpsToRatio(input.costs.feeHaircutBps))) / (1 + own) - lvr;
+/** What happens between two decisions. */
+interface Stage {
+  /** Price at its start, and the liquidity then in range. */
+  readonly lnPrice: number;
+  readonly liquidity: number;
+  readonly path: readonly Bar[];
+}
+
+/** The bars by decision; each known bar is made to open where the last known one closed, as the price does. */
+function stagesOf(bars: readonly Bar[], decisionSeconds: number): Stage[] {
+  const start = (bars[0] as Bar).startSeconds;
+  const stages: { lnPrice: number; liquidity: number; path: Bar[] }[] = [];
+  let [close, liquidity] = [Number.NaN, Number.NaN];
+  for (const bar of bars) {
+    const stage = Math.floor((bar.startSeconds - start) / decisionSeconds);
+    const known = !Number.isNaN(bar.open) && !Number.isNaN(bar.close);
+    const open = Number.isNaN(close) ? bar.open : close;
+    while (stages.length <= stage) stages.push({ lnPrice: open, liquidity, path: [] });
+    if (!known) continue;
+    stages[stage]?.path.push({ ...bar, open });
+    [close, liquidity] = [bar.close, bar.liquidity];
+  }
+  // Until the first known bar nothing can be placed; its own price stands in.
+  const firstKnown = stages.find(({ lnPrice }) => !Number.isNaN(lnPrice))?.lnPrice ?? 0;
+  return stages.map((stage) => (Number.isNaN(stage.lnPrice) ? { ...stage, lnPrice: firstKnown } : stage));
+}
+
+/** Fees − LVR until the next decision of all of the capital put into a range now, a fraction of it. */
+function earnedOver(input: PolicyInput, range: Offsets, lnPrice: number, bars: readonly Bar[]): number {
+  const atStart = { lower: range.lower - lnPrice, upper: range.upper - lnPrice };
+  // Per unit of value: liquidity in units of the starting price's square root.
+  const owned = 1 / value(atStart, 0);
+  const { costs, capital } = input;
+  const raw = capital * 10 ** assetDecimals(input);
+  let earned = 0;
+  for (const bar of bars) {
+    const low = Math.min(bar.open, bar.close, Number.isNaN(bar.low) ? bar.open : bar.low);
+    const high = Math.max(bar.open, bar.close, Number.isNaN(bar.high) ? bar.open : bar.high);
+    if (high <= range.lower || low >= range.upper) continue;
+    const { fees } = barEarnings(range, bar);
+    const [from, to] = [bar.open - lnPrice, bar.close - lnPrice];
+    const held = delta(atStart, from) * (Math.exp(to) - Math.exp(from));
+    const lvr = owned * (held - (value(atStart, to) - value(atStart, from)));
+    if (fees > 0) {
+      // Fees are per unit of value at the bar's open; the same liquidity is worth more or less there.
+      const worth = owned * value(atStart, from);
+      const own = (raw * owned * Math.exp(-lnPrice / 2)) / bar.liquidity;
+      earned += (fees * worth * (1 - bpsToRatio(costs.feeHaircutBps))) / (bar.liquidity > 0 ? 1 + own : 1);
+    }
+    earned -= lvr;
+  }
+  return earned;
+}
+
+/** Cost of a change by the share of value that is swapped and the positions that are opened, a fraction of capital. */
+function changeCost(input: PolicyInput, lnPrice: number, liquidity: number) {
+  const { costs, capital, pool } = input;
+  const price = Math.exp(lnPrice) * unitRatio(input);
+  const gas = [0, 1].map((positions) => gasOf(costs, positions, price) / capital);
+  const depth = depthOf(liquidity, lnPrice);
+  const fixed = swapLoss(0, { pool, costs, depth });
+  const slope = (capital * 10 ** assetDecimals(input)) / depth;
+  return (swapped: number, positions: 0 | 1): number =>
+    swapped * (fixed + slope * swapped) + (gas[positions] as number);
 }
 
 const assetDecimals = ({ pool, numeraire }: PolicyInput) => (numeraire === 0 ? pool.token0 : pool.token1).decimals;

@@ -13,7 +13,7 @@ const STEPS = [
  * τ-reset of Fan et al. (arXiv 2106.12033): liquidity within τ ticks of spot, moved when spot has gone τ ticks from
  * where it was placed. The paper optimises the shape inside; here it falls off towards the edges in three equal steps.
  */
-export const tauReset: readonly PolicyDefinition[] = [200, 600, 2000].map((tau) => ({
+export const tauReset: readonly PolicyDefinition[] = [400, 1000, 3000].map((tau) => ({
   id: `tau-${tau}`,
   label: `τ-reset, τ = ${tau} ticks`,
   family: "tau-reset",

@@ -235,7 +235,7 @@ function forecasts(report: BacktestReport): string[] {
 function reasons({ reasons: all, decisions, metrics }: ReportRun): string {
   const sorted = Object.entries(all).sort((a, b) => b[1] - a[1]);
   const held = sorted.map(([reason, count]) => `  ${String(count).padStart(6)}  ${wrap(reason, 10)}`);
-  return [`  ${decisions} decisions, ${metrics.moves} moves; not moved because:`, ...held].join("\n");
+  return [`  ${decisions} decisions, ${metrics.moves} moves; by what was answered:`, ...held].join("\n");
 }
 
 function moves({ moves: all }: BacktestReport): string {

@@ -242,7 +242,7 @@ function sweepSection(report: BacktestReport): string {
 }
 
 const reasons = ({ decisions, metrics, reasons: all }: ReportRun) =>
-  `<p class="muted">${decisions} decisions, ${metrics.moves} moves. Not moved because:</p>${table(
+  `<p class="muted">${decisions} decisions, ${metrics.moves} moves, by what was answered:</p>${table(
     ["reason", "times"],
     Object.entries(all)
       .sort((a, b) => b[1] - a[1])

@@ -229,16 +229,16 @@ describe("scheduled and triggered rules", () => {
   });
 
   it("τ-reset: three nested ranges of equal liquidity that reach τ", async () => {
-    const action = await ask("tau-600", context());
-    expect(width(action)).toEqual([400, 800, 1200]);
+    const action = await ask("tau-1000", context());
+    expect(width(action)).toEqual([670, 1330, 2000]);
     expect(ranges(action).map(({ weight }) => weight)).toEqual([1 / 6, 2 / 6, 3 / 6]);
   });
 
   it("τ-reset: acts when spot has gone τ ticks, not before", async () => {
     const situation = (moved: number) => context({ held: ranges(placed), price: PRICE * 1.0001 ** moved });
-    const placed = await ask("tau-600", context());
-    expect(await ask("tau-600", situation(580))).toMatchObject({ kind: "hold" });
-    expect(await ask("tau-600", situation(620))).toMatchObject({ kind: "move", reason: "spot moved τ ticks" });
+    const placed = await ask("tau-1000", context());
+    expect(await ask("tau-1000", situation(980))).toMatchObject({ kind: "hold" });
+    expect(await ask("tau-1000", situation(1020))).toMatchObject({ kind: "move", reason: "spot moved τ ticks" });
   });
 
   it("volatility width: twice the volatility, twice the width", async () => {
