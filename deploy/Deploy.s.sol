@@ -6,7 +6,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Script} from "forge-std/Script.sol";
 import {BaseStrategy} from "../strategies/BaseStrategy.sol";
 import {ModelStrategy} from "../strategies/ModelStrategy.sol";
-import {Stage} from "../strategies/interfaces/IModelRegistry.sol";
+import {ModelParameters, Stage} from "../strategies/interfaces/IModelRegistry.sol";
 import {Bounds} from "../strategies/libraries/BoundsLib.sol";
 import {ModelRegistry} from "../strategies/models/ModelRegistry.sol";
 import {IPriceOracle} from "../vaults/interfaces/IPriceOracle.sol";
@@ -120,11 +120,15 @@ contract Deploy is Script {
             bytes32 manifest = vm.parseTomlBytes32(config, string.concat(key, ".manifestHash"));
             shaOfAll = keccak256(abi.encode(shaOfAll, id, sha));
             manifestOfAll = keccak256(abi.encode(manifestOfAll, id, manifest));
-            if (id != modelId) registry.register(id, sha, manifest, roles.modelSigner, address(0), 0);
+            if (id != modelId) _register(id, sha, manifest, roles);
         }
-        registry.register(modelId, shaOfAll, manifestOfAll, roles.modelSigner, address(0), 0);
+        _register(modelId, shaOfAll, manifestOfAll, roles);
         // On a public network the rise takes effect after the notice.
         registry.raiseStage(modelId, Stage.Full, 0);
+    }
+
+    function _register(bytes32 id, bytes32 sha, bytes32 manifest, Roles memory roles) private {
+        registry.register(id, ModelParameters(sha, manifest, roles.modelSigner, address(0), 0, new address[](0)));
     }
 
     function _deployVault(string memory key, Roles memory roles) private returns (Deployment memory deployed) {
@@ -196,6 +200,7 @@ contract Deploy is Script {
         bounds.fullShareSpreadWad = uint64(_uint(section, "fullShareSpreadBps") * 1e14);
         bounds.minShareWad = uint64(_uint(section, "minShareBps") * 1e14);
         bounds.spreadCeilingWad = uint64(_uint(section, "spreadCeilingBps") * 1e14);
+        bounds.volatilityWindowSeconds = uint32(_uintOr(string.concat(section, "volatilityWindowSeconds"), 0));
     }
 
     function _assignVault(address vault, address strategy) private {

@@ -206,6 +206,8 @@ export interface Bounds {
   readonly fullShareSpreadWad: bigint;
   readonly minShareWad: bigint;
   readonly spreadCeilingWad: bigint;
+  /** The spread that counts at least, measured on chain; absent = the declared one alone counts. */
+  readonly minSpreadWad?: bigint;
   /** The vault's own cap on its share of in-range liquidity; absent = not known, so not mirrored. */
   readonly maxPoolShareWad?: bigint;
 }

@@ -58,6 +58,7 @@ const strategySection = z.strictObject({
   fullShareSpreadBps: whole.optional(),
   minShareBps: ratioBps.optional(),
   spreadCeilingBps: whole.optional(),
+  volatilityWindowSeconds: whole.optional(),
 });
 
 const vaultSection = z.strictObject({

@@ -1,3 +1,4 @@
+import { countedSpreadWad } from "../ml/ranges/confidence.ts";
 import type { Bounds } from "../ml/types.ts";
 import type { RebalanceProposal } from "../sdk/proposal.ts";
 
@@ -38,12 +39,13 @@ export function preflight({ proposal, bounds, state, nowSeconds }: PreflightPara
   if (state.movesToday >= bounds.maxMovesPerDay) {
     return `moves today: ${state.movesToday}, wanted fewer than ${bounds.maxMovesPerDay}`;
   }
-  if (proposal.declaredSpreadWad > bounds.spreadCeilingWad) {
-    return `declared spread: ${proposal.declaredSpreadWad}, wanted at most ${bounds.spreadCeilingWad}`;
+  const spreadWad = countedSpreadWad(bounds, proposal.declaredSpreadWad);
+  if (spreadWad > bounds.spreadCeilingWad && proposal.ranges.length > 0) {
+    return `spread: ${spreadWad}, wanted at most ${bounds.spreadCeilingWad}`;
   }
   const floor = Math.max(
     bounds.minWidthTicks,
-    bounds.widthFloorBaseTicks + Number((BigInt(bounds.widthFloorPerSpreadTicks) * proposal.declaredSpreadWad) / WAD),
+    bounds.widthFloorBaseTicks + Number((BigInt(bounds.widthFloorPerSpreadTicks) * spreadWad) / WAD),
   );
   let weights = 0n;
   for (const { lowerTick, upperTick, weightWad } of proposal.ranges) {
@@ -57,7 +59,7 @@ export function preflight({ proposal, bounds, state, nowSeconds }: PreflightPara
     }
     weights += weightWad;
   }
-  const deployable = deployableShareWad(bounds, proposal.declaredSpreadWad);
+  const deployable = deployableShareWad(bounds, spreadWad);
   if (weights > deployable) return `weights: ${weights} in all, wanted at most ${deployable}`;
   if (proposal.declaredGain * WAD < proposal.declaredCost * bounds.gainMarginWad) {
     return `declared gain: ${proposal.declaredGain}, wanted at least cost ${proposal.declaredCost} x margin ${bounds.gainMarginWad}`;
@@ -68,6 +70,7 @@ export function preflight({ proposal, bounds, state, nowSeconds }: PreflightPara
 /** Largest sum of weights at a spread: everything up to the full-share spread, then falling to the ceiling. */
 function deployableShareWad(bounds: Bounds, spreadWad: bigint): bigint {
   if (spreadWad <= bounds.fullShareSpreadWad) return WAD;
+  if (spreadWad > bounds.spreadCeilingWad) return 0n;
   const span = bounds.spreadCeilingWad - bounds.fullShareSpreadWad;
   return WAD - ((WAD - bounds.minShareWad) * (spreadWad - bounds.fullShareSpreadWad)) / span;
 }

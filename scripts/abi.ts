@@ -22,6 +22,9 @@ const CONTRACTS: Readonly<Record<string, string>> = {
   referencePriceOracle: "ReferencePriceOracle",
   modelStrategy: "ModelStrategy",
   modelRegistry: "ModelRegistry",
+  fixedWidthStrategy: "FixedWidthStrategy",
+  allowListGate: "AllowListGate",
+  lendingAdapter: "LendingAdapter",
   uniswapV3Pool: "IUniswapV3Pool",
 };
 

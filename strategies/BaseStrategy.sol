@@ -31,7 +31,8 @@ uint256 constant ROUNDING_UNITS_PER_RANGE = 2;
 /// DE-RISK. A proposal without ranges and without a swap needs only to be genuine, for this vault, in time and next in
 /// order. No bound meant to limit risk can stop it.
 ///
-/// HOOKS. `_authorize` accepts or reverts; `_spreadWad` gives the spread that counts (never less than declared).
+/// HOOKS. `_authorize` accepts or reverts; `_spreadWad` gives the spread that counts for width, share and ceiling (never
+/// less than declared); `_checkMove` may limit further what is put to work.
 abstract contract BaseStrategy is AccessManaged, EIP712 {
     using BoundsLib for Bounds;
 
@@ -98,6 +99,11 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         deRiskOnly = spreadWad > current.spreadCeilingWad;
     }
 
+    /// @notice The spread that would count for a proposal that declares this one; never less.
+    function effectiveSpreadWad(uint256 declaredSpreadWad) external view returns (uint256) {
+        return _spreadWad(declaredSpreadWad);
+    }
+
     /// @notice Executes a proposal that is genuine and within every bound.
     function rebalance(RebalanceProposal calldata proposal, bytes calldata signature)
         external
@@ -153,11 +159,11 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
     /// @dev Reverts unless the proposal is genuine. The nonce is already used.
     function _authorize(RebalanceProposal calldata proposal, bytes32 digest, bytes calldata signature) internal virtual;
 
-    /// @dev The spread that widens the floor; at least the declared one.
+    /// @dev The spread that counts; at least the declared one.
     function _spreadWad(uint256 declaredSpreadWad) internal view virtual returns (uint256);
 
     /// @dev Further limits on a move that deploys `deployedWad` of the vault, worth `nav` asset units.
-    function _checkDeployed(bytes32 modelId, uint256 deployedWad, uint256 nav) internal view virtual;
+    function _checkMove(RebalanceProposal calldata proposal, uint256 deployedWad, uint256 nav) internal view virtual;
 
     /* INTERNAL */
 
@@ -174,24 +180,24 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
     {
         Bounds memory current = _bounds;
         _countMove(current);
+        uint256 spreadWad = _spreadWad(proposal.declaredSpreadWad);
         require(
-            proposal.declaredSpreadWad <= current.spreadCeilingWad || proposal.ranges.length == 0,
-            StrategyErrorsLib.DeRiskOnly(proposal.declaredSpreadWad, current.spreadCeilingWad)
+            spreadWad <= current.spreadCeilingWad || proposal.ranges.length == 0,
+            StrategyErrorsLib.DeRiskOnly(spreadWad, current.spreadCeilingWad)
         );
         uint256 required = Math.mulDiv(proposal.declaredCost, current.gainMarginWad, BoundsLib.WAD, Math.Rounding.Ceil);
         require(proposal.declaredGain >= required, StrategyErrorsLib.GainBelowCost(proposal.declaredGain, required));
 
         ReferencePrices memory refs = IPriceOracle(vault.oracle()).referencePrices();
         require(refs.calm, StrategyErrorsLib.NotCalm());
-        uint256 deployedWad = current.checkRanges(
-            proposal.ranges, TickMath.getTickAtSqrtPrice(refs.midSqrtPriceX96), _spreadWad(proposal.declaredSpreadWad)
-        );
-        uint256 allowedWad = current.deployableShareWad(proposal.declaredSpreadWad);
+        uint256 deployedWad =
+            current.checkRanges(proposal.ranges, TickMath.getTickAtSqrtPrice(refs.midSqrtPriceX96), spreadWad);
+        uint256 allowedWad = current.deployableShareWad(spreadWad);
         require(deployedWad <= allowedWad, StrategyErrorsLib.ShareAboveLimit(deployedWad, allowedWad));
 
         (, uint256 nav,,,) = vault.navStatus();
         _checkSwap(proposal, current, refs.midSqrtPriceX96, nav);
-        _checkDeployed(proposal.modelId, deployedWad, nav);
+        _checkMove(proposal, deployedWad, nav);
 
         report = vault.rebalance(_order(proposal));
         measuredCost = _measuredCost(report, proposal.ranges.length, refs.midSqrtPriceX96);

@@ -5,11 +5,14 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IRangeVault} from "../vaults/interfaces/IRangeVault.sol";
+import {IUniswapV3Pool} from "../vaults/interfaces/IUniswapV3Pool.sol";
 import {BaseStrategy} from "./BaseStrategy.sol";
 import {IModelRegistry, Stage} from "./interfaces/IModelRegistry.sol";
 import {Bounds} from "./libraries/BoundsLib.sol";
 import {RebalanceProposal} from "./libraries/ProposalLib.sol";
 import {StrategyErrorsLib} from "./libraries/StrategyErrorsLib.sol";
+import {QuantizedMlp} from "./models/QuantizedMlp.sol";
+import {RealisedVolatility, VolatilityLib} from "./models/VolatilityLib.sol";
 
 /// @notice The last signed "hold", one slot.
 struct Heartbeat {
@@ -24,12 +27,20 @@ struct Heartbeat {
 /// holds for this strategy's one model, while the model's stage is canary or full. Contract signers (ERC-1271) work;
 /// malleable signatures do not. A canary may deploy at most its cap.
 ///
+/// CONFIDENCE. The declared spread is not taken on trust. With `volatilityWindowSeconds` set, the spread that counts is
+/// the worst of: the declared one; the pool's own realised volatility, at most the ceiling (anyone can stir a pool, so
+/// this alone widens and shrinks but never stops a move), and the ceiling itself while the pool remembers too little;
+/// and, for a model with an on-chain head, what the head answers to the pool's own observations. Nothing in a
+/// proposal reaches the head.
+///
 /// HEARTBEAT. A signed "hold": the model looked and wants no move. It moves nothing; it says that the model is alive.
 contract ModelStrategy is BaseStrategy {
     bytes32 public constant HEARTBEAT_TYPEHASH =
         keccak256("Heartbeat(address vault,bytes32 modelId,uint64 deadline,uint256 nonce,bytes32 inputsDigest)");
 
     IModelRegistry public immutable registry;
+
+    IUniswapV3Pool private immutable pool;
 
     /// @notice The one model whose proposals count.
     bytes32 public modelId;
@@ -50,8 +61,15 @@ contract ModelStrategy is BaseStrategy {
         Bounds memory bounds_
     ) BaseStrategy(vault_, authority, bounds_) EIP712("Rangekeeper ModelStrategy", "1") {
         registry = registry_;
+        pool = IUniswapV3Pool(vault_.pool());
         modelId = modelId_;
         emit ModelSet(bytes32(0), modelId_);
+    }
+
+    /// @notice What the pool's observations say now; all zero while `volatilityWindowSeconds` is 0.
+    function realisedVolatility() external view returns (RealisedVolatility memory realised) {
+        uint256 window = _bounds.volatilityWindowSeconds;
+        if (window > 0) realised = VolatilityLib.measure(pool, window);
     }
 
     /// @notice EIP-712 digest of a heartbeat.
@@ -95,13 +113,26 @@ contract ModelStrategy is BaseStrategy {
     }
 
     /// @inheritdoc BaseStrategy
-    function _spreadWad(uint256 declaredSpreadWad) internal pure override returns (uint256) {
-        return declaredSpreadWad;
+    function _spreadWad(uint256 declaredSpreadWad) internal view override returns (uint256 spreadWad) {
+        spreadWad = declaredSpreadWad;
+        uint256 window = _bounds.volatilityWindowSeconds;
+        if (window == 0) return spreadWad;
+        uint256 ceilingWad = _bounds.spreadCeilingWad;
+        RealisedVolatility memory realised = VolatilityLib.measure(pool, window);
+        spreadWad = Math.max(spreadWad, realised.known ? Math.min(realised.spreadWad, ceilingWad) : ceilingWad);
+        if (realised.known) spreadWad = Math.max(spreadWad, _headSpreadWad(realised));
+    }
+
+    /// @dev The last output of the model's head; zero where it has none.
+    function _headSpreadWad(RealisedVolatility memory realised) private view returns (uint256) {
+        address[] memory head = registry.headOf(modelId);
+        if (head.length == 0) return 0;
+        return QuantizedMlp.lastOutputWad(head, VolatilityLib.headInputs(realised));
     }
 
     /// @inheritdoc BaseStrategy
-    function _checkDeployed(bytes32 id, uint256 deployedWad, uint256 nav) internal view override {
-        (, Stage stage, uint256 canaryCap) = registry.authorizationOf(id);
+    function _checkMove(RebalanceProposal calldata proposal, uint256 deployedWad, uint256 nav) internal view override {
+        (, Stage stage, uint256 canaryCap) = registry.authorizationOf(proposal.modelId);
         if (stage != Stage.Canary) return;
         uint256 deployed = Math.mulDiv(nav, deployedWad, 1e18, Math.Rounding.Ceil);
         require(deployed <= canaryCap, StrategyErrorsLib.CanaryCapExceeded(deployed, canaryCap));

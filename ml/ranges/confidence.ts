@@ -16,8 +16,15 @@ export interface Confidence {
 /** The declared spread: how far the price may move in a day when its variance turns out high, as a Wad. */
 export const spreadOf = (dayAhead: VolatilityPrediction): bigint => toWad(Math.sqrt(dayAhead.q90) * UPPER_DECILE);
 
+/** The spread that counts for a declared one: never less than what the chain measures. */
+export function countedSpreadWad({ minSpreadWad }: Bounds, declaredSpreadWad: bigint): bigint {
+  if (minSpreadWad === undefined || declaredSpreadWad >= minSpreadWad) return declaredSpreadWad;
+  return minSpreadWad;
+}
+
 /** The more uncertain, the wider and the smaller. */
-export function confidenceLimits(bounds: Bounds, spreadWad: bigint): Confidence {
+export function confidenceLimits(bounds: Bounds, declaredSpreadWad: bigint): Confidence {
+  const spreadWad = countedSpreadWad(bounds, declaredSpreadWad);
   const floor = bounds.widthFloorBaseTicks + Number((BigInt(bounds.widthFloorPerSpreadTicks) * spreadWad) / WAD);
   return {
     minWidthTicks: Math.max(bounds.minWidthTicks, floor),

@@ -86,6 +86,25 @@ export const modelRegistryAbi = [
   },
   {
     "type": "function",
+    "name": "headOf",
+    "inputs": [
+      {
+        "name": "id",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ],
+    "outputs": [
+      {
+        "name": "",
+        "type": "address[]",
+        "internalType": "address[]"
+      }
+    ],
+    "stateMutability": "view"
+  },
+  {
+    "type": "function",
     "name": "isConsumingScheduledOp",
     "inputs": [],
     "outputs": [
@@ -175,6 +194,11 @@ export const modelRegistryAbi = [
             "name": "canaryCap",
             "type": "uint128",
             "internalType": "uint128"
+          },
+          {
+            "name": "head",
+            "type": "address[]",
+            "internalType": "address[]"
           }
         ]
       }
@@ -227,29 +251,41 @@ export const modelRegistryAbi = [
         "internalType": "bytes32"
       },
       {
-        "name": "onnxSha256",
-        "type": "bytes32",
-        "internalType": "bytes32"
-      },
-      {
-        "name": "manifestHash",
-        "type": "bytes32",
-        "internalType": "bytes32"
-      },
-      {
-        "name": "signer",
-        "type": "address",
-        "internalType": "address"
-      },
-      {
-        "name": "payout",
-        "type": "address",
-        "internalType": "address"
-      },
-      {
-        "name": "feeShareBps",
-        "type": "uint16",
-        "internalType": "uint16"
+        "name": "parameters",
+        "type": "tuple",
+        "internalType": "struct ModelParameters",
+        "components": [
+          {
+            "name": "onnxSha256",
+            "type": "bytes32",
+            "internalType": "bytes32"
+          },
+          {
+            "name": "manifestHash",
+            "type": "bytes32",
+            "internalType": "bytes32"
+          },
+          {
+            "name": "signer",
+            "type": "address",
+            "internalType": "address"
+          },
+          {
+            "name": "payout",
+            "type": "address",
+            "internalType": "address"
+          },
+          {
+            "name": "feeShareBps",
+            "type": "uint16",
+            "internalType": "uint16"
+          },
+          {
+            "name": "head",
+            "type": "address[]",
+            "internalType": "address[]"
+          }
+        ]
       }
     ],
     "outputs": [],
@@ -352,6 +388,12 @@ export const modelRegistryAbi = [
         "type": "uint16",
         "indexed": false,
         "internalType": "uint16"
+      },
+      {
+        "name": "head",
+        "type": "address[]",
+        "indexed": false,
+        "internalType": "address[]"
       }
     ],
     "anonymous": false
@@ -470,6 +512,38 @@ export const modelRegistryAbi = [
         "internalType": "uint256"
       }
     ]
+  },
+  {
+    "type": "error",
+    "name": "HeadDataInvalid",
+    "inputs": [
+      {
+        "name": "data",
+        "type": "address",
+        "internalType": "address"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "HeadInputsMismatch",
+    "inputs": [
+      {
+        "name": "inputs",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "expected",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "HeadShapeInvalid",
+    "inputs": []
   },
   {
     "type": "error",
@@ -664,6 +738,22 @@ export const modelRegistryAbi = [
       },
       {
         "name": "declared",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "CostAboveRule",
+    "inputs": [
+      {
+        "name": "declared",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "most",
         "type": "uint256",
         "internalType": "uint256"
       }
@@ -890,6 +980,11 @@ export const modelRegistryAbi = [
   },
   {
     "type": "error",
+    "name": "MoveNotDue",
+    "inputs": []
+  },
+  {
+    "type": "error",
     "name": "MovesPerDayReached",
     "inputs": [
       {
@@ -918,6 +1013,11 @@ export const modelRegistryAbi = [
   {
     "type": "error",
     "name": "NotCalm",
+    "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "NothingToSign",
     "inputs": []
   },
   {
@@ -977,6 +1077,27 @@ export const modelRegistryAbi = [
         "name": "readyAt",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "PlanMismatch",
+    "inputs": [
+      {
+        "name": "lowerTick",
+        "type": "int24",
+        "internalType": "int24"
+      },
+      {
+        "name": "upperTick",
+        "type": "int24",
+        "internalType": "int24"
+      },
+      {
+        "name": "weightWad",
+        "type": "uint64",
+        "internalType": "uint64"
       }
     ]
   },

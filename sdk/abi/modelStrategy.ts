@@ -87,6 +87,11 @@ export const modelStrategyAbi = [
             "name": "spreadCeilingWad",
             "type": "uint64",
             "internalType": "uint64"
+          },
+          {
+            "name": "volatilityWindowSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
           }
         ]
       }
@@ -188,6 +193,11 @@ export const modelStrategyAbi = [
             "name": "spreadCeilingWad",
             "type": "uint64",
             "internalType": "uint64"
+          },
+          {
+            "name": "volatilityWindowSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
           }
         ]
       }
@@ -219,6 +229,25 @@ export const modelStrategyAbi = [
         "name": "deRiskOnly",
         "type": "bool",
         "internalType": "bool"
+      }
+    ],
+    "stateMutability": "view"
+  },
+  {
+    "type": "function",
+    "name": "effectiveSpreadWad",
+    "inputs": [
+      {
+        "name": "declaredSpreadWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ],
+    "outputs": [
+      {
+        "name": "",
+        "type": "uint256",
+        "internalType": "uint256"
       }
     ],
     "stateMutability": "view"
@@ -535,6 +564,46 @@ export const modelStrategyAbi = [
   },
   {
     "type": "function",
+    "name": "realisedVolatility",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "realised",
+        "type": "tuple",
+        "internalType": "struct RealisedVolatility",
+        "components": [
+          {
+            "name": "spreadWad",
+            "type": "uint256",
+            "internalType": "uint256"
+          },
+          {
+            "name": "known",
+            "type": "bool",
+            "internalType": "bool"
+          },
+          {
+            "name": "observations",
+            "type": "uint256",
+            "internalType": "uint256"
+          },
+          {
+            "name": "changesX8",
+            "type": "int256[7]",
+            "internalType": "int256[7]"
+          },
+          {
+            "name": "rootX8",
+            "type": "uint256",
+            "internalType": "uint256"
+          }
+        ]
+      }
+    ],
+    "stateMutability": "view"
+  },
+  {
+    "type": "function",
     "name": "rebalance",
     "inputs": [
       {
@@ -784,6 +853,11 @@ export const modelStrategyAbi = [
             "name": "spreadCeilingWad",
             "type": "uint64",
             "internalType": "uint64"
+          },
+          {
+            "name": "volatilityWindowSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
           }
         ]
       }
@@ -899,6 +973,11 @@ export const modelStrategyAbi = [
             "name": "spreadCeilingWad",
             "type": "uint64",
             "internalType": "uint64"
+          },
+          {
+            "name": "volatilityWindowSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
           }
         ]
       }
@@ -1231,6 +1310,38 @@ export const modelStrategyAbi = [
   },
   {
     "type": "error",
+    "name": "HeadDataInvalid",
+    "inputs": [
+      {
+        "name": "data",
+        "type": "address",
+        "internalType": "address"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "HeadInputsMismatch",
+    "inputs": [
+      {
+        "name": "inputs",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "expected",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "HeadShapeInvalid",
+    "inputs": []
+  },
+  {
+    "type": "error",
     "name": "InvalidShortString",
     "inputs": []
   },
@@ -1487,6 +1598,22 @@ export const modelStrategyAbi = [
   },
   {
     "type": "error",
+    "name": "CostAboveRule",
+    "inputs": [
+      {
+        "name": "declared",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "most",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "DrawdownBreakerTripped",
     "inputs": [
       {
@@ -1637,6 +1764,16 @@ export const modelStrategyAbi = [
   },
   {
     "type": "error",
+    "name": "MoveNotDue",
+    "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "NothingToSign",
+    "inputs": []
+  },
+  {
+    "type": "error",
     "name": "NoticeAboveMax",
     "inputs": [
       {
@@ -1708,6 +1845,27 @@ export const modelStrategyAbi = [
         "name": "readyAt",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "PlanMismatch",
+    "inputs": [
+      {
+        "name": "lowerTick",
+        "type": "int24",
+        "internalType": "int24"
+      },
+      {
+        "name": "upperTick",
+        "type": "int24",
+        "internalType": "int24"
+      },
+      {
+        "name": "weightWad",
+        "type": "uint64",
+        "internalType": "uint64"
       }
     ]
   },

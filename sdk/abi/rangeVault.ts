@@ -2561,6 +2561,22 @@ export const rangeVaultAbi = [
   },
   {
     "type": "error",
+    "name": "CostAboveRule",
+    "inputs": [
+      {
+        "name": "declared",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "most",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "DeadlineInvalid",
     "inputs": [
       {
@@ -2665,6 +2681,38 @@ export const rangeVaultAbi = [
         "internalType": "uint256"
       }
     ]
+  },
+  {
+    "type": "error",
+    "name": "HeadDataInvalid",
+    "inputs": [
+      {
+        "name": "data",
+        "type": "address",
+        "internalType": "address"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "HeadInputsMismatch",
+    "inputs": [
+      {
+        "name": "inputs",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "expected",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "HeadShapeInvalid",
+    "inputs": []
   },
   {
     "type": "error",
@@ -2791,6 +2839,11 @@ export const rangeVaultAbi = [
   },
   {
     "type": "error",
+    "name": "MoveNotDue",
+    "inputs": []
+  },
+  {
+    "type": "error",
     "name": "MovesPerDayReached",
     "inputs": [
       {
@@ -2815,6 +2868,11 @@ export const rangeVaultAbi = [
         "internalType": "uint256"
       }
     ]
+  },
+  {
+    "type": "error",
+    "name": "NothingToSign",
+    "inputs": []
   },
   {
     "type": "error",
@@ -2845,6 +2903,27 @@ export const rangeVaultAbi = [
         "name": "required",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "PlanMismatch",
+    "inputs": [
+      {
+        "name": "lowerTick",
+        "type": "int24",
+        "internalType": "int24"
+      },
+      {
+        "name": "upperTick",
+        "type": "int24",
+        "internalType": "int24"
+      },
+      {
+        "name": "weightWad",
+        "type": "uint64",
+        "internalType": "uint64"
       }
     ]
   },

@@ -411,6 +411,22 @@ export const referencePriceOracleAbi = [
   },
   {
     "type": "error",
+    "name": "CostAboveRule",
+    "inputs": [
+      {
+        "name": "declared",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "most",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "DeadlineInvalid",
     "inputs": [
       {
@@ -523,6 +539,38 @@ export const referencePriceOracleAbi = [
   },
   {
     "type": "error",
+    "name": "HeadDataInvalid",
+    "inputs": [
+      {
+        "name": "data",
+        "type": "address",
+        "internalType": "address"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "HeadInputsMismatch",
+    "inputs": [
+      {
+        "name": "inputs",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "expected",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "HeadShapeInvalid",
+    "inputs": []
+  },
+  {
+    "type": "error",
     "name": "IdleInsufficient",
     "inputs": [
       {
@@ -619,6 +667,11 @@ export const referencePriceOracleAbi = [
   },
   {
     "type": "error",
+    "name": "MoveNotDue",
+    "inputs": []
+  },
+  {
+    "type": "error",
     "name": "MovesPerDayReached",
     "inputs": [
       {
@@ -647,6 +700,11 @@ export const referencePriceOracleAbi = [
   {
     "type": "error",
     "name": "NotCalm",
+    "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "NothingToSign",
     "inputs": []
   },
   {
@@ -706,6 +764,27 @@ export const referencePriceOracleAbi = [
         "name": "readyAt",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "PlanMismatch",
+    "inputs": [
+      {
+        "name": "lowerTick",
+        "type": "int24",
+        "internalType": "int24"
+      },
+      {
+        "name": "upperTick",
+        "type": "int24",
+        "internalType": "int24"
+      },
+      {
+        "name": "weightWad",
+        "type": "uint64",
+        "internalType": "uint64"
       }
     ]
   },

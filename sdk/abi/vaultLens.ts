@@ -595,6 +595,22 @@ export const vaultLensAbi = [
   },
   {
     "type": "error",
+    "name": "CostAboveRule",
+    "inputs": [
+      {
+        "name": "declared",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "most",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "DeadlineInvalid",
     "inputs": [
       {
@@ -715,6 +731,38 @@ export const vaultLensAbi = [
         "internalType": "uint256"
       }
     ]
+  },
+  {
+    "type": "error",
+    "name": "HeadDataInvalid",
+    "inputs": [
+      {
+        "name": "data",
+        "type": "address",
+        "internalType": "address"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "HeadInputsMismatch",
+    "inputs": [
+      {
+        "name": "inputs",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "expected",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "HeadShapeInvalid",
+    "inputs": []
   },
   {
     "type": "error",
@@ -841,6 +889,11 @@ export const vaultLensAbi = [
   },
   {
     "type": "error",
+    "name": "MoveNotDue",
+    "inputs": []
+  },
+  {
+    "type": "error",
     "name": "MovesPerDayReached",
     "inputs": [
       {
@@ -869,6 +922,11 @@ export const vaultLensAbi = [
   {
     "type": "error",
     "name": "NotCalm",
+    "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "NothingToSign",
     "inputs": []
   },
   {
@@ -944,6 +1002,27 @@ export const vaultLensAbi = [
         "name": "readyAt",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "PlanMismatch",
+    "inputs": [
+      {
+        "name": "lowerTick",
+        "type": "int24",
+        "internalType": "int24"
+      },
+      {
+        "name": "upperTick",
+        "type": "int24",
+        "internalType": "int24"
+      },
+      {
+        "name": "weightWad",
+        "type": "uint64",
+        "internalType": "uint64"
       }
     ]
   },

@@ -10,6 +10,20 @@ enum Stage {
     Retired
 }
 
+/// @notice What never changes about a model.
+struct ModelParameters {
+    /// sha256 of the ONNX file.
+    bytes32 onnxSha256;
+    bytes32 manifestHash;
+    /// Signs its proposals and heartbeats.
+    address signer;
+    address payout;
+    /// Part of the performance fee.
+    uint16 feeShareBps;
+    /// Data contracts of the network that the chain recomputes (see QuantizedMlp); empty = none.
+    address[] head;
+}
+
 /// @notice A registered model.
 struct Model {
     /// sha256 of the ONNX file.
@@ -25,6 +39,8 @@ struct Model {
     uint16 feeShareBps;
     /// The most asset units a canary may have at work in one vault.
     uint128 canaryCap;
+    /// Data contracts of the network that the chain recomputes; empty = none.
+    address[] head;
 }
 
 /// @title Models as strategies see them
@@ -35,7 +51,8 @@ interface IModelRegistry {
         bytes32 manifestHash,
         address indexed signer,
         address payout,
-        uint16 feeShareBps
+        uint16 feeShareBps,
+        address[] head
     );
 
     event NoticeSet(uint32 before, uint32 noticeSeconds);
@@ -49,6 +66,9 @@ interface IModelRegistry {
 
     /// @notice All that a strategy asks before it believes a signature.
     function authorizationOf(bytes32 id) external view returns (address signer, Stage stage, uint256 canaryCap);
+
+    /// @notice Data contracts of the model's on-chain head; empty = none.
+    function headOf(bytes32 id) external view returns (address[] memory);
 
     /// @notice Seconds between asking for a higher stage and its effect.
     function noticeSeconds() external view returns (uint32);

@@ -25,7 +25,14 @@ struct Bounds {
     uint64 minShareWad;
     /// Above it only de-risking is accepted.
     uint64 spreadCeilingWad;
+    /// Over which the pool's own volatility is measured; 0 = it is not asked.
+    uint32 volatilityWindowSeconds;
 }
+
+// A shorter window says little, a longer one nothing about today.
+uint256 constant MIN_VOLATILITY_WINDOW_SECONDS = 480; // eight minutes, a minute a cell
+
+uint256 constant MAX_VOLATILITY_WINDOW_SECONDS = 7 days;
 
 /// @title The arithmetic of a strategy's bounds: the more uncertain, the wider and the smaller
 library BoundsLib {
@@ -86,6 +93,17 @@ library BoundsLib {
             StrategyErrorsLib.BoundInvalid("spreadCeilingWad", bounds.spreadCeilingWad)
         );
         require(bounds.minShareWad <= WAD, StrategyErrorsLib.BoundInvalid("minShareWad", bounds.minShareWad));
+        require(
+            bounds.volatilityWindowSeconds == 0
+                || (bounds.volatilityWindowSeconds >= MIN_VOLATILITY_WINDOW_SECONDS
+                    && bounds.volatilityWindowSeconds <= MAX_VOLATILITY_WINDOW_SECONDS),
+            StrategyErrorsLib.BoundInvalid("volatilityWindowSeconds", bounds.volatilityWindowSeconds)
+        );
+        // Realised volatility alone, which anyone can stir, must leave something to deploy at the ceiling.
+        require(
+            bounds.volatilityWindowSeconds == 0 || bounds.minShareWad > 0,
+            StrategyErrorsLib.BoundInvalid("minShareWad", bounds.minShareWad)
+        );
         // At the ceiling a range must still exist, else the ceiling is not where it says.
         require(
             widthFloorTicks(bounds, bounds.spreadCeilingWad) <= bounds.maxWidthTicks,

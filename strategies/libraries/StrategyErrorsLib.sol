@@ -20,6 +20,9 @@ library StrategyErrorsLib {
     /// @notice The move cost more than the proposal declared, in asset units at the mid reference.
     error CostAboveDeclared(uint256 measured, uint256 declared);
 
+    /// @notice More than the rule lets a move cost, in asset units.
+    error CostAboveRule(uint256 declared, uint256 most);
+
     /// @notice The deadline has passed, or is further ahead than 15 minutes.
     error DeadlineInvalid(uint256 deadline, uint256 now_);
 
@@ -34,6 +37,15 @@ library StrategyErrorsLib {
     /// @notice The declared gain does not pay the declared cost with its margin.
     error GainBelowCost(uint256 gain, uint256 required);
 
+    /// @notice Not a data contract: no code, or code that does not begin with STOP.
+    error HeadDataInvalid(address data);
+
+    /// @notice The network takes another number of inputs.
+    error HeadInputsMismatch(uint256 inputs, uint256 expected);
+
+    /// @notice The header of the network contradicts itself or the length of its data.
+    error HeadShapeInvalid();
+
     error ModelExists(bytes32 id);
 
     /// @notice The proposal names another model than the strategy's.
@@ -42,6 +54,9 @@ library StrategyErrorsLib {
     /// @notice The model's stage lets nothing be executed.
     error ModelNotActive(bytes32 id, uint8 stage);
 
+    /// @notice The market has not moved far enough, and the time for a refresh has not come.
+    error MoveNotDue();
+
     error MovesPerDayReached(uint256 limit);
 
     error NonceMismatch(uint256 nonce, uint256 expected);
@@ -49,7 +64,13 @@ library StrategyErrorsLib {
     /// @notice The reference prices disagree, are old, or are missing.
     error NotCalm();
 
+    /// @notice This strategy has no key: the signature must be empty.
+    error NothingToSign();
+
     error NoticeAboveMax(uint256 noticeSeconds, uint256 maxSeconds);
+
+    /// @notice The proposal asks for anything but the one range that the rule gives now.
+    error PlanMismatch(int24 lowerTick, int24 upperTick, uint64 weightWad);
 
     /// @notice The weights deploy more than the spread allows.
     error ShareAboveLimit(uint256 shareWad, uint256 limitWad);

@@ -2,11 +2,13 @@
 pragma solidity 0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {IModelRegistry, Model, Stage} from "../interfaces/IModelRegistry.sol";
+import {IModelRegistry, Model, ModelParameters, Stage} from "../interfaces/IModelRegistry.sol";
 import {StrategyErrorsLib} from "../libraries/StrategyErrorsLib.sol";
+import {MlpShape, QuantizedMlp} from "./QuantizedMlp.sol";
+import {HEAD_INPUTS} from "./VolatilityLib.sol";
 
 /// @title What a model is, who signs for it, and how far it may go
-/// @notice An entry never changes but for its stage: another signer, file or share of fees is another id. Rising a
+/// @notice An entry never changes but for its stage: another signer, file, head or share of fees is another id. Rising a
 /// stage (none, shadow, canary, full) takes effect after the notice that was configured when it was asked; falling,
 /// retiring and cancelling a rise are instant. A retired model stays retired. Removing a model's power is therefore
 /// always faster than giving it.
@@ -42,28 +44,43 @@ contract ModelRegistry is AccessManaged, IModelRegistry {
         return (models[id].signer, stageOf(id), models[id].canaryCap);
     }
 
+    /// @inheritdoc IModelRegistry
+    function headOf(bytes32 id) external view returns (address[] memory) {
+        return models[id].head;
+    }
+
     /* CURATOR */
 
-    /// @notice Adds a model; it starts in shadow, where nothing it signs is executed.
-    function register(
-        bytes32 id,
-        bytes32 onnxSha256,
-        bytes32 manifestHash,
-        address signer,
-        address payout,
-        uint16 feeShareBps
-    ) external restricted {
+    /// @notice Adds a model; it starts in shadow, where nothing it signs is executed. A head that the strategy could
+    /// not evaluate is refused here, so that it cannot stop moves later.
+    function register(bytes32 id, ModelParameters calldata parameters) external restricted {
         require(id != bytes32(0) && models[id].stage == Stage.None, StrategyErrorsLib.ModelExists(id));
-        require(signer != address(0), StrategyErrorsLib.SignerMissing(id));
-        require(feeShareBps <= MAX_FEE_SHARE_BPS, StrategyErrorsLib.FeeShareAboveMax(feeShareBps, MAX_FEE_SHARE_BPS));
+        require(parameters.signer != address(0), StrategyErrorsLib.SignerMissing(id));
+        require(
+            parameters.feeShareBps <= MAX_FEE_SHARE_BPS,
+            StrategyErrorsLib.FeeShareAboveMax(parameters.feeShareBps, MAX_FEE_SHARE_BPS)
+        );
+        if (parameters.head.length > 0) {
+            MlpShape memory shape = QuantizedMlp.shapeOf(parameters.head);
+            require(shape.dims[0] == HEAD_INPUTS, StrategyErrorsLib.HeadInputsMismatch(shape.dims[0], HEAD_INPUTS));
+        }
         Model storage entry = models[id];
-        entry.onnxSha256 = onnxSha256;
-        entry.manifestHash = manifestHash;
-        entry.signer = signer;
-        entry.payout = payout;
-        entry.feeShareBps = feeShareBps;
+        entry.onnxSha256 = parameters.onnxSha256;
+        entry.manifestHash = parameters.manifestHash;
+        entry.signer = parameters.signer;
+        entry.payout = parameters.payout;
+        entry.feeShareBps = parameters.feeShareBps;
+        entry.head = parameters.head;
         entry.stage = Stage.Shadow;
-        emit ModelRegistered(id, onnxSha256, manifestHash, signer, payout, feeShareBps);
+        emit ModelRegistered(
+            id,
+            parameters.onnxSha256,
+            parameters.manifestHash,
+            parameters.signer,
+            parameters.payout,
+            parameters.feeShareBps,
+            parameters.head
+        );
         emit StageSet(id, Stage.None, Stage.Shadow, uint64(block.timestamp));
     }
 

@@ -4,11 +4,12 @@ pragma solidity 0.8.30;
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {BaseStrategy} from "../../strategies/BaseStrategy.sol";
 import {ModelStrategy} from "../../strategies/ModelStrategy.sol";
-import {Stage} from "../../strategies/interfaces/IModelRegistry.sol";
+import {ModelParameters, Stage} from "../../strategies/interfaces/IModelRegistry.sol";
 import {Bounds} from "../../strategies/libraries/BoundsLib.sol";
 import {RebalanceProposal} from "../../strategies/libraries/ProposalLib.sol";
 import {StrategyErrorsLib} from "../../strategies/libraries/StrategyErrorsLib.sol";
 import {RangeOrder} from "../../vaults/interfaces/IRangeVault.sol";
+import {Mlp, Network} from "../support/Mlp.sol";
 import {StrategyConformance} from "./StrategyConformance.sol";
 
 contract ModelStrategyTest is StrategyConformance {
@@ -164,6 +165,15 @@ contract ModelStrategyTest is StrategyConformance {
         _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.NonceMismatch.selector, 0, 1));
     }
 
+    /// S3 for a de-risk, which passes every bound.
+    function test_deRisk_neverTwice() public {
+        RebalanceProposal memory proposal = _deRiskProposal();
+        bytes memory signature = _signModel(proposal);
+        modelStrategy.rebalance(proposal, signature);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.NonceMismatch.selector, 0, 1));
+        modelStrategy.rebalance(proposal, signature);
+    }
+
     /* THE MODEL'S STAGE */
 
     function test_stage_loweringStopsAtOnce() public {
@@ -313,6 +323,152 @@ contract ModelStrategyTest is StrategyConformance {
         bounds.maxWidthTicks = 5000;
         modelStrategy.setBounds(bounds);
         assertEq(modelStrategy.bounds().maxWidthTicks, 5000);
+    }
+
+    /* REALISED VOLATILITY AND HEAD */
+
+    function _watchVolatility() private {
+        Bounds memory bounds = _defaultBounds();
+        bounds.volatilityWindowSeconds = 1920;
+        vm.prank(curator);
+        modelStrategy.setBounds(bounds);
+    }
+
+    /// @dev Trades every minute around the start, `ticks` up and down; calm in the end.
+    function _stir(int24 ticks) private {
+        for (uint256 i; i < 40; ++i) {
+            skip(60);
+            // Ten minutes up, ten minutes down: cells differ.
+            trader.moveTo(startTick + int24(int256(i % 2)) + ((i / 10) % 2 == 0 ? ticks : -ticks));
+        }
+        skip(60);
+        trader.moveTo(startTick);
+        skip(12);
+    }
+
+    function test_spread_followsThePoolsOwnVolatility() public {
+        _deposit(alice, _assets(1_000_000));
+        _watchVolatility();
+        _stir(20);
+        uint256 spread = modelStrategy.effectiveSpreadWad(0);
+        assertGt(spread, 0.05e18);
+        assertLt(spread, 0.3e18);
+        assertEq(spread, modelStrategy.realisedVolatility().spreadWad);
+        assertEq(modelStrategy.effectiveSpreadWad(0.29e18), 0.29e18, "a declared spread above it counts");
+        (uint24 width, uint256 share,) = modelStrategy.confidenceLimits(spread);
+        RebalanceProposal memory proposal = _goodProposal();
+        // Wide enough for what it declares, not for what the pool saw.
+        proposal.ranges = _around(420, 0.1e18);
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.WidthBelowFloor.selector, 0, 840, width));
+        int24 half = (int24(width) / 2 / SPACING + 1) * SPACING;
+        proposal.ranges = _around(half, uint64(share + 1));
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.ShareAboveLimit.selector, share + 1, share));
+        proposal.ranges[0].weightWad = uint64(share);
+        _submit(proposal);
+    }
+
+    /// Rule: whoever stirs a pool can widen and shrink, never stop.
+    function test_spread_stirredAloneNeverForcesIdle() public {
+        _deposit(alice, _assets(1_000_000));
+        _watchVolatility();
+        _stir(250);
+        assertGt(modelStrategy.realisedVolatility().spreadWad, 0.3e18);
+        assertEq(modelStrategy.effectiveSpreadWad(0), 0.3e18);
+        RebalanceProposal memory proposal = _goodProposal();
+        proposal.ranges = _around(2000, 0.2e18);
+        _submit(proposal);
+    }
+
+    function test_spread_isTheCeilingWhileThePoolRemembersTooLittle() public {
+        _watchVolatility();
+        assertFalse(modelStrategy.realisedVolatility().known);
+        assertEq(modelStrategy.effectiveSpreadWad(0.01e18), 0.3e18);
+        assertEq(modelStrategy.effectiveSpreadWad(0.4e18), 0.4e18);
+    }
+
+    /// @dev A head that answers a constant ratio, whatever it sees, plus a 1,024th of it per 1/16 tick of input 7.
+    function _headOf(int256 constant_, int256 slope) private returns (address[] memory) {
+        uint256[] memory dims = new uint256[](2);
+        (dims[0], dims[1]) = (8, 1);
+        Network memory network = Mlp.random(1, dims, 0, 65_535, 20);
+        network.weights[0] = new int256[](8);
+        network.weights[0][7] = slope;
+        network.biases[0][0] = constant_;
+        return Mlp.store(network);
+    }
+
+    function _followHead(address[] memory head) private {
+        bytes32 id = keccak256(abi.encode(head));
+        vm.startPrank(curator);
+        registry.register(id, _modelParameters(head));
+        registry.raiseStage(id, Stage.Full, 0);
+        vm.stopPrank();
+        skip(2 days);
+        vm.prank(curator);
+        modelStrategy.setModel(id);
+        assertEq(registry.headOf(id), head);
+    }
+
+    function test_spread_followsTheRecomputedHead() public {
+        _deposit(alice, _assets(1_000_000));
+        _watchVolatility();
+        // A quarter in units of 2^-20: no less than 0.25.
+        _followHead(_headOf(2 ** 18, 0));
+        _stir(20);
+        assertEq(modelStrategy.effectiveSpreadWad(0.01e18), 0.25e18);
+        RebalanceProposal memory proposal = _goodProposal();
+        proposal.modelId = modelStrategy.modelId();
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.WidthBelowFloor.selector, 0, 1200, 3366));
+    }
+
+    function test_spread_headSeesWhatThePoolSaw() public {
+        _watchVolatility();
+        _followHead(_headOf(0, 100));
+        _stir(20);
+        uint256 root = modelStrategy.realisedVolatility().rootX8 >> 4;
+        uint256 answered = (root * 100 * 1e18) >> 20;
+        assertGt(answered, modelStrategy.realisedVolatility().spreadWad);
+        assertEq(modelStrategy.effectiveSpreadWad(0), answered);
+    }
+
+    function test_spread_headAboveTheCeilingOnlyDeRisks() public {
+        _deposit(alice, _assets(1_000_000));
+        _watchVolatility();
+        _followHead(_headOf(2 ** 19, 0));
+        _stir(5);
+        RebalanceProposal memory proposal = _goodProposal();
+        proposal.modelId = modelStrategy.modelId();
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.DeRiskOnly.selector, 0.5e18, 0.3e18));
+        proposal = _deRiskProposal();
+        proposal.modelId = modelStrategy.modelId();
+        _submit(proposal);
+    }
+
+    function test_register_refusesAHeadThatCannotAnswer() public {
+        uint256[] memory dims = new uint256[](2);
+        (dims[0], dims[1]) = (7, 1);
+        ModelParameters memory parameters = _modelParameters(Mlp.store(Mlp.random(1, dims, 0, 127, 0)));
+        vm.startPrank(curator);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.HeadInputsMismatch.selector, 7, 8));
+        registry.register("x", parameters);
+        parameters.head[0] = address(vault);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.HeadDataInvalid.selector, address(vault)));
+        registry.register("x", parameters);
+    }
+
+    function test_setBounds_refusesAWindowThatSaysNothing() public {
+        Bounds memory bounds = _defaultBounds();
+        bounds.volatilityWindowSeconds = 479;
+        bytes memory refusal =
+            abi.encodeWithSelector(StrategyErrorsLib.BoundInvalid.selector, bytes32("volatilityWindowSeconds"), 479);
+        vm.startPrank(curator);
+        vm.expectRevert(refusal);
+        modelStrategy.setBounds(bounds);
+        bounds.volatilityWindowSeconds = 480;
+        modelStrategy.setBounds(bounds);
+        bounds.minShareWad = 0;
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.BoundInvalid.selector, bytes32("minShareWad"), 0));
+        modelStrategy.setBounds(bounds);
     }
 
     /* HEARTBEAT */

@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {BaseStrategy} from "../../strategies/BaseStrategy.sol";
 import {ModelStrategy} from "../../strategies/ModelStrategy.sol";
-import {Stage} from "../../strategies/interfaces/IModelRegistry.sol";
+import {ModelParameters, Stage} from "../../strategies/interfaces/IModelRegistry.sol";
 import {Bounds} from "../../strategies/libraries/BoundsLib.sol";
 import {RebalanceProposal} from "../../strategies/libraries/ProposalLib.sol";
 import {ModelRegistry} from "../../strategies/models/ModelRegistry.sol";
@@ -30,7 +30,7 @@ abstract contract StrategyTest is BaseTest {
         selectors[0] = ModelRegistry.lowerStage.selector;
         manager.setTargetFunctionRole(address(registry), selectors, 3);
         vm.startPrank(curator);
-        registry.register(MODEL_ID, sha256("onnx"), keccak256("manifest"), vm.addr(SIGNER_KEY), address(0), 0);
+        registry.register(MODEL_ID, _modelParameters(new address[](0)));
         registry.setNotice(0);
         registry.raiseStage(MODEL_ID, Stage.Full, 0);
         registry.setNotice(2 days);
@@ -48,7 +48,7 @@ abstract contract StrategyTest is BaseTest {
         vault.setStrategy(address(modelStrategy));
     }
 
-    function _defaultBounds() internal pure returns (Bounds memory) {
+    function _defaultBounds() internal pure virtual returns (Bounds memory) {
         return Bounds({
             minWidthTicks: 200,
             maxWidthTicks: 20_000,
@@ -61,12 +61,17 @@ abstract contract StrategyTest is BaseTest {
             widthFloorPerSpreadTicks: 12_665,
             fullShareSpreadWad: 0.05e18,
             minShareWad: 0.2e18,
-            spreadCeilingWad: 0.3e18
+            spreadCeilingWad: 0.3e18,
+            volatilityWindowSeconds: 0
         });
     }
 
+    function _modelParameters(address[] memory head) internal pure returns (ModelParameters memory) {
+        return ModelParameters(sha256("onnx"), keccak256("manifest"), vm.addr(SIGNER_KEY), address(0), 0, head);
+    }
+
     /// @dev A proposal that passes every bound in a calm market, unsigned.
-    function _goodProposal() internal view returns (RebalanceProposal memory proposal) {
+    function _goodProposal() internal view virtual returns (RebalanceProposal memory proposal) {
         RebalanceOrder memory order = _centredOrder(600, 0.9e18);
         proposal.vault = address(vault);
         proposal.nonce = modelStrategy.nextNonce();

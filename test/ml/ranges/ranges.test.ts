@@ -66,6 +66,12 @@ describe("confidenceLimits", () => {
     expect(middle.maxShareWad).toBeLessThan((WAD * 6n) / 10n);
   });
 
+  it("takes the spread that the chain measures when it is the worse one", () => {
+    const measured = { ...bounds, minSpreadWad: WAD / 5n };
+    expect(confidenceLimits(measured, WAD / 20n)).toEqual(confidenceLimits(bounds, WAD / 5n));
+    expect(confidenceLimits(measured, WAD / 4n)).toEqual(confidenceLimits(bounds, WAD / 4n));
+  });
+
   it("takes the upper decile of the day's move as spread", () => {
     expect(Number(spreadOf({ mean: 0, q10: 0, q50: 0, q90: 0.0016 })) / 1e18).toBeCloseTo(0.04 * 1.28, 9);
   });

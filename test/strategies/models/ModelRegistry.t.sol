@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
-import {Stage} from "../../../strategies/interfaces/IModelRegistry.sol";
+import {ModelParameters, Stage} from "../../../strategies/interfaces/IModelRegistry.sol";
 import {StrategyErrorsLib} from "../../../strategies/libraries/StrategyErrorsLib.sol";
 import {StrategyTest} from "../../support/StrategyTest.sol";
 
@@ -11,7 +11,11 @@ contract ModelRegistryTest is StrategyTest {
 
     function _register() private {
         vm.prank(curator);
-        registry.register(ID, bytes32("sha"), bytes32("manifest"), bob, alice, 1000);
+        registry.register(ID, _parameters(bob, 1000));
+    }
+
+    function _parameters(address signer, uint16 feeShareBps) private view returns (ModelParameters memory) {
+        return ModelParameters(bytes32("sha"), bytes32("manifest"), signer, alice, feeShareBps, new address[](0));
     }
 
     function test_register_beginsInShadowAndNeverAgain() public {
@@ -20,11 +24,11 @@ contract ModelRegistryTest is StrategyTest {
         assertEq(registry.model(ID).signer, bob);
         vm.startPrank(curator);
         vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.ModelExists.selector, ID));
-        registry.register(ID, bytes32("sha"), bytes32("manifest"), alice, alice, 1000);
+        registry.register(ID, _parameters(alice, 1000));
         vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.SignerMissing.selector, bytes32("x")));
-        registry.register("x", bytes32("sha"), bytes32("manifest"), address(0), alice, 1000);
+        registry.register("x", _parameters(address(0), 1000));
         vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.FeeShareAboveMax.selector, 5001, 5000));
-        registry.register("x", bytes32("sha"), bytes32("manifest"), bob, alice, 5001);
+        registry.register("x", _parameters(bob, 5001));
     }
 
     function test_raiseStage_takesEffectAfterTheNotice() public {
@@ -75,7 +79,7 @@ contract ModelRegistryTest is StrategyTest {
         bytes memory refusal = abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, bob);
         vm.startPrank(bob);
         vm.expectRevert(refusal);
-        registry.register(ID, bytes32("sha"), bytes32("manifest"), bob, alice, 0);
+        registry.register(ID, _parameters(bob, 0));
         vm.expectRevert(refusal);
         registry.raiseStage(MODEL_ID, Stage.Full, 0);
         vm.expectRevert(refusal);

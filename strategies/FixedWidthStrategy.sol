@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
+import {IPriceOracle} from "../vaults/interfaces/IPriceOracle.sol";
+import {IRangeVault, Position, RangeOrder} from "../vaults/interfaces/IRangeVault.sol";
+import {IUniswapV3Pool} from "../vaults/interfaces/IUniswapV3Pool.sol";
+import {NavLib} from "../vaults/libraries/NavLib.sol";
+import {BaseStrategy} from "./BaseStrategy.sol";
+import {Bounds, BoundsLib} from "./libraries/BoundsLib.sol";
+import {RebalanceProposal} from "./libraries/ProposalLib.sol";
+import {StrategyErrorsLib} from "./libraries/StrategyErrorsLib.sol";
+
+/// @notice The whole policy.
+struct FixedWidthRule {
+    /// From the centre of the range to either end; a multiple of the pool's spacing.
+    uint24 halfWidthTicks;
+    /// How far the mid reference must go from where it was at the last move.
+    uint24 triggerTicks;
+    /// After this time a move is due anyway, to put new deposits and fees to work.
+    uint32 refreshSeconds;
+    /// Part of the tokens that the range is offered.
+    uint64 shareWad;
+    /// What a move may cost, of NAV.
+    uint64 maxCostWad;
+}
+
+// No rule may let a move cost more.
+uint64 constant MAX_RULE_COST_WAD = 0.01e18; // 1%
+
+/// @title One range of a fixed width: no model, no key, anybody may call
+/// @notice RULE. While neither token is worth more than twice the other, a range centred on the mid reference. Else a
+/// range of the same width right beside spot that asks for the abundant token alone: a resting order, through which the
+/// market trades the vault back towards balance. There is never a swap, so there is nothing to sandwich. `plan`
+/// computes the range from the chain, and a proposal with any other is refused: the caller chooses only the moment.
+///
+/// MOMENT. Nothing is held; or the mid reference has gone `triggerTicks` from where it was at the last move; or
+/// `refreshSeconds` have passed since. Cooldown, moves per day, calm, width and centre are `BaseStrategy`'s, as for
+/// everyone.
+///
+/// COST. Nobody forecasts a gain here; instead a move may cost at most `maxCostWad` of NAV at the mid reference (minting
+/// at a spot beside it may lose a little), whatever the caller declares.
+///
+/// DE-RISK. Nobody can ask for it here: it is the guardian's, at the vault.
+contract FixedWidthStrategy is BaseStrategy {
+    FixedWidthRule public rule;
+
+    /// @notice The mid reference at the last move.
+    int24 public lastMidTick;
+
+    IUniswapV3Pool private immutable pool;
+
+    event RuleSet(FixedWidthRule rule);
+
+    constructor(IRangeVault vault_, address authority, Bounds memory bounds_, FixedWidthRule memory rule_)
+        BaseStrategy(vault_, authority, bounds_)
+        EIP712("Rangekeeper FixedWidthStrategy", "1")
+    {
+        pool = IUniswapV3Pool(vault_.pool());
+        _setRule(rule_);
+    }
+
+    /// @notice The range that a proposal must ask for now, and whether the moment has come to ask for it.
+    function plan() external view returns (RangeOrder memory range, bool due) {
+        int24 midTick = _midTick();
+        Position[] memory held = vault.positions();
+        return (_range(held, midTick), _due(held, midTick));
+    }
+
+    /* CURATOR */
+
+    function setRule(FixedWidthRule calldata newRule) external restricted {
+        _setRule(newRule);
+    }
+
+    /* HOOKS */
+
+    /// @inheritdoc BaseStrategy
+    function _authorize(RebalanceProposal calldata proposal, bytes32, bytes calldata signature) internal override {
+        require(signature.length == 0, StrategyErrorsLib.NothingToSign());
+        require(proposal.modelId == bytes32(0), StrategyErrorsLib.ModelMismatch(proposal.modelId, bytes32(0)));
+        int24 midTick = _midTick();
+        Position[] memory held = vault.positions();
+        require(_due(held, midTick), StrategyErrorsLib.MoveNotDue());
+        RangeOrder memory range = _range(held, midTick);
+        require(
+            proposal.swap.amountIn == 0 && proposal.ranges.length == 1
+                && keccak256(abi.encode(proposal.ranges[0])) == keccak256(abi.encode(range)),
+            StrategyErrorsLib.PlanMismatch(range.lowerTick, range.upperTick, range.weightWad)
+        );
+        lastMidTick = midTick;
+    }
+
+    /// @inheritdoc BaseStrategy
+    function _spreadWad(uint256 declaredSpreadWad) internal pure override returns (uint256) {
+        return declaredSpreadWad;
+    }
+
+    /// @inheritdoc BaseStrategy
+    function _checkMove(RebalanceProposal calldata proposal, uint256, uint256 nav) internal view override {
+        uint256 most = Math.mulDiv(nav, rule.maxCostWad, BoundsLib.WAD);
+        require(proposal.declaredCost <= most, StrategyErrorsLib.CostAboveRule(proposal.declaredCost, most));
+    }
+
+    /* INTERNAL */
+
+    function _midTick() private view returns (int24) {
+        return TickMath.getTickAtSqrtPrice(IPriceOracle(vault.oracle()).referencePrices().midSqrtPriceX96);
+    }
+
+    function _due(Position[] memory held, int24 midTick) private view returns (bool) {
+        if (held.length == 0 || block.timestamp >= uint256(lastMoveAt) + rule.refreshSeconds) return true;
+        int256 gone = int256(midTick) - lastMidTick;
+        return (gone < 0 ? -gone : gone) >= int256(uint256(rule.triggerTicks));
+    }
+
+    function _range(Position[] memory held, int24 midTick) private view returns (RangeOrder memory range) {
+        FixedWidthRule memory current = rule;
+        (uint160 spotX96,,,,,,) = pool.slot0();
+        (uint256 worth0, uint256 worth1) = _worth(held, spotX96);
+        int24 spacing = pool.tickSpacing();
+        // Below 2^19 by `_setRule`.
+        int24 half = int24(current.halfWidthTicks);
+        if (worth0 <= 2 * worth1 && worth1 <= 2 * worth0) {
+            range.lowerTick = _floor(midTick, spacing) - half;
+        } else {
+            int24 base = _floor(TickMath.getTickAtSqrtPrice(spotX96), spacing);
+            // Token0 alone is asked for above spot, token1 alone up to spot.
+            range.lowerTick = worth0 > worth1 ? base + spacing : base - 2 * half;
+        }
+        range.upperTick = range.lowerTick + 2 * half;
+        range.weightWad = current.shareWad;
+    }
+
+    /// @dev What the vault holds of each token at spot, both in token1 units; fees not yet collected apart.
+    function _worth(Position[] memory held, uint160 spotX96) private view returns (uint256 worth0, uint256 worth1) {
+        (worth0, worth1) = vault.idle();
+        for (uint256 i; i < held.length; ++i) {
+            (uint256 amount0, uint256 amount1) = NavLib.principalDown(held[i], spotX96);
+            worth0 += amount0;
+            worth1 += amount1;
+        }
+        worth0 = NavLib.quote0Down(worth0, spotX96);
+    }
+
+    function _floor(int24 tick, int24 spacing) private pure returns (int24) {
+        int24 compressed = tick / spacing;
+        if (tick < 0 && tick % spacing != 0) --compressed;
+        return compressed * spacing;
+    }
+
+    function _setRule(FixedWidthRule memory newRule) private {
+        require(
+            newRule.halfWidthTicks > 0 && newRule.halfWidthTicks <= 400_000
+                && int24(newRule.halfWidthTicks) % pool.tickSpacing() == 0,
+            StrategyErrorsLib.BoundInvalid("halfWidthTicks", newRule.halfWidthTicks)
+        );
+        require(newRule.triggerTicks > 0, StrategyErrorsLib.BoundInvalid("triggerTicks", 0));
+        require(
+            newRule.shareWad > 0 && newRule.shareWad <= BoundsLib.WAD,
+            StrategyErrorsLib.BoundInvalid("shareWad", newRule.shareWad)
+        );
+        require(
+            newRule.maxCostWad <= MAX_RULE_COST_WAD, StrategyErrorsLib.BoundInvalid("maxCostWad", newRule.maxCostWad)
+        );
+        rule = newRule;
+        emit RuleSet(newRule);
+    }
+}
