@@ -1,11 +1,15 @@
 import { closeSync, openSync, readdirSync, readSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { constants, gunzipSync } from "node:zlib";
 import { BaseError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import { type PoolEvent, readEvents } from "./events.ts";
 import { DataFileError } from "./file.ts";
-import { type PoolState, readPoolState } from "./state.ts";
+import { type PoolState, parsePoolState, readPoolState } from "./state.ts";
+import { readStoredEvents } from "./store/events.ts";
+import { isPoolEvent } from "./store/eventTypes.ts";
+import { MANIFEST, type Manifest, readManifest } from "./store/manifest.ts";
+import { readBatches } from "./store/read.ts";
 
 /** No event file has the market's name; the message lists those that exist. */
 export class UnknownMarketError extends BaseError {
@@ -73,27 +77,67 @@ const DECIMALS: Readonly<Record<string, number>> = {
   eurc: 6,
 };
 
-/** Finds a market by name in any sub-folder of `dataFolder`, parses its events, and its starting state if there is one. */
+/**
+ * Finds a market by name in any sub-folder of `dataFolder`, a dataset of the store before an event file, parses its
+ * events, and its starting state if there is one.
+ */
 export function resolveMarket(dataFolder: string, name: string): MarketData {
   const files = listFiles(dataFolder);
-  const eventFile = files.find((file) => [`${name}.csv.gz`, `${name}.csv`].includes(basename(file)));
-  if (eventFile === undefined) throw unknownMarket(dataFolder, name, files);
+  const eventFile = findEvents(files, name);
+  if (eventFile === null) throw unknownMarket(dataFolder, name, files);
   // A file of that name is the one that was meant: what is wrong with it is worth more than a list of the others.
-  const events = readEvents(eventFile);
+  const stored = basename(eventFile) === MANIFEST ? readManifest(dirname(eventFile)) : null;
+  const events =
+    stored === null ? readEvents(eventFile) : [...readStoredEvents(dirname(eventFile))].flat().filter(isPoolEvent);
   const stateFile = findState(files, name, events[0]?.block ?? 0);
-  const state = stateFile === null ? null : readPoolState(stateFile);
-  const notes: string[] = [...(state?.notes ?? [])];
-  return { name, eventFile, stateFile, events, state, pool: poolMeta(name, state, notes), notes };
+  const state = stateFile === null ? null : readState(stateFile);
+  const notes: string[] = [...(stored?.notes ?? []), ...(state?.notes ?? [])];
+  const pool = stored?.pool ? withAddresses(stored.pool, state) : poolMeta(name, state, notes);
+  return { name, eventFile, stateFile, events, state, pool, notes };
+}
+
+/** The file a market's events are in: the manifest of a dataset of that name, else a CSV file; null = neither. */
+export function findEvents(files: readonly string[], name: string): string | null {
+  const stored = files.find((file) => basename(file) === MANIFEST && basename(dirname(file)) === name);
+  if (stored !== undefined) return stored;
+  return files.find((file) => [`${name}.csv.gz`, `${name}.csv`].includes(basename(file))) ?? null;
+}
+
+const withAddresses = (pool: NonNullable<Manifest["pool"]>, state: PoolState | null): MarketPool => ({
+  ...pool,
+  address: pool.address ?? state?.address ?? null,
+  token0: { ...pool.token0, address: pool.token0.address ?? state?.token0 ?? null },
+  token1: { ...pool.token1, address: pool.token1.address ?? state?.token1 ?? null },
+});
+
+/** A state file, or the manifest of a stored one. */
+function readState(path: string): PoolState {
+  if (basename(path) !== MANIFEST) return readPoolState(path);
+  for (const { cells } of readBatches(dirname(path))) return parsePoolState(String(cells[1]?.[0]), path);
+  throw new DataFileError(`stored state ${dirname(path)} is empty`, { details: { file: path } });
 }
 
 /** Names of all markets in any sub-folder of `dataFolder`, sorted. */
 export const listMarkets = (dataFolder: string): string[] => marketNames(listFiles(dataFolder));
 
-const marketNames = (files: readonly string[]): string[] =>
-  files
-    .filter((file) => /\.csv(\.gz)?$/.test(file) && isEventFile(file))
-    .map((file) => basename(file).replace(/\.csv(\.gz)?$/, ""))
-    .sort();
+const marketNames = (files: readonly string[]): string[] => {
+  const stored = files.filter((file) => basename(file) === MANIFEST && isStoredEvents(file));
+  const csv = files.filter((file) => /\.csv(\.gz)?$/.test(file) && isEventFile(file));
+  const names = [
+    ...stored.map((file) => basename(dirname(file))),
+    ...csv.map((file) => basename(file).replace(/\.csv(\.gz)?$/, "")),
+  ];
+  return [...new Set(names)].sort();
+};
+
+/** A manifest that cannot be read belongs to no market; whoever names the dataset is told what is wrong with it. */
+function isStoredEvents(manifest: string): boolean {
+  try {
+    return readManifest(dirname(manifest)).kind === "events";
+  } catch {
+    return false;
+  }
+}
 
 function unknownMarket(dataFolder: string, name: string, files: readonly string[]): UnknownMarketError {
   const markets = marketNames(files);
@@ -120,6 +164,8 @@ export function listFiles(folder: string): string[] {
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => {
     const path = join(folder, entry.name);
+    // An import that is not finished is not there yet.
+    if (entry.isDirectory() && entry.name.startsWith(".")) return [];
     return entry.isDirectory() ? listFiles(path) : [path];
   });
 }
@@ -151,7 +197,8 @@ function findState(files: readonly string[], name: string, firstBlock: number): 
   let best: string | null = null;
   let bestBlock = -1;
   for (const file of files) {
-    const match = /^(.+)_state_block(\d+)\.json(\.gz)?$/.exec(basename(file));
+    const dataset = basename(file) === MANIFEST ? `${basename(dirname(file))}.json` : basename(file);
+    const match = /^(.+)_state_block(\d+)\.json(\.gz)?$/.exec(dataset);
     const block = Number(match?.[2]);
     if (match?.[1] !== poolName || block >= firstBlock || block <= bestBlock) continue;
     best = file;
