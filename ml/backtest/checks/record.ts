@@ -63,7 +63,8 @@ export async function recordDecisions(parameters: RecordParameters): Promise<rea
   return records;
 }
 
-function featuresOf({ bars }: PolicyContext): Readonly<Record<string, number>> {
+/** The features that a context's bars give, all missing where no bar is known. */
+export function featuresOf({ bars }: PolicyContext): Readonly<Record<string, number>> {
   const known = bars.some(({ close }) => !Number.isNaN(close));
   if (!known) return Object.fromEntries(FEATURE_NAMES.map((name) => [name, Number.NaN]));
   const { values } = computeFeatures(bars);

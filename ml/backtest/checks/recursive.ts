@@ -1,6 +1,6 @@
 import type { BacktestMarket } from "../market.ts";
 import type { PolicyContext, PolicyFactory, RunSettings } from "../types.ts";
-import { needDecisions, type RecordedDecision, recordDecisions } from "./record.ts";
+import { featuresOf, needDecisions, type RecordedDecision, recordDecisions } from "./record.ts";
 
 export interface RecursiveParameters {
   readonly market: BacktestMarket;
@@ -42,29 +42,36 @@ export interface RecursiveReport {
 
 /**
  * How much decisions and features depend on where history begins (the recursive analysis of freqtrade): the same span is
- * decided with less and less history before it. It measures; how much is too much is for the strategist to say.
+ * decided with less and less history before it. Features are compared on the same market; decisions live with their own
+ * consequences, as a position once taken is not taken again. It measures; how much is too much is for the strategist.
  */
 export async function recursiveCheck(parameters: RecursiveParameters): Promise<RecursiveReport> {
   const { market, policy, settings, onProgress } = parameters;
   const warmUps = [...new Set(parameters.warmUpSeconds)].sort((a, b) => a - b);
+  const startOf = (warmUp: number) => settings.fromSeconds - warmUp;
   const runs: (readonly RecordedDecision[])[] = [];
+  const features = warmUps.map((): Readonly<Record<string, number>>[] => []);
   for (const [i, warmUp] of warmUps.entries()) {
-    runs.push(
-      await recordDecisions({
-        market,
-        policy,
-        settings,
-        view: (context) => since(context, settings.fromSeconds - warmUp),
-        onProgress: (done) => onProgress?.((i + done) / warmUps.length),
-      }),
-    );
+    const view = (context: PolicyContext) => {
+      if (i === warmUps.length - 1) {
+        for (const [k, other] of warmUps.entries()) features[k]?.push(featuresOf(since(context, startOf(other))));
+      }
+      return since(context, startOf(warmUp));
+    };
+    const progress = (done: number) => onProgress?.((i + done) / warmUps.length);
+    runs.push(await recordDecisions({ market, policy, settings, view, onProgress: progress }));
   }
   const reference = runs.at(-1) ?? [];
   needDecisions(reference, settings);
+  const full = features.at(-1) ?? [];
   return {
     decisions: reference.length,
     longestSeconds: warmUps.at(-1) ?? 0,
-    warmUps: runs.slice(0, -1).map((run, i) => compareWith(reference, run, warmUps[i] ?? 0)),
+    warmUps: runs.slice(0, -1).map((run, i) => ({
+      warmUpSeconds: warmUps[i] ?? 0,
+      ...decisionsBeside(reference, run),
+      features: featuresBeside(full, features[i] ?? []),
+    })),
   };
 }
 
@@ -84,34 +91,31 @@ function since(context: PolicyContext, fromSeconds: number): PolicyContext {
   };
 }
 
-function compareWith(
-  reference: readonly RecordedDecision[],
-  run: readonly RecordedDecision[],
-  warmUpSeconds: number,
-): WarmUpResult {
-  const pairs = reference.flatMap((full, i) => {
-    const short = run[i];
-    return short === undefined ? [] : [{ full, short }];
-  });
-  const differs = pairs.map(({ full, short }) => full.answer !== short.answer);
+function decisionsBeside(reference: readonly RecordedDecision[], run: readonly RecordedDecision[]) {
+  const differs = reference.map(({ answer }, i) => answer !== run[i]?.answer);
   const last = differs.lastIndexOf(true);
-  const features = Object.keys(reference[0]?.features ?? {}).map((name): FeatureDrift => {
-    const drifts = pairs.map(({ full, short }) => drift(full.features[name], short.features[name]));
-    return {
-      name,
-      atFirst: drifts[0] ?? 0,
-      atLast: drifts.at(-1) ?? 0,
-      decisions: drifts.filter((value) => value > 0).length,
-    };
-  });
   return {
-    warmUpSeconds,
-    otherKind: pairs.filter(({ full, short }) => full.kind !== short.kind).length,
+    otherKind: reference.filter(({ kind }, i) => kind !== run[i]?.kind).length,
     otherAnswer: differs.filter(Boolean).length,
-    agreesFrom: last < 0 ? null : (pairs[last + 1]?.full.atSeconds ?? Number.POSITIVE_INFINITY),
-    features: features.filter(({ decisions }) => decisions > 0).sort((a, b) => b.atFirst - a.atFirst),
+    agreesFrom: last < 0 ? null : (reference[last + 1]?.atSeconds ?? Number.POSITIVE_INFINITY),
   };
 }
+
+type Values = Readonly<Record<string, number>>;
+
+const featuresBeside = (full: readonly Values[], short: readonly Values[]): FeatureDrift[] =>
+  Object.keys(full[0] ?? {})
+    .map((name): FeatureDrift => {
+      const drifts = full.map((values, i) => drift(values[name], short[i]?.[name]));
+      return {
+        name,
+        atFirst: drifts[0] ?? 0,
+        atLast: drifts.at(-1) ?? 0,
+        decisions: drifts.filter((value) => value > 0).length,
+      };
+    })
+    .filter(({ decisions }) => decisions > 0)
+    .sort((a, b) => b.atFirst - a.atFirst);
 
 function drift(full = Number.NaN, short = Number.NaN): number {
   if (Object.is(full, short)) return 0;

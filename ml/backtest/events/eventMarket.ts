@@ -100,14 +100,17 @@ export function createEventMarket(parameters: EventMarketParameters): EventMarke
     },
     knowsGas: gasPriceWei !== null || data.events[0]?.gasPriceWei != null,
     open: (at) => openEventSession(record, at),
-    // What later events prove about the starting state stays known: it is what was there.
-    until: (seconds) =>
-      createEventMarket({
-        ...parameters,
-        data: { ...data, state: plan.state, events: data.events.filter(({ timestamp }) => timestamp <= seconds) },
-      }),
+    until: (seconds) => endingAt(parameters, plan.state, seconds),
     recordedBars: (span) => recordedBars(data.events, pool, span),
   };
+}
+
+/** A market without its later events. What they prove about the starting state stays known: it is what was there. */
+function endingAt(parameters: EventMarketParameters, state: PoolState, seconds: number): BacktestMarket {
+  const events = parameters.data.events.filter(({ timestamp }) => timestamp <= seconds);
+  const market = createEventMarket({ ...parameters, data: { ...parameters.data, state, events } });
+  const end = Math.min(seconds, parameters.data.events.at(-1)?.timestamp ?? seconds);
+  return { ...market, description: { ...market.description, toSeconds: end } };
 }
 
 function recordedBars(
