@@ -16,9 +16,12 @@ export interface CsvLine {
 /**
  * Reads a CSV file, plain or gzip, in batches of records, the header first. Fields may be quoted as in RFC 4180. Memory
  * stays that of one batch. A gzip stream that ends early, a quote that is never closed, a line beyond one MiB and bytes
- * that are not UTF-8 raise errors that name file and line.
+ * that are not UTF-8 raise errors that name file and line. `onRead` is told how many bytes of the file are read so far.
  */
-export async function* readCsvLines(path: string): AsyncGenerator<CsvLine[]> {
+export async function* readCsvLines(
+  path: string,
+  onRead: (bytes: number) => void = () => {},
+): AsyncGenerator<CsvLine[]> {
   let [line, started] = [1, 1];
   let fields: string[] = [];
   let field = "";
@@ -27,7 +30,7 @@ export async function* readCsvLines(path: string): AsyncGenerator<CsvLine[]> {
   const fail = (what: string, value: unknown, rule: string): never => {
     throw formatError({ file: path, line: started, field: what, value, rule });
   };
-  for await (const text of readTextPieces(path, () => line)) {
+  for await (const text of readTextPieces(path, () => line, onRead)) {
     if (text.includes("\uFFFD")) fail("line", "", "it must be UTF-8 text");
     const batch: CsvLine[] = [];
     let from = 0;
@@ -87,7 +90,11 @@ export async function* readCsvLines(path: string): AsyncGenerator<CsvLine[]> {
 }
 
 /** The text of a file, plain or gzip by its first bytes, in pieces. */
-async function* readTextPieces(path: string, line: () => number): AsyncGenerator<string> {
+async function* readTextPieces(
+  path: string,
+  line: () => number,
+  onRead: (bytes: number) => void,
+): AsyncGenerator<string> {
   let file: number;
   try {
     file = openSync(path, "r");
@@ -99,6 +106,7 @@ async function* readTextPieces(path: string, line: () => number): AsyncGenerator
   try {
     const decoder = new StringDecoder("utf8");
     let gunzip: Gunzip | null | undefined;
+    let total = 0;
     for (;;) {
       const bytes = Buffer.allocUnsafe(READ_BYTES);
       let read: number;
@@ -109,6 +117,8 @@ async function* readTextPieces(path: string, line: () => number): AsyncGenerator
         throw new DataFileError(`data file ${path} cannot be read (${code})`, { cause, details: { file: path } });
       }
       const piece = bytes.subarray(0, read);
+      total += read;
+      onRead(total);
       if (gunzip === undefined) {
         if (read === 0) throw new DataFileError(`data file ${path} is empty`, { details: { file: path } });
         const isGzip = piece[0] === 0x1f && piece[1] === 0x8b;

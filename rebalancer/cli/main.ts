@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { registerBacktest } from "./backtest.ts";
 import { registerConfig } from "./config.ts";
+import { registerData } from "./data.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerJournal } from "./journal.ts";
@@ -24,6 +25,7 @@ registerStops(program);
 registerConfig(program);
 registerDoctor(program);
 registerJournal(program);
+registerData(program);
 
 try {
   await program.parseAsync();

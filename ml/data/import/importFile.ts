@@ -26,7 +26,8 @@ export interface ImportFileParameters {
   readonly as?: string | undefined;
   /** Put the new dataset in the place of one of that name. */
   readonly replace?: boolean | undefined;
-  readonly progress?: ((rows: number) => void) | undefined;
+  /** Told the rows so far and the part of the file that is read, 0 to 1. */
+  readonly progress?: ((rows: number, part: number) => void) | undefined;
 }
 
 /** The name of a dataset made of a file: without folder and endings. */
@@ -111,7 +112,7 @@ function importState(path: string, folder: string, name: string, as: string | un
 interface ImportCsvParameters {
   readonly name: string;
   readonly as: string | undefined;
-  readonly progress: (rows: number) => void;
+  readonly progress: (rows: number, part: number) => void;
 }
 
 async function importCsv(path: string, folder: string, { name, as, progress }: ImportCsvParameters): Promise<Manifest> {
@@ -120,7 +121,12 @@ async function importCsv(path: string, folder: string, { name, as, progress }: I
     throw formatError({ file: path, line: null, field: "rows", value: 0, rule: "a file must hold at least one" });
   };
   let rows = 0;
-  for await (const lines of readCsvLines(path)) {
+  let part = 0;
+  const size = Math.max(1, statSync(path, { throwIfNoEntry: false })?.size ?? 1);
+  const onRead = (bytes: number): void => {
+    part = bytes / size;
+  };
+  for await (const lines of readCsvLines(path, onRead)) {
     for (const { line, fields } of lines) {
       if (append === null) {
         const target = openTarget(path, folder, name, fields, as);
@@ -131,7 +137,7 @@ async function importCsv(path: string, folder: string, { name, as, progress }: I
       append(fields, line);
       rows++;
     }
-    progress(rows);
+    progress(rows, part);
   }
   if (rows === 0) {
     throw formatError({ file: path, line: null, field: "rows", value: 0, rule: "a file must hold at least one" });
