@@ -154,7 +154,7 @@ export function forecastChart(report: BacktestReport, width: number): string {
 }
 
 /** (8) Headline of each window's choice on the days it was chosen on and on those after. */
-export function foldsChart({ walkForward }: BacktestReport, width: number): string {
+export function foldsChart(walkForward: BacktestReport["walkForward"], width: number): string {
   const bar = (name: string, color: string, of: (index: number) => number) => ({
     name,
     type: "bar" as const,

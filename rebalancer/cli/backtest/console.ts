@@ -271,13 +271,11 @@ function walkForward({ walkForward: folds }: BacktestReport): string[] {
       [signed(fold.testHeadline, 3), 9],
     ]),
   );
-  const total = folds.reduce((sum, fold) => sum + fold.testHeadline, 0);
-  return [
-    heading("Walk-forward: headline in and out of sample"),
-    head,
-    ...rows,
-    `  out of sample in all: ${signed(total, 3)} %`,
-  ];
+  const totals = [...new Set(folds.map((fold) => fold.family))].map((family) => {
+    const total = folds.reduce((sum, fold) => sum + (fold.family === family ? fold.testHeadline : 0), 0);
+    return `  ${family}: out of sample in all ${signed(total, 3)} %`;
+  });
+  return [heading("Walk-forward: headline in and out of sample"), head, ...rows, ...totals];
 }
 
 /** Headline by capital and latency of the subject, at the first gas scale and haircut of the sweep. */

@@ -67,7 +67,7 @@ ${section("Figures", `<div class="pair">${halves(subjectFacts(report)).map(defin
 ${section("Ahead of others", comparisons(report), escapeHtml([luckSentence(report), intervalNote(report)].filter(Boolean).join(" ")))}
 ${section("By volatility, week and weekday", breakdowns(report), "Volatility: terciles of the variance of the last 24 hours within this run. Per cent of the capital.")}
 ${report.forecasts ? section("Predicted against realised", forecasts(report)) : ""}
-${report.walkForward.length > 0 ? section("Walk-forward: in and out of sample", both((width) => foldsChart(report, width)) + folds(report), "Each window's policy was the best of its family on the training days; only the test days count.") : ""}
+${walkForward(report)}
 ${sweepSection(report)}
 ${section("Decisions", reasons(subject))}
 ${section("Moves", moves(report))}
@@ -212,15 +212,23 @@ function forecasts(report: BacktestReport): string {
   return `<p class="muted">${lines.filter(Boolean).join(" ")}</p>${chart}`;
 }
 
-const folds = ({ walkForward }: BacktestReport) =>
-  table(
-    ["test from", "for", "chosen", "of", "train %", "test %"],
-    walkForward.map((fold) => [
+function walkForward({ walkForward: all }: BacktestReport): string {
+  const families = [...new Set(all.map(({ family }) => family))];
+  if (families.length === 0) return "";
+  const parts = families.map((family) => {
+    const folds = all.filter((fold) => fold.family === family);
+    const total = folds.reduce((sum, fold) => sum + fold.testHeadline, 0);
+    const rows = folds.map((fold) => [
       ...[stamp(fold.testFromSeconds), hours(fold.testToSeconds - fold.testFromSeconds), escapeHtml(fold.chosen)],
       ...[String(fold.candidates.length), tone(signed(fold.trainHeadline, 3)), tone(signed(fold.testHeadline, 3))],
-    ]),
-    [1, 3, 4, 5],
-  );
+    ]);
+    const head = ["test from", "for", "chosen", "of", "train %", "test %"];
+    const title = `<p><b>${escapeHtml(family)}</b>: out of sample in all ${tone(signed(total, 3))} %</p>`;
+    return title + both((width) => foldsChart(folds, width)) + table(head, rows, [1, 3, 4, 5]);
+  });
+  const note = "Each window's policy was the best of its family on the training days; only the test days count.";
+  return section("Walk-forward: in and out of sample", parts.join(""), note);
+}
 
 /** Two maps of the subject's cells; a map is drawn where one of its knobs was turned. */
 function sweepSection(report: BacktestReport): string {
