@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import { baselines } from "../../ml/backtest/policies/index.ts";
 import { MODEL_SETS } from "../../ml/models/index.ts";
+import type { AccuracyFlags } from "./backtest/accuracy.ts";
+import { registerBacktestChecks } from "./backtest/checks.ts";
 import type { BacktestFlags } from "./backtest/parse.ts";
 import { answer, guarded } from "./options.ts";
 import { formatTable } from "./table.ts";
@@ -56,6 +58,7 @@ Examples:
         await command.present(await command.backtest(flags, progress), flags);
       }),
     );
+  registerBacktestChecks(backtest);
   backtest
     .command("list")
     .description("the policies there are")
@@ -83,6 +86,23 @@ Examples:
             `Model sets (-m): ${Object.keys(MODEL_SETS).join(", ")}`,
           ].join("\n"),
         );
+      }),
+    );
+  backtest
+    .command("accuracy")
+    .description("how far fees from bars are from those of the exact market")
+    .option("--data <dir>", "folder with recorded markets (else RANGEKEEPER_DATA)")
+    .option("--market <name...>", "event files (default: all)")
+    .option("--bar-seconds <n>", "length of the bars", "60")
+    .option("--json", "answer in JSON")
+    .action((flags: AccuracyFlags) =>
+      guarded(flags, async () => {
+        const [{ accuracy, formatAccuracy }, { terminalProgress }] = await Promise.all([
+          import("./backtest/accuracy.ts"),
+          import("./backtest/command.ts"),
+        ]);
+        const measured = accuracy(flags, terminalProgress(flags.json === true));
+        answer(flags, measured, () => formatAccuracy(measured));
       }),
     );
 }

@@ -37,10 +37,10 @@ export interface BarMarketParameters {
 }
 
 /**
- * A market known by bars only: an approximation, and marked as one. Inside a bar the price takes the shortest path
- * through open, extremes and close; volume is spread evenly over that path, and a position earns its share L / (L + own)
- * of what is traded inside its range. Own swaps pay the fee and the impact on the bar's liquidity; the price is back
- * where it was at once. `test/ml/backtest/accuracy.test.ts` measures it against the exact market.
+ * A market known by bars only: an approximation, and marked as one. Inside a bar the price takes a path through open,
+ * extremes and close (see `barPath`), and a position earns its share L / (L + own) of what is traded inside its range.
+ * Own swaps pay the fee and the impact on the bar's liquidity; the price is back where it was at once.
+ * `measureAccuracy` tells how far its fees are from those of the exact market.
  */
 export function createBarMarket(parameters: BarMarketParameters): BacktestMarket {
   const { name, pool, bars, dataSha256, gasPriceWei = null } = parameters;

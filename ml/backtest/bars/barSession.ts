@@ -7,7 +7,7 @@ import type { MarketSession, OpenMarketParameters, OwnHoldings } from "../market
 import { amountsPerLiquidity, type Edges, edgesOf, sqrtFloat } from "../ownPosition.ts";
 import { orientationOf, wholePrice } from "../price.ts";
 import type { BarRecord } from "./barMarket.ts";
-import { barPath, insideShare, type PathStep, splitStep } from "./path.ts";
+import { barPath, insideShare, type PathLengths, type PathStep, restShare, splitStep } from "./path.ts";
 import type { PoolBar } from "./poolBar.ts";
 
 const HOUR = 3600;
@@ -44,14 +44,26 @@ export function openBarSession(record: BarRecord, { fromSeconds, numeraire }: Op
 
   function earn(step: PathStep, { feeGrowth0, feeGrowth1, liquidity }: PoolBar): void {
     if (own.length === 0) return;
-    const parts = own.map(({ range }) => insideShare(step, range.lowerTick * LN_TICK, range.upperTick * LN_TICK));
-    const ours = own.reduce((sum, { liquidity }, i) => sum + Number(liquidity) * (parts[i] ?? 0), 0);
-    const diluted = step.share * (liquidity / (liquidity + ours));
-    own.forEach((held, i) => {
-      const earned = Number(held.liquidity) * (parts[i] ?? 0) * diluted;
-      held.fees0 += earned * feeGrowth0;
-      held.fees1 += earned * feeGrowth1;
+    const inside = own.map(({ range }) => {
+      const edges = [range.lowerTick * LN_TICK, range.upperTick * LN_TICK] as const;
+      return { along: insideShare(step, ...edges), meanwhile: restShare(step, ...edges) };
     });
+    // Ours dilutes where it is: on average over what the step earns.
+    const ours = own.reduce((sum, { liquidity }, i) => sum + Number(liquidity) * (inside[i]?.along ?? 0), 0);
+    const diluted = liquidity / (liquidity + ours);
+    own.forEach((held, i) => {
+      const { along, meanwhile } = inside[i] ?? { along: 0, meanwhile: 0 };
+      const earning = Number(held.liquidity) * diluted;
+      held.fees0 += earning * feeGrowth0 * (along * step.share0 + meanwhile * step.rest0);
+      held.fees1 += earning * feeGrowth1 * (along * step.share1 + meanwhile * step.rest1);
+    });
+  }
+
+  /** ln P moves by twice what √P does, relatively. */
+  function lengthsOf({ feeGrowth0, feeGrowth1 }: PoolBar): PathLengths {
+    const fee = pipsToRatio(pool.feePips);
+    const perFee = (2 * (1 - fee)) / fee;
+    return { down: perFee * feeGrowth0 * Math.exp(ln / 2), up: perFee * feeGrowth1 * Math.exp(-ln / 2) };
   }
 
   function walk(step: PathStep, bar: PoolBar): void {
@@ -72,7 +84,7 @@ export function openBarSession(record: BarRecord, { fromSeconds, numeraire }: Op
           continue;
         }
         others = bar.liquidity;
-        current = { bar, steps: barPath(bar.bar, ln) };
+        current = { bar, steps: barPath(bar.bar, ln, lengthsOf(bar)) };
       }
       const step = current.steps.shift();
       if (step === undefined) {

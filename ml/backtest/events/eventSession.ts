@@ -23,6 +23,12 @@ const US: Address = "0x00000000000000000000000000000000ba7c7e57";
 /** How far the pool's price may be from the edge of the fee band before anybody bothers, as a ratio. */
 const BAND_TOLERANCE = 1e-9;
 
+/** A session that knows more of its pool than runs need. */
+export interface EventSession extends MarketSession {
+  /** Of the whole pool, Q128.128 modulo 2^256. */
+  feeGrowth(): { readonly feeGrowth0: bigint; readonly feeGrowth1: bigint };
+}
+
 interface Own {
   readonly range: Range;
   readonly edges: Edges;
@@ -30,7 +36,7 @@ interface Own {
 }
 
 /** Plays a recorded market up to a time and stands there, ready to be traded in. */
-export function openEventSession(record: EventRecord, { fromSeconds, numeraire }: OpenMarketParameters): MarketSession {
+export function openEventSession(record: EventRecord, { fromSeconds, numeraire }: OpenMarketParameters): EventSession {
   const { blocks, timeline } = record;
   const pool = record.createPool(record.state);
   pool.setTime(record.startTimestamp);
@@ -122,6 +128,8 @@ export function openEventSession(record: EventRecord, { fromSeconds, numeraire }
     },
     bars: (count) => hourly(swaps, now.atSeconds, count),
     meanTick: (windowSeconds) => meanTick(swaps, pool.tick, now.atSeconds, windowSeconds),
+
+    feeGrowth: () => ({ feeGrowth0: pool.feeGrowthGlobal0X128, feeGrowth1: pool.feeGrowthGlobal1X128 }),
 
     positions: () =>
       own.map(({ range, liquidity }): HeldPosition => {
