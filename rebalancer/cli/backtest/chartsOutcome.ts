@@ -3,7 +3,7 @@ import type { BacktestReport, ReportSweepCell } from "../../../ml/backtest/repor
 import { draw } from "../chart.ts";
 import { figure, stamp } from "../figures.ts";
 import { BLUE, GREEN, INK, RED } from "./charts.ts";
-import { ranked, signed, subjectOf } from "./words.ts";
+import { type Knob, ranked, signed, subjectOf } from "./words.ts";
 
 /** Headline of every policy, best on top; the bound is not among them. */
 export function policiesChart(report: BacktestReport, width: number): string {
@@ -11,7 +11,8 @@ export function policiesChart(report: BacktestReport, width: number): string {
   const shown = [...competitors].reverse();
   return draw(width, 70 + 20 * shown.length, {
     grid: { left: width > 600 ? 190 : 150, right: width > 600 ? 80 : 56, top: 8, bottom: 32 },
-    xAxis: { type: "value", axisLabel: { formatter: "{value} %", hideOverlap: true } },
+    // Room for the figures at the ends of the bars.
+    xAxis: { type: "value", boundaryGap: ["18%", "12%"], axisLabel: { formatter: "{value} %", hideOverlap: true } },
     yAxis: { type: "category", data: shown.map(({ label }) => label), axisTick: { show: false } },
     series: [
       {
@@ -177,18 +178,14 @@ export function foldsChart(walkForward: BacktestReport["walkForward"], width: nu
   });
 }
 
-type Knob = "capital" | "latencyBlocks" | "gasScale" | "feeHaircutBps" | "mevBps";
-
-/** (9) Mean headline of the cells by two knobs; red loses, green earns, to one scale. */
+/** (9) Headline of the cells by two knobs; red loses, green earns, to one scale. */
 export function heatChart(cells: readonly ReportSweepCell[], x: Knob, y: Knob, width: number): string {
   const values = (knob: Knob) => [...new Set(cells.map((cell) => cell[knob]))].sort((a, b) => a - b);
   const [xs, ys] = [values(x), values(y)];
   const data = xs.flatMap((xValue, column) =>
     ys.flatMap((yValue, row) => {
-      const inside = cells.filter((cell) => cell[x] === xValue && cell[y] === yValue);
-      if (inside.length === 0) return [];
-      const mean = inside.reduce((sum, cell) => sum + cell.headline, 0) / inside.length;
-      return [[column, row, Number((100 * mean).toFixed(4))] as const];
+      const found = cells.find((cell) => cell[x] === xValue && cell[y] === yValue);
+      return found === undefined ? [] : [[column, row, Number((100 * found.headline).toFixed(4))] as const];
     }),
   );
   const reach = Math.max(1e-6, ...data.map(([, , value]) => Math.abs(value)));
@@ -228,4 +225,5 @@ const KNOBS: Readonly<Record<Knob, string>> = {
   gasScale: "gas price ×",
   feeHaircutBps: "fee haircut, bp",
   mevBps: "MEV, bp",
+  seed: "seed",
 };

@@ -3,7 +3,18 @@ import type { BacktestReport, ReportBreakdown, ReportRun } from "../../../ml/bac
 import { heading } from "../columns.ts";
 import { figure, stamp } from "../figures.ts";
 import { TERMINAL_COLUMNS, wrap } from "../wrap.ts";
-import { facts, hours, intervalNote, luckSentence, ranked, share, signed, subjectFacts, subjectOf } from "./words.ts";
+import {
+  facts,
+  hours,
+  intervalNote,
+  luckSentence,
+  ranked,
+  share,
+  signed,
+  subjectFacts,
+  subjectOf,
+  sweepMap,
+} from "./words.ts";
 
 const MOVES_SHOWN = 8;
 const LABEL = 24;
@@ -278,35 +289,34 @@ function walkForward({ walkForward: folds }: BacktestReport): string[] {
   return [heading("Walk-forward: headline in and out of sample"), head, ...rows, ...totals];
 }
 
-/** Headline by capital and latency of the subject, at the first gas scale and haircut of the sweep. */
+/** The subject's headline by capital and latency, and by gas price and fee haircut. */
 function sweep(report: BacktestReport): string[] {
-  const own = report.sweep.filter(({ policy }) => policy === report.subject);
-  const [first] = own;
-  if (first === undefined) return [];
-  const latencies = [...new Set(own.map((one) => one.latencyBlocks))].slice(0, 5);
-  const capitals = [...new Set(own.map((one) => one.capital))];
-  const gasScales = [...new Set(own.map((one) => one.gasScale))];
-  const head = colour.dim(
-    cells(
-      "capital",
-      latencies.map((blocks) => [`${blocks} block${blocks === 1 ? "" : "s"}`, 10] as const),
-    ),
-  );
-  const lines = [heading(`Sweep of ${first.label}: headline %`)];
-  for (const gasScale of gasScales) {
-    lines.push(`gas × ${gasScale}`, head);
-    for (const capital of capitals)
-      lines.push(
+  const grid = (x: "latencyBlocks" | "gasScale", y: "capital" | "feeHaircutBps", xName: string, yName: string) => {
+    const { cells: found } = sweepMap(report, x, y);
+    if (found.length < 2) return [];
+    const values = (knob: typeof x | typeof y) => [...new Set(found.map((cell) => cell[knob]))].sort((a, b) => a - b);
+    const columns = values(x).slice(0, 5);
+    return [
+      colour.dim(
         cells(
-          `  ${figure(capital)}`,
-          latencies.map((latencyBlocks) => {
-            const found = own.find(
-              (one) => one.capital === capital && one.latencyBlocks === latencyBlocks && one.gasScale === gasScale,
-            );
-            return [signed(found?.headline ?? null, 3), 10] as const;
+          yName,
+          columns.map((value) => [`${xName} ${value}`, 10] as const),
+        ),
+      ),
+      ...values(y).map((row) =>
+        cells(
+          `  ${figure(row).replace(/\.00$/, "")}`,
+          columns.map((column) => {
+            const cell = found.find((one) => one[x] === column && one[y] === row);
+            return [signed(cell?.headline ?? null, 3), 10] as const;
           }),
         ),
-      );
-  }
-  return lines;
+      ),
+    ];
+  };
+  const lines = [
+    ...grid("latencyBlocks", "capital", "blocks", `capital, ${report.header.asset}`),
+    ...grid("gasScale", "feeHaircutBps", "gas ×", "fee haircut, bp"),
+  ];
+  return lines.length > 0 ? [heading(`Sweep of ${subjectOf(report).label}: headline %`), ...lines] : [];
 }

@@ -3,7 +3,18 @@ import { figure, stamp } from "../figures.ts";
 import { both, escapeHtml, STYLE, section, table } from "../page.ts";
 import { cumulativeChart, drawdownChart, equityChart, priceChart, rangeTimeChart, widthChart } from "./charts.ts";
 import { foldsChart, forecastChart, heatChart, policiesChart, waterfallChart } from "./chartsOutcome.ts";
-import { facts, hours, intervalNote, luckSentence, ranked, share, signed, subjectFacts, subjectOf } from "./words.ts";
+import {
+  facts,
+  hours,
+  intervalNote,
+  luckSentence,
+  ranked,
+  share,
+  signed,
+  subjectFacts,
+  subjectOf,
+  sweepMap,
+} from "./words.ts";
 
 const MORE_STYLE = `.danger{border-left-color:var(--bad)}.danger p.red{color:var(--bad);font-weight:600}.warn p+p{margin-top:6px}
 dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:2px 14px;margin:12px 0;font-size:14px}dl.facts dt{color:var(--muted)}dl.facts dd{margin:0;overflow-wrap:anywhere}
@@ -15,9 +26,7 @@ const MOVES_SHOWN = 300;
 /** The report as one self-contained page: no script, no font, no request. */
 export function renderHtml(report: BacktestReport): string {
   const subject = subjectOf(report);
-  const unit = escapeHtml(report.header.asset);
   const title = `Backtest · ${subject.label} · ${report.header.market}`;
-  const moved = report.moves.length > 0;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>${escapeHtml(title)}</title><style>${STYLE}
@@ -26,53 +35,51 @@ ${MORE_STYLE}</style></head><body><main>
 ${definitions(facts(report))}</header>
 ${warnings(report)}
 <section class="cards">${cards(report)}</section>
-${section("Every policy on the same market", policies(report), `Ranked by fees − LVR − swap cost − MEV − gas. Money in ${unit}, the rest in per cent of the capital; net is the change of value.`)}
-${both((width) => policiesChart(report, width))}
-${section("Where the money came from and went", both((width) => waterfallChart(report, width)) + waterfallLine(report))}
-${section(
-  "Price, range and moves",
-  both((width) => priceChart(report, width)),
-  moved
-    ? "The band spans what the vault holds; edges beyond the plot are drawn at its border."
-    : "Nothing was ever moved.",
-)}
-${section(
-  "Value against the alternatives",
-  both((width) => equityChart(report, width)),
-  "100 at the start. Alternatives start with the same money at the same time and are marked at the same price.",
-)}
-${section(
-  "Drawdown",
-  both((width) => drawdownChart(report, width)),
-)}
-${section(
-  "Fees, losses and costs as they came",
-  both((width) => cumulativeChart(report, width)),
-  `Running sums in ${unit}.`,
-)}
-${section(
-  "Time in range and value in the pool",
-  both((width) => rangeTimeChart(report, width)),
-)}
-${
-  moved
-    ? section(
-        "Width",
-        both((width) => widthChart(report, width)),
-        "Half of a range, per cent of price: ±10 % is from P/1.1 to 1.1 P.",
-      )
-    : ""
-}
-${section("Figures", `<div class="pair">${halves(subjectFacts(report)).map(definitions).join("")}</div>`, "Blank where the run is too short to say it.")}
-${section("Ahead of others", comparisons(report), escapeHtml([luckSentence(report), intervalNote(report)].filter(Boolean).join(" ")))}
-${section("By volatility, week and weekday", breakdowns(report), "Volatility: terciles of the variance of the last 24 hours within this run. Per cent of the capital.")}
-${report.forecasts ? section("Predicted against realised", forecasts(report)) : ""}
-${walkForward(report)}
-${sweepSection(report)}
-${section("Decisions", reasons(subject))}
-${section("Moves", moves(report))}
+${sections(report).join("\n")}
 </main></body></html>
 `;
+}
+
+type Chart = (report: BacktestReport, width: number) => string;
+
+/** Everything below the cards, in order; what a vault that was never in the pool does not have is left out. */
+function sections(report: BacktestReport): string[] {
+  const unit = escapeHtml(report.header.asset);
+  const chart = (draw: Chart) => both((width) => draw(report, width));
+  const placed = report.series.deployed.some((part) => part > 0);
+  const ranking = `Ranked by fees − LVR − swap cost − MEV − gas. Money in ${unit}, the rest in per cent of the capital; net is the change of value.`;
+  const band =
+    report.moves.length > 0
+      ? "The band spans what the vault holds; edges beyond the plot are drawn at its border."
+      : "Nothing was ever moved.";
+  const alternatives =
+    "100 at the start. Alternatives start with the same money at the same time and are marked at the same price.";
+  const luck = escapeHtml([luckSentence(report), intervalNote(report)].filter(Boolean).join(" "));
+  const volatility =
+    "Volatility: terciles of the variance of the last 24 hours within this run. Per cent of the capital.";
+  const width = "Half of a range, per cent of price: ±10 % is from P/1.1 to 1.1 P.";
+  return [
+    section("Every policy on the same market", policies(report) + chart(policiesChart), ranking),
+    section("Where the money came from and went", (placed ? chart(waterfallChart) : "") + waterfallLine(report)),
+    section("Price, range and moves", chart(priceChart), band),
+    section("Value against the alternatives", chart(equityChart), alternatives),
+    section("Drawdown", chart(drawdownChart)),
+    placed ? section("Fees, losses and costs as they came", chart(cumulativeChart), `Running sums in ${unit}.`) : "",
+    placed ? section("Time in range and value in the pool", chart(rangeTimeChart)) : "",
+    placed ? section("Width", chart(widthChart), width) : "",
+    section(
+      "Figures",
+      `<div class="pair">${halves(subjectFacts(report)).map(definitions).join("")}</div>`,
+      "Blank where the run is too short to say it.",
+    ),
+    section("Ahead of others", comparisons(report), luck),
+    section("By volatility, week and weekday", breakdowns(report), volatility),
+    report.forecasts ? section("Predicted against realised", forecasts(report)) : "",
+    walkForward(report),
+    sweepSection(report),
+    section("Decisions", reasons(subjectOf(report))),
+    section("Moves", moves(report)),
+  ];
 }
 
 /** A loss is red and has its minus. */
@@ -230,23 +237,16 @@ function walkForward({ walkForward: all }: BacktestReport): string {
   return section("Walk-forward: in and out of sample", parts.join(""), note);
 }
 
-/** Two maps of the subject's cells; a map is drawn where one of its knobs was turned. */
+/** Two maps of the subject's cells around its base run; a map is drawn where one of its knobs was turned. */
 function sweepSection(report: BacktestReport): string {
-  const cells = report.sweep.filter(({ policy }) => policy === report.subject);
-  if (cells.length === 0) return "";
-  const turned = (knob: "capital" | "latencyBlocks" | "gasScale" | "feeHaircutBps") =>
-    new Set(cells.map((cell) => cell[knob])).size > 1;
-  const maps = [
-    turned("capital") || turned("latencyBlocks")
-      ? both((width) => heatChart(cells, "latencyBlocks", "capital", width))
-      : "",
-    turned("gasScale") || turned("feeHaircutBps")
-      ? both((width) => heatChart(cells, "gasScale", "feeHaircutBps", width))
-      : "",
-  ];
+  const maps = [sweepMap(report, "latencyBlocks", "capital"), sweepMap(report, "gasScale", "feeHaircutBps")].filter(
+    ({ cells }) => cells.length > 1,
+  );
+  if (maps.length === 0) return "";
+  const drawn = maps.map(({ cells, x, y }) => both((width) => heatChart(cells, x, y, width)));
   const note =
-    "Headline in per cent of the capital; where other knobs were turned too, the mean over them. sweep.csv has every cell.";
-  return section("Sweep", maps.join(""), note);
+    "Headline in per cent of the capital; the knobs that a map does not show are as in the run above. sweep.csv has every cell.";
+  return section("Sweep", drawn.join(""), note);
 }
 
 const reasons = ({ decisions, metrics, reasons: all }: ReportRun) =>

@@ -1,4 +1,4 @@
-import type { BacktestReport, ReportRun } from "../../../ml/backtest/reportSchema.ts";
+import type { BacktestReport, ReportRun, ReportSweepCell } from "../../../ml/backtest/reportSchema.ts";
 import { figure, stamp } from "../figures.ts";
 
 /** A fraction as per cent with its sign: "−" of losses is a plain hyphen, so that it can be pasted. */
@@ -33,9 +33,11 @@ export const subjectOf = ({ runs, subject }: BacktestReport): ReportRun =>
 export function facts({ header }: BacktestReport): readonly (readonly [string, string])[] {
   const days = (header.toSeconds - header.fromSeconds) / 86_400;
   const unit = header.feeModel === "exact" ? "events" : "bars";
-  const blocks = header.toBlock > 0 ? `, blocks ${header.fromBlock}–${header.toBlock}` : "";
+  // Bars have no blocks, and their file may not name its pool.
+  const blocks = header.feeModel === "exact" ? `, blocks ${header.fromBlock}–${header.toBlock}` : "";
+  const address = /^0x0+$/.test(header.pool) ? "address not in the data" : header.pool;
   return [
-    ["pool", `${header.asset}/${header.other} ${header.feePips / 10_000} %, chain ${header.chainId}, ${header.pool}`],
+    ["pool", `${header.asset}/${header.other} ${header.feePips / 10_000} %, chain ${header.chainId}, ${address}`],
     ["span", `${stamp(header.fromSeconds)} – ${stamp(header.toSeconds)} UTC, ${days.toFixed(1)} days${blocks}`],
     ["fees", `${header.feeModel}, from ${header.events.toLocaleString("en-US")} ${unit}`],
     [
@@ -108,3 +110,16 @@ export function luckSentence({ comparisons: { deflatedSharpe: found } }: Backtes
 /** How the intervals were made. */
 export const intervalNote = ({ comparisons: c }: BacktestReport): string =>
   `Per ${c.periodSeconds === 86_400 ? "day" : `${c.periodSeconds / 3600} h`}, ${(c.level * 100).toFixed(0)} % intervals of the stationary block bootstrap (${c.resamples} resamples, mean block ${c.meanBlock}); p of Wilcoxon's signed ranks, q after Benjamini–Hochberg over the ${c.rows.length} rows.`;
+
+export type Knob = "capital" | "latencyBlocks" | "gasScale" | "feeHaircutBps" | "mevBps" | "seed";
+
+/** The subject's cells that differ from its base run, the first cell, in these two knobs only. */
+export function sweepMap<X extends Knob, Y extends Knob>({ sweep, subject }: BacktestReport, x: X, y: Y) {
+  const own = sweep.filter(({ policy }) => policy === subject);
+  const [base] = own;
+  const others = (["capital", "latencyBlocks", "gasScale", "feeHaircutBps", "mevBps", "seed"] as const).filter(
+    (knob) => knob !== x && knob !== y,
+  );
+  const cells: readonly ReportSweepCell[] = own.filter((cell) => others.every((knob) => cell[knob] === base?.[knob]));
+  return { cells, x, y };
+}
