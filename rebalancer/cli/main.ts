@@ -14,6 +14,8 @@ import { registerWorker } from "./worker.ts";
 
 const program = new Command("rangekeeper")
   .description("Keeps liquidity of ERC-4626 vaults in the right Uniswap v3 range")
+  // Options after a verb below a verb are its own: `backtest check --policy`, not `backtest --policy`.
+  .enablePositionalOptions()
   .exitOverride();
 registerDemo(program);
 registerWorker(program);

@@ -26,6 +26,12 @@ interface RiskOptions {
   readonly json?: boolean;
 }
 
+interface TheoryOptions {
+  readonly batches: string;
+  readonly seed: string;
+  readonly json?: boolean;
+}
+
 const collect = (text: string, before: readonly string[]): readonly string[] => [...before, text];
 
 /** `risk`: greeks, losses and stress of a portfolio of ranges, vanilla options and tokens. `risk theory`: the formulas. */
@@ -33,6 +39,7 @@ export function registerRisk(program: Command): void {
   const risk = program
     .command("risk")
     .description("greeks and stress of ranges beside vanilla options")
+    .enablePositionalOptions()
     .option("--price <n>", "asset units per unit of the other token")
     .option("--sigma <n>", "volatility a year, e.g. 0.6, or a day: 0.05/day")
     .option("--range <lower:upper>", "prices of a range, or full; may be repeated", collect, [])
@@ -56,12 +63,9 @@ export function registerRisk(program: Command): void {
     .command("theory")
     .description("published closed forms beside their simulation")
     .option("--batches <n>", "independent batches of each", "500")
-    .option("--seed <n>", "", "20")
-    .action((options: { batches: string; seed: string }, command: Command) => {
-      const { json } = command.optsWithGlobals<{ json?: boolean }>();
-      const common = json === undefined ? {} : { json };
-      return guarded(common, async () => theory(common, options));
-    });
+    .option("--seed <n>", "of the draws", "20")
+    .option("--json", "answer in JSON")
+    .action((options: TheoryOptions) => guarded(options, async () => theory(options)));
 }
 
 function readParameters(options: RiskOptions): RiskParameters {
@@ -116,10 +120,7 @@ function ranges(options: RiskOptions, price: number, feeYieldPerYear: number | n
   });
 }
 
-function theory(
-  common: { readonly json?: boolean },
-  options: { readonly batches: string; readonly seed: string },
-): void {
+function theory(options: TheoryOptions): void {
   const whole = (flag: string, text: string, least: number, most: number) =>
     parseNumber(
       flag,
@@ -129,7 +130,7 @@ function theory(
     );
   const batches = whole("--batches", options.batches, 10, 100_000);
   const checks = theoryChecks({ seed: whole("--seed", options.seed, 0, 2 ** 32 - 1), batches });
-  answer(common, checks, () =>
+  answer(options, checks, () =>
     formatTable(
       [
         { title: "closed form", max: 37 },

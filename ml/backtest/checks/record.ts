@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { InvalidInputError } from "../../errors.ts";
 import { computeFeatures, FEATURE_NAMES } from "../../features/index.ts";
+import type { Decision } from "../../types.ts";
 import type { BacktestMarket } from "../market.ts";
 import { playRun } from "../play.ts";
 import { checkSettings } from "../settings.ts";
@@ -11,9 +12,12 @@ export interface RecordedDecision {
   readonly atSeconds: number;
   /** The market features that its bars give; NaN = missing. */
   readonly features: Readonly<Record<string, number>>;
-  /** Everything else that it was shown, as short texts: a difference names what was different. */
+  /**
+   * Everything else that it was shown, as short texts: a difference names what was different. Not the block's number: a
+   * replay counts the blocks between two recorded ones by the later of them, and the number tells a policy nothing.
+   */
   readonly shown: Readonly<Record<string, string>>;
-  /** The action, and for a model the digest of all that went into it. */
+  /** The action, and for a model its forecast and its whole table of candidates. */
   readonly answer: string;
   readonly kind: "hold" | "move" | "idle";
 }
@@ -53,7 +57,7 @@ export async function recordDecisions(parameters: RecordParameters): Promise<rea
         atSeconds: context.atSeconds,
         features: featuresOf(seen),
         shown: shownOf(seen),
-        answer: text({ action: answer.action, digest: answer.decision?.inputsDigest ?? null }),
+        answer: text({ action: answer.action, ...reasoningOf(answer.decision) }),
         kind: answer.action.kind,
       });
       return answer;
@@ -71,21 +75,12 @@ export function featuresOf({ bars }: PolicyContext): Readonly<Record<string, num
   return Object.fromEntries(FEATURE_NAMES.map((name, i) => [name, values[i] ?? Number.NaN]));
 }
 
-function shownOf({
-  bars,
-  history,
-  price,
-  nav,
-  state,
-  block,
-  moveGas,
-}: PolicyContext): Readonly<Record<string, string>> {
+function shownOf({ bars, history, price, nav, state, moveGas }: PolicyContext): Readonly<Record<string, string>> {
   const swaps = history?.swaps ?? [];
   const first = swaps[0];
   return {
     price: String(price),
     nav: String(nav),
-    block: String(block),
     gas: String(moveGas ?? null),
     positions: text(state.positions),
     bars: `${bars.length} bars, sha256 ${sha256(text(bars))}`,
@@ -93,8 +88,14 @@ function shownOf({
       first === undefined
         ? "none"
         : `${swaps.length} swaps from ${first.timestamp} to ${swaps.at(-1)?.timestamp}, sha256 ${sha256(text(swaps))}`,
-    pool: text([history?.sqrtPriceX96, history?.liquidity, history?.tick, history?.toTimestamp, history?.toBlock]),
+    pool: text([history?.sqrtPriceX96, history?.liquidity, history?.tick, history?.toTimestamp]),
   };
+}
+
+function reasoningOf(decision: Decision | null): Partial<Decision> {
+  if (decision === null) return {};
+  const { reasonKey, candidates, chosen, plan, spreadWad, volatility, features } = decision;
+  return { reasonKey, candidates, chosen, plan, spreadWad, volatility, features };
 }
 
 const text = (value: unknown): string =>
