@@ -12,7 +12,7 @@ import type { CostSettings } from "./types.ts";
 export const MEASURED_GAS = { gasPerMove: 520_000, gasPerPosition: 280_000 } as const;
 
 /** Symbols of what pays for gas, by chain id. */
-const GAS_TOKENS: Readonly<Record<number, readonly string[]>> = {
+export const GAS_TOKENS: Readonly<Record<number, readonly string[]>> = {
   1: ["WETH"],
   10: ["WETH"],
   56: ["WBNB"],

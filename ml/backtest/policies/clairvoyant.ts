@@ -162,7 +162,7 @@ function earnedOver(input: PolicyInput, range: Offsets, lnPrice: number, bars: r
 function changeCost(input: PolicyInput, lnPrice: number, liquidity: number) {
   const { costs, capital, pool } = input;
   const price = Math.exp(lnPrice) * unitRatio(input);
-  const gas = [0, 1].map((positions) => gasOf(costs, positions, price) / capital);
+  const gas = [0, 1].map((positions) => gasOf(costs, positions, price, input) / capital);
   const depth = depthOf(liquidity, lnPrice);
   const fixed = swapLoss(0, { pool, costs, depth });
   const slope = (capital * 10 ** assetDecimals(input)) / depth;

@@ -4,6 +4,7 @@ import { holdingsOf } from "../../ranges/holdings.ts";
 import type { Offsets } from "../../risk/position.ts";
 import type { Numeraire, PoolMeta, Range } from "../../types.ts";
 import { bpsToRatio, lnPriceToSqrtPriceX96, orientation, pipsToRatio, tickToLnPrice } from "../../units.ts";
+import { GAS_TOKENS } from "../gas.ts";
 import type { CostSettings, PolicyContext } from "../types.ts";
 import { spotOf } from "./place.ts";
 
@@ -24,11 +25,21 @@ export function otherShareHeld(context: PolicyContext): number {
 export const otherShareAt = (edges: Offsets, lnPrice: number): number =>
   otherShareOf({ lower: edges.lower - lnPrice, upper: edges.upper - lnPrice });
 
-/** Gas of a move in whole asset units. A recorded gas price is not known to a rule: it reckons with none. */
-export function gasOf(costs: CostSettings, positions: number, price: number): number {
+/**
+ * Gas of a move in whole asset units, `price` being whole asset units per other token. A recorded gas price is not known
+ * to a rule: it reckons with none.
+ */
+export function gasOf(
+  costs: CostSettings,
+  positions: number,
+  price: number,
+  { pool, numeraire }: Pick<PolicyContext, "pool" | "numeraire">,
+): number {
   if (costs.gasGwei === "recorded") return 0;
+  const asset = numeraire === 0 ? pool.token0 : pool.token1;
+  const assetPaysGas = (GAS_TOKENS[pool.chainId] ?? ["WETH"]).includes(asset.symbol);
   const units = costs.gasPerMove + positions * costs.gasPerPosition;
-  return units * costs.gasGwei * 1e-9 * costs.gasScale * (costs.gasTokenPrice ?? price);
+  return units * costs.gasGwei * 1e-9 * costs.gasScale * (costs.gasTokenPrice ?? (assetPaysGas ? 1 : price));
 }
 
 export interface SwapTerms {

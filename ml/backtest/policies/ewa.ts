@@ -11,6 +11,8 @@ const WIDTHS_PERCENT = [1, 2, 5, 10, 20, 50] as const;
 const LEAST_WEIGHT = 0.05;
 /** Held and wanted weights may differ by this much of NAV before the vault moves for it. */
 const TOLERATED_DRIFT = 0.25;
+/** Bars to learn from before the first move: all arms weigh alike at first, and that is no choice. */
+const LEAST_BARS = 24;
 
 /**
  * Exponentially weighted average over widths, and idle as one more arm ("EWA" of Zhang et al., arXiv 2309.10129; Hedge of
@@ -29,6 +31,7 @@ export const ewa: PolicyDefinition = {
     let held: readonly number[] = [];
     return (context) => {
       const weights = bandit(context);
+      if (weights === null) return hold("too little history");
       const { positions } = context.state;
       const left = positions.some((position) => !contains(position, spotOf(context).tick));
       const drift = weights.reduce((sum, weight, arm) => sum + Math.abs(weight - (held[arm] ?? 0)), 0) / 2;
@@ -57,20 +60,20 @@ function actionOf(context: PolicyContext, weights: readonly number[], reason: st
   return hold("idle weighs most");
 }
 
-/** Learns from the bars that are new since the last call and returns the arms' weights, idle last; they sum to 1. */
-function startBandit({ costs, pool, capital }: PolicyInput): (context: PolicyContext) => number[] {
+/** Learns from the bars that are new since the last call and returns the arms' weights, idle last, which sum to 1; null at first. */
+function startBandit({ costs, pool, capital }: PolicyInput): (context: PolicyContext) => number[] | null {
   const arms = WIDTHS_PERCENT.map((percent) => ({
     half: Math.log1p(percent / 100),
     range: null as Offsets | null,
     sum: 0,
   }));
-  let [seenUntil, squares] = [0, 0];
+  let [seenUntil, squares, learnt] = [0, 0, 0];
   const learn = (bar: Bar, context: PolicyContext) => {
     // Half of the value changes hands when a range is put around a price that stands at its edge.
     const depth = depthOf(bar.liquidity, bar.open);
     const reset =
       0.5 * swapLoss(0.5 * Number(context.state.nav), { pool, costs, depth }) +
-      gasOf(costs, 1, context.price) / capital;
+      gasOf(costs, 1, context.price, context) / capital;
     const gains = arms.map((arm) => {
       const stays = arm.range !== null && arm.range.lower <= bar.open && bar.open < arm.range.upper;
       if (!stays) arm.range = { lower: bar.open - arm.half, upper: bar.open + arm.half };
@@ -78,6 +81,7 @@ function startBandit({ costs, pool, capital }: PolicyInput): (context: PolicyCon
       return fees - lvr - (stays ? 0 : reset);
     });
     for (const [index, arm] of arms.entries()) arm.sum += gains[index] as number;
+    learnt++;
     squares += (Math.max(0, ...gains) - Math.min(0, ...gains)) ** 2;
   };
   return (context) => {
@@ -86,7 +90,7 @@ function startBandit({ costs, pool, capital }: PolicyInput): (context: PolicyCon
       seenUntil = bar.endSeconds;
       if (!Number.isNaN(bar.open) && !Number.isNaN(bar.close)) learn(bar, context);
     }
-    return weigh([...arms.map(({ sum }) => sum), 0], squares);
+    return learnt < LEAST_BARS ? null : weigh([...arms.map(({ sum }) => sum), 0], squares);
   };
 }
 

@@ -58,6 +58,6 @@ function moveCost(context: PolicyContext, { costs, pool }: PolicyInput, otherSha
   const { lnPrice } = spotOf(context);
   const swapped = Math.abs(otherShare - otherShareHeld(context));
   const depth = depthOf(context.bars.at(-1)?.liquidity ?? 0, lnPrice);
-  const gas = gasOf(costs, positions, context.price) / context.nav;
+  const gas = gasOf(costs, positions, context.price, context) / context.nav;
   return swapped * swapLoss(swapped * Number(context.state.nav), { pool, costs, depth }) + gas;
 }

@@ -253,7 +253,7 @@ describe("scheduled and triggered rules", () => {
 
   it("stands aside until it knows enough", async () => {
     const few = context({ bars: bars.slice(0, 5) });
-    for (const id of ["vol-2", "cartea", "greedy-reset"])
+    for (const id of ["vol-2", "cartea", "greedy-reset", "ewa"])
       expect(await ask(id, few), id).toEqual({ kind: "hold", reason: "too little history" });
   });
 
@@ -471,9 +471,14 @@ describe("what rules reckon with", () => {
 
   it("prices gas in the asset and a swap by fee, sandwich and depth", () => {
     // (350,000 + 200,000) × 60 gwei × 0.9.
-    expect(gasOf(costs, 1, PRICE)).toBeCloseTo(0.0297, 12);
-    expect(gasOf({ ...costs, gasTokenPrice: null }, 0, PRICE)).toBeCloseTo(0.021 * PRICE, 9);
-    expect(gasOf({ ...costs, gasGwei: "recorded" }, 1, PRICE)).toBe(0);
+    const at = { pool, numeraire: 0 } as const;
+    expect(gasOf(costs, 1, PRICE, at)).toBeCloseTo(0.0297, 12);
+    expect(gasOf({ ...costs, gasGwei: "recorded" }, 1, PRICE, at)).toBe(0);
+    // Without a price of its own the gas token is one of the pair: WETH on mainnet, worth PRICE or 1.
+    const own = { ...costs, gasTokenPrice: null };
+    const mainnet = { ...pool, chainId: 1 };
+    expect(gasOf(own, 0, PRICE, { pool: mainnet, numeraire: 0 })).toBeCloseTo(0.021 * PRICE, 9);
+    expect(gasOf(own, 0, 1 / PRICE, { pool: mainnet, numeraire: 1 })).toBeCloseTo(0.021, 12);
     expect(swapLoss(100, { pool, costs, depth: 1e6 })).toBeCloseTo(5e-4 + 1e-4 + 1e-4, 12);
   });
 });
