@@ -134,7 +134,9 @@ export function readManifest(folder: string): Manifest {
 
 /** Puts a manifest in the place of the old one in a single step: a reader sees either, never a half. */
 export function writeManifest(folder: string, manifest: Manifest): void {
-  writeDurably(join(folder, `${MANIFEST}.new`), Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`));
+  // In the schema's order, so that the same manifest is the same file whoever put it together.
+  const ordered = manifestSchema.parse(manifest);
+  writeDurably(join(folder, `${MANIFEST}.new`), Buffer.from(`${JSON.stringify(ordered, null, 1)}\n`));
   renameSync(join(folder, `${MANIFEST}.new`), join(folder, MANIFEST));
 }
 

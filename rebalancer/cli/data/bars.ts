@@ -128,7 +128,7 @@ function store(
 function formatBars(bars: readonly ExactBar[], rows: number, scale: number): string {
   const right = { align: "right" as const };
   const price = (x96: bigint | null): string =>
-    x96 === null ? "" : Number((Math.exp(sqrtPriceX96ToLnPrice(x96, 1)) * scale).toPrecision(6)).toString();
+    x96 === null ? "" : Number((Math.exp(sqrtPriceX96ToLnPrice(x96, 1)) * scale).toPrecision(5)).toString();
   const growth = (x128: bigint): string => (Number(x128 >> 32n) / Number(Q96)).toExponential(2);
   const table = formatTable(
     [

@@ -65,7 +65,7 @@ export function registerImport(data: Command): void {
           const right = { align: "right" as const };
           const table = formatTable(
             [
-              { title: "dataset", max: 34 },
+              { title: "dataset", max: 32 },
               { title: "format", max: 14 },
               { title: "rows", ...right },
               { title: "B/row", ...right },

@@ -38,8 +38,8 @@ export function registerList(data: Command): void {
         answer(options, listed, () =>
           formatTable(
             [
-              { title: "name", max: 36 },
-              { title: "kind", max: 12 },
+              { title: "name", max: 32 },
+              { title: "kind", max: 10 },
               { title: "rows", ...right },
               { title: "from" },
               { title: "bytes", ...right },

@@ -73,7 +73,7 @@ function formatReports(reports: readonly VerifyReport[], limit: number): string 
   const right = { align: "right" as const };
   const table = formatTable(
     [
-      { title: "data", max: 34 },
+      { title: "data", max: 30 },
       { title: "kind", max: 12 },
       { title: "rows", ...right },
       { title: "errors", ...right },
