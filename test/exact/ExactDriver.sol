@@ -56,7 +56,7 @@ contract FreeToken {
 contract ExactOwner {
     address private immutable DRIVER = msg.sender;
 
-    function forward(address pool, bytes calldata data) external returns (bool ok, bytes memory answer) {
+    function forward(address pool, bytes calldata data) external returns (bool ok, bytes memory returned) {
         require(msg.sender == DRIVER);
         return pool.call(data);
     }
@@ -121,6 +121,13 @@ contract ExactDriver {
             hash = _play(hash, unpack(operations, i), ticks);
         }
         rollingHash = hash;
+    }
+
+    /// @notice What the pool answers to one operation: a byte for success, then what it returned. For looking, not for
+    /// playing: it leaves the running hash as it was.
+    function answer(bytes calldata operations) external returns (bytes memory) {
+        (bool ok, bytes memory data) = _execute(unpack(operations, 0));
+        return bytes.concat(ok ? bytes1(0x01) : bytes1(0x00), data);
     }
 
     function unpack(bytes calldata operations, uint256 index) public pure returns (Operation memory operation) {
@@ -209,8 +216,8 @@ contract ExactDriver {
     /// @dev Does one operation and returns the running hash after it.
     function _play(bytes32 hash, Operation memory operation, int24[] calldata ticks) internal returns (bytes32) {
         (, int24 before,,,,,) = pool.slot0();
-        (bool ok, bytes memory answer) = _execute(operation);
-        hash = keccak256(bytes.concat(hash, ok ? bytes1(0x01) : bytes1(0x00), answer, poolWords()));
+        (bool ok, bytes memory returned) = _execute(operation);
+        hash = keccak256(bytes.concat(hash, ok ? bytes1(0x01) : bytes1(0x00), returned, poolWords()));
         if (!ok) return hash;
         Kind kind = operation.kind;
         if (kind == Kind.Swap) {
@@ -277,7 +284,7 @@ contract ExactDriver {
         return address(pool).call(data);
     }
 
-    function _read(bytes memory data) private view returns (bytes memory answer) {
-        (, answer) = address(pool).staticcall(data);
+    function _read(bytes memory data) private view returns (bytes memory returned) {
+        (, returned) = address(pool).staticcall(data);
     }
 }

@@ -8,7 +8,7 @@ import type { Hex } from "../../ml/types.ts";
 import { foundryBinary } from "../../scripts/foundry.mjs";
 import { type Chunk, encodeChunk } from "./chunk.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** forge failed for a reason other than a difference; carries its last words. */
 export class ForgeError extends BaseError {
@@ -57,12 +57,14 @@ export async function playInForge(chunks: readonly Chunk[]): Promise<Difference 
 }
 
 /** This folder alone, so that a proof neither waits for the other contracts nor fails with them. */
-const ALONE = {
+export const ALONE = {
   FOUNDRY_SRC: "test/exact",
   FOUNDRY_TEST: "test/exact",
   FOUNDRY_SCRIPT: "test/exact",
   FOUNDRY_OUT: "out-exact",
   FOUNDRY_CACHE_PATH: "cache-exact",
+  // A recorded file is one pool's life, so one chunk of many operations.
+  FOUNDRY_MEMORY_LIMIT: String(2 ** 32),
 };
 
 function forgeTest(folder: string): Promise<{ status: number; output: string }> {
