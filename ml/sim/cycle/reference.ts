@@ -51,10 +51,12 @@ function move(world: World, before: Environment, action: number): Environment {
   const [newLower, newUpper] = [onGrid(Math.log(pool) - width), onGrid(Math.log(pool) + width)];
   const capital = has0 * price + has1;
   const [unit0, unit1] = [1 / pool - 1 / newUpper, pool - newLower];
-  const held0 = idle ? 0 : (capital * unit0) / (unit0 * price + unit1);
-  const change0 = held0 - has0;
-  const traded = Math.abs(change0) * price;
   const others = world.depth * liquidity;
+  const wanted = idle ? 0 : capital / (unit0 * price + unit1);
+  // The swap moves the price, and with it the ratio that the range asks for: less has to be traded.
+  const change0 = (wanted * unit0 - has0) / (1 + wanted / others);
+  const held0 = has0 + change0;
+  const traded = Math.abs(change0) * price;
   // The swap moves the root of the price by quote over liquidity; its mean price is the geometric mean of both ends.
   const after = pool + (change0 * price) / others;
   const paid = Math.min(traded * world.swapCost + world.gas + traded ** 2 / (others * pool), capital);

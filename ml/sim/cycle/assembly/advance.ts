@@ -90,10 +90,11 @@ export function advanceByRule(environment: i32, from: i32, steps: i32): void {
       const capital = add(mul(has0, price), has1);
       const unit0 = sub(div(one, pool), div(one, newUpper));
       const unit1 = sub(pool, newLower);
-      const share0 = select(idle, zero, div(unit0, add(mul(unit0, price), unit1)));
-      const change0 = sub(mul(capital, share0), has0);
-      const traded = mul(f32x4.abs(change0), price);
       const poolLiquidity = mul(depth, liquidity);
+      // The swap moves the price, and with it the ratio that the range asks for: less has to be traded.
+      const wanted = select(idle, zero, div(capital, add(mul(unit0, price), unit1)));
+      const change0 = div(sub(mul(wanted, unit0), has0), add(one, div(wanted, poolLiquidity)));
+      const traded = mul(f32x4.abs(change0), price);
       // The root of the price moves by quote traded over liquidity; the trader pays the geometric mean of both prices.
       const impact = div(change0, div(poolLiquidity, price));
       const paid = min(
@@ -106,7 +107,7 @@ export function advanceByRule(environment: i32, from: i32, steps: i32): void {
       const left = sub(capital, paid);
       const after = add(pool, impact);
       // What is now held of token0 is worth more, or less, at the price that the swap left.
-      const held0 = mul(capital, share0);
+      const held0 = add(has0, change0);
       const worth = add(left, mul(held0, sub(mul(after, after), price)));
       const placed0 = sub(div(one, after), div(one, newUpper));
       const placed1 = sub(after, newLower);
