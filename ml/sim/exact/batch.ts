@@ -1,5 +1,5 @@
 import { InvalidInputError } from "../../errors.ts";
-import { addressOf, type Region, reserve, words } from "./memory.ts";
+import { openRegion, type Region, reserve, words } from "./memory.ts";
 import type { SwapOrder, SwapOutcome } from "./types.ts";
 import { engine, revertReasons } from "./wasm.ts";
 
@@ -50,7 +50,7 @@ export type PackedOutcomes = BigUint64Array;
 export function swapPacked(region: Region, orders: BigUint64Array): PackedOutcomes {
   const count = orders.length / ORDER_WORDS;
   const outcomes = new BigUint64Array(count * OUTCOME_WORDS);
-  const base = addressOf(region);
+  const base = openRegion(region);
   for (let start = 0; start < count; start += CHUNK) {
     const many = Math.min(CHUNK, count - start);
     words.set(orders.subarray(start * ORDER_WORDS, (start + many) * ORDER_WORDS), ordersAt >>> 3);

@@ -50,10 +50,11 @@ export function writeWide(address: number, limbs: number, value: bigint): void {
   for (let i = 0; i < limbs; i++) words[at + i] = value >> BigInt(64 * i);
 }
 
-/** A pool's place. It has its bytes in the engine's memory (`base` > 0), or while others need the room in `bytes`. */
+/** A pool's place: an address in the engine's memory, or 0 while it only has its saved bytes. */
 export interface Region {
   base: number;
-  bytes: ArrayBuffer | null;
+  /** The pool's bytes, where they are known outside; never changed, so that snapshots and forks may share them. */
+  saved: ArrayBuffer | null;
   /** Bytes in use. */
   length: number;
   /** Set by every call; a region in use is not the first to give up its place. */
@@ -63,12 +64,11 @@ export interface Region {
 interface Slot {
   readonly base: number;
   readonly size: number;
-  /** Weak, so that a forgotten fork costs nothing. null = free. */
-  holder: WeakRef<Region> | null;
+  holder: Region | null;
 }
 
 /** Beyond this, pools that were not used lately wait outside the engine's memory. */
-const RESIDENT_BYTES = 512 * 1024 * 1024;
+const RESIDENT_BYTES = 256 * 1024 * 1024;
 const SMALLEST = 4096;
 
 const align = (address: number): number => Math.ceil(address / 64) * 64;
@@ -97,24 +97,22 @@ export function reserve(bytes: number): number {
   return base;
 }
 
-/** Takes the place of a region that is forgotten or was not used since it was last looked at. */
-function evict(size: number): Slot | undefined {
+/** Takes the place of a region that was not used since it was last looked at; its bytes are saved. */
+function evict(size: number): Slot | null {
   const taken = listOf(takenSlots, size);
-  for (let tries = taken.length * 2; tries > 0; tries--) {
-    const slot = taken.shift();
-    if (!slot) return undefined;
-    const region = slot.holder?.deref();
-    if (!region || slotOf.get(region) !== slot) return slot;
-    if (!region.used) {
-      region.bytes = engine.memory.buffer.slice(slot.base, slot.base + region.length);
-      region.base = 0;
-      slotOf.delete(region);
+  for (let slot = taken.shift(); slot !== undefined; slot = taken.shift()) {
+    const { holder } = slot;
+    if (holder === null) return slot;
+    if (!holder.used) {
+      holder.saved ??= engine.memory.buffer.slice(slot.base, slot.base + holder.length);
+      holder.base = 0;
+      slotOf.delete(holder);
       return slot;
     }
-    region.used = false;
+    holder.used = false;
     taken.push(slot);
   }
-  return undefined;
+  return null;
 }
 
 function takeSlot(bytes: number): Slot {
@@ -122,39 +120,34 @@ function takeSlot(bytes: number): Slot {
   while (size < bytes) size *= 2;
   const free = listOf(freeSlots, size).pop();
   if (free) return free;
-  if (residentBytes + size > RESIDENT_BYTES) {
-    const slot = evict(size);
-    if (slot) return slot;
-  }
+  const evicted = residentBytes + size > RESIDENT_BYTES ? evict(size) : null;
+  if (evicted) return evicted;
   residentBytes += size;
   return { base: reserve(size), size, holder: null };
 }
 
 function settle(region: Region, slot: Slot): void {
-  slot.holder = new WeakRef(region);
+  slot.holder = region;
   slotOf.set(region, slot);
   listOf(takenSlots, slot.size).push(slot);
   region.base = slot.base;
-  region.bytes = null;
   region.used = true;
 }
 
 /** A region of undefined content. */
 export function allocate(bytes: number): Region {
-  const slot = takeSlot(bytes);
-  const region: Region = { base: slot.base, bytes: null, length: bytes, used: true };
-  settle(region, slot);
+  const region: Region = { base: 0, saved: null, length: bytes, used: true };
+  settle(region, takeSlot(bytes));
   return region;
 }
 
-/** Lets go of a region's place at once. */
-export function release(region: Region): void {
+/** Lets go of a region's place. */
+function release(region: Region): void {
   const slot = slotOf.get(region);
   if (!slot) return;
   slotOf.delete(region);
   const taken = listOf(takenSlots, slot.size);
-  const at = taken.lastIndexOf(slot);
-  if (at >= 0) taken.splice(at, 1);
+  taken.splice(taken.lastIndexOf(slot), 1);
   slot.holder = null;
   listOf(freeSlots, slot.size).push(slot);
   region.base = 0;
@@ -167,38 +160,42 @@ export function addressOf(region: Region): number {
   return region.base;
 }
 
-function bringBack(region: Region): void {
-  const { bytes } = region;
-  settle(region, takeSlot(region.length));
-  if (bytes) new Uint8Array(engine.memory.buffer).set(new Uint8Array(bytes), region.base);
-}
-
-/** The region's bytes, as a copy. */
-export const copyOut = (region: Region): ArrayBuffer => {
+/** The address of a region whose bytes are about to change. */
+export function openRegion(region: Region): number {
   const base = addressOf(region);
-  return engine.memory.buffer.slice(base, base + region.length);
-};
+  region.saved = null;
+  return base;
+}
 
-/** Makes a region hold what was copied out of one, whatever their sizes. */
-export function copyIn(region: Region, bytes: ArrayBuffer): void {
+function bringBack(region: Region): void {
+  settle(region, takeSlot(region.length));
+  if (region.saved) new Uint8Array(engine.memory.buffer).set(new Uint8Array(region.saved), region.base);
+}
+
+/** The region's bytes, not to be changed. */
+export function bytesOf(region: Region): ArrayBuffer {
+  if (region.saved) return region.saved;
+  const base = addressOf(region);
+  region.saved = engine.memory.buffer.slice(base, base + region.length);
+  return region.saved;
+}
+
+/** Makes a region hold what bytesOf told of one, whatever their sizes. */
+export function restoreBytes(region: Region, bytes: ArrayBuffer): void {
   const slot = slotOf.get(region);
-  if (!slot || slot.size < bytes.byteLength) {
-    release(region);
-    settle(region, takeSlot(bytes.byteLength));
-  }
+  if (slot && slot.size < bytes.byteLength) release(region);
   region.length = bytes.byteLength;
-  new Uint8Array(engine.memory.buffer).set(new Uint8Array(bytes), region.base);
+  region.saved = bytes;
+  if (region.base !== 0) new Uint8Array(engine.memory.buffer).set(new Uint8Array(bytes), region.base);
 }
 
-/** An independent copy. */
-export function duplicate(region: Region): Region {
-  addressOf(region);
-  const copy = allocate(region.length);
-  // Making room may have moved the original out.
-  const from = addressOf(region);
-  new Uint8Array(engine.memory.buffer).copyWithin(copy.base, from, from + region.length);
-  return copy;
-}
+/** An independent copy. It takes its place in memory when it is first used. */
+export const duplicate = (region: Region): Region => ({
+  base: 0,
+  saved: bytesOf(region),
+  length: region.length,
+  used: false,
+});
 
 /** Gives a region the place of another, which must not be used any more. */
 export function takeOver(region: Region, other: Region): void {
@@ -206,9 +203,9 @@ export function takeOver(region: Region, other: Region): void {
   const slot = slotOf.get(other);
   if (!slot) return;
   slotOf.delete(other);
-  slot.holder = new WeakRef(region);
+  slot.holder = region;
   slotOf.set(region, slot);
   region.base = slot.base;
   region.length = other.length;
-  region.used = true;
+  region.saved = null;
 }

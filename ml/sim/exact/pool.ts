@@ -18,7 +18,18 @@ import {
   TICK,
   TIME,
 } from "./layout.ts";
-import { addressOf, copyIn, copyOut, duplicate, type Region, readSigned, readWide, view, writeWide } from "./memory.ts";
+import {
+  addressOf,
+  bytesOf,
+  duplicate,
+  openRegion,
+  type Region,
+  readSigned,
+  readWide,
+  restoreBytes,
+  view,
+  writeWide,
+} from "./memory.ts";
 import { emptyPosition } from "./positions.ts";
 import {
   freshRegion,
@@ -90,7 +101,7 @@ function fastPool(region: Region, origin: Origin): FastPool {
   /** `liquidity` that does not fit is sent as one that the contract refuses, so that its other checks come first. */
   function changePosition(operation: "mint" | "burn", key: PositionKey, liquidity: bigint): Amounts {
     if (operation === "mint") makeRoom(region, 2, 1, 0);
-    const base = addressOf(region);
+    const base = openRegion(region);
     writeKey(key);
     const fits = liquidity >= 0n && liquidity <= MAX_UINT128;
     const size = fits ? liquidity : MAX_UINT128;
@@ -140,16 +151,16 @@ function fastPool(region: Region, origin: Origin): FastPool {
     },
 
     setTime(timestamp) {
-      view.setUint32(address() + TIME, timestamp >>> 0, true);
+      view.setUint32(openRegion(region) + TIME, timestamp >>> 0, true);
     },
     initialize(sqrtPriceX96) {
       const fits = sqrtPriceX96 >= 0n && sqrtPriceX96 <= MAX_UINT160;
-      const base = address();
+      const base = openRegion(region);
       writeWide(IO, 4, fits ? sqrtPriceX96 : MAX_UINT256);
       check("initialize", engine.initialize(base));
     },
     swap({ zeroForOne, amountSpecified, sqrtPriceLimitX96 }) {
-      const base = addressOf(region);
+      const base = openRegion(region);
       if (amountSpecified > MAX_INT256 || amountSpecified < -MAX_INT256 - 1n) check("swap", NO_REASON);
       writeWide(SWAP_AMOUNT, 4, amountSpecified);
       if (sqrtPriceLimitX96 < 0n || sqrtPriceLimitX96 > MAX_UINT160) {
@@ -170,7 +181,7 @@ function fastPool(region: Region, origin: Origin): FastPool {
     mint: (key, liquidity) => changePosition("mint", key, liquidity),
     burn: (key, liquidity) => changePosition("burn", key, liquidity),
     collect(key, amount0Requested, amount1Requested) {
-      const base = address();
+      const base = openRegion(region);
       writeKey(key);
       writeWide(IO, 2, atMostUint128(amount0Requested));
       writeWide(IO + 16, 2, atMostUint128(amount1Requested));
@@ -178,7 +189,7 @@ function fastPool(region: Region, origin: Origin): FastPool {
       return { amount0: readWide(IO, 2), amount1: readWide(IO + 16, 2) };
     },
     flash(paid0, paid1) {
-      const base = address();
+      const base = openRegion(region);
       const fits = paid0 <= MAX_UINT256 && paid1 <= MAX_UINT256;
       if (!fits) check("flash", NO_REASON);
       writeWide(IO, 4, paid0);
@@ -190,10 +201,10 @@ function fastPool(region: Region, origin: Origin): FastPool {
       for (const part of [feeProtocol0, feeProtocol1]) {
         check("setFeeProtocol", part === 0 || (part >= 4 && part <= 10) ? 0 : NO_REASON);
       }
-      view.setUint32(address() + FEE_PROTOCOL, feeProtocol0 + (feeProtocol1 << 4), true);
+      view.setUint32(openRegion(region) + FEE_PROTOCOL, feeProtocol0 + (feeProtocol1 << 4), true);
     },
     collectProtocol(amount0Requested, amount1Requested) {
-      const base = address();
+      const base = openRegion(region);
       writeWide(IO, 2, atMostUint128(amount0Requested));
       writeWide(IO + 16, 2, atMostUint128(amount1Requested));
       check("collectProtocol", engine.collectProtocol(base, IO));
@@ -202,7 +213,7 @@ function fastPool(region: Region, origin: Origin): FastPool {
     increaseObservationCardinalityNext(cardinalityNext) {
       requireInitialised("increaseObservationCardinalityNext");
       makeRoom(region, 0, 0, cardinalityNext);
-      engine.growOracle(address(), cardinalityNext);
+      engine.growOracle(openRegion(region), cardinalityNext);
     },
 
     observe(secondsAgos) {
@@ -282,14 +293,14 @@ function fastPool(region: Region, origin: Origin): FastPool {
         observations: readObservations(base),
       };
     },
-    snapshot: (): FastSnapshot => ({ engine: ENGINE, bytes: copyOut(region) }),
+    snapshot: (): FastSnapshot => ({ engine: ENGINE, bytes: bytesOf(region) }),
     restore(snapshot) {
       if (snapshot.engine !== ENGINE) {
         throw new InvalidInputError(
           `snapshot.engine is ${snapshot.engine}, but it must be ${ENGINE}, this engine's own`,
         );
       }
-      copyIn(region, (snapshot as FastSnapshot).bytes);
+      restoreBytes(region, (snapshot as FastSnapshot).bytes);
     },
     fork: () => fastPool(duplicate(region), origin),
   };

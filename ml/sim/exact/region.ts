@@ -84,7 +84,7 @@ export function freshRegion({ feePips, tickSpacing }: FreshPool, capacities: Par
   return region;
 }
 
-const roomFor = (count: number): number => Math.ceil(count * 1.25) + 8;
+const roomFor = (count: number): number => Math.ceil(count * 1.1) + 16;
 
 /** A pool in a state. Ticks without liquidity are left out, as the contract clears them. */
 export function regionOf(state: PoolState): Region {
