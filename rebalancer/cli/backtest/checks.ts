@@ -106,7 +106,7 @@ function formatPlacebo({ rows, passes, excluded, markets, events, level }: Place
     : `An edge where there is none: ${found.join(", ")}. Something saw the future, or paid what nobody paid.`;
   const how =
     `${markets} markets without drift in which fees pay LVR in expectation, ${events} swaps; basis points of capital, ` +
-    `no gas. Intervals hold for all policies at once at ${100 * (1 - level)} %.` +
+    `no gas. Intervals hold for all policies at once at ${100 * (1 - level)}%.` +
     (excluded.length > 0 ? ` Not held to the rule, for they look ahead: ${excluded.join(", ")}.` : "");
   return `${table}\n\n${wrap(how, 0)}\n${wrap(verdict, 0)}`;
 }
@@ -247,7 +247,7 @@ function formatCheck(id: string, lookAhead: LookAheadReport, recursive: Recursiv
       { title: "other action", ...right },
       { title: "not identical", ...right },
       { title: "agrees from (UTC)", max: 19 },
-      { title: "features that differ (worst first)", max: 24 },
+      { title: "differing features", max: 21 },
     ],
     recursive.warmUps.map(({ warmUpSeconds, otherKind, otherAnswer, agreesFrom, features }) => [
       hours(warmUpSeconds),

@@ -23,7 +23,7 @@ async function risk(...args: string[]): Promise<{ status: number; stdout: string
     stderr += String(chunk);
     return true;
   });
-  const program = new Command().exitOverride();
+  const program = new Command().enablePositionalOptions().exitOverride();
   registerRisk(program);
   await program.parseAsync(["risk", ...args], { from: "user" });
   return { status: Number(process.exitCode ?? 0), stdout, stderr };

@@ -1,0 +1,108 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { placeboMarket } from "../../../ml/backtest/checks/placeboMarket.ts";
+import { registerBacktest } from "../../../rebalancer/cli/backtest.ts";
+
+const NAME = "ethereum_weth_dai_03_events_2023-11-14";
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "rangekeeper-checks-"));
+  const { events } = placeboMarket({ seed: 1, days: 2, feePips: 3000, sigmaPerDay: 0.1 });
+  const columns =
+    "block_number,timestamp,tx_index,log_index,type,sender,recipient_or_owner,amount0,amount1,sqrt_price_x96,liquidity,tick,tick_lower,tick_upper,liquidity_delta";
+  const rows = events.map(({ block, timestamp, sender, owner, amount0, amount1, sqrtPriceX96, liquidity, tick }) =>
+    [block, timestamp, 0, 0, "SWAP", sender, owner, amount0, amount1, sqrtPriceX96, liquidity, tick, "", "", ""].join(),
+  );
+  writeFileSync(join(folder, `${NAME}.csv`), `${[columns, ...rows].join("\n")}\n`);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+/** The verb in this process, with what it writes and the exit status it leaves. */
+async function backtest(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  let [stdout, stderr] = ["", ""];
+  vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
+    stdout += String(chunk);
+    return true;
+  });
+  vi.spyOn(process.stderr, "write").mockImplementation((chunk) => {
+    stderr += String(chunk);
+    return true;
+  });
+  const program = new Command().enablePositionalOptions().exitOverride();
+  registerBacktest(program);
+  await program.parseAsync(["backtest", ...args], { from: "user" });
+  return { status: Number(process.exitCode ?? 0), stdout, stderr };
+}
+const check = (...args: string[]) => backtest("check", "--data", folder, "--market", NAME, "--asset", "1", ...args);
+const long = (text: string) => text.split("\n").filter((line) => line.length > 80);
+
+describe("rangekeeper backtest placebo", () => {
+  it("prints every policy with its intervals within 80 columns, and says what it found", async () => {
+    const { status, stdout } = await backtest(
+      "placebo",
+      "--seeds",
+      "4",
+      "--days",
+      "5",
+      "--policy",
+      "fixed-10",
+      "clairvoyant",
+    );
+    expect(status).toBe(0);
+    expect(long(stdout)).toEqual([]);
+    expect(stdout).toMatch(/fixed-10 .* ok/);
+    expect(stdout).toMatch(/clairvoyant .* bound/);
+    expect(stdout).toContain("No policy shows an edge where there is none.");
+  });
+
+  for (const [name, args, message] of [
+    ["too few markets", ["--seeds", "3"], "--seeds: 3; rule"],
+    ["a fee tier that is none", ["--fee-pips", "42"], "--fee-pips: 42; rule"],
+    ["a span that is all history", ["--days", "3"], "--days: 3; rule"],
+    ["an unknown policy", ["--policy", "nope"], "--policy: nope; rule: one of"],
+  ] as const)
+    it(`refuses ${name} with exit status 2`, async () => {
+      const { status, stderr } = await backtest("placebo", ...args);
+      expect(status).toBe(2);
+      expect(stderr).toContain(message);
+    });
+});
+
+describe("rangekeeper backtest check", () => {
+  it("clears a policy that keeps to the past, and says how much history it needs", async () => {
+    const { status, stdout, stderr } = await check("--policy", "vol-2");
+    expect(status, stderr).toBe(0);
+    expect(long(stdout)).toEqual([]);
+    expect(stdout).toContain("vol-2 does not look ahead");
+    expect(stdout).toContain("differing features");
+  });
+
+  it("exits with 1 on one that looks ahead", async () => {
+    const { status, stdout } = await check("--policy", "clairvoyant", "--json");
+    expect(status).toBe(1);
+    const { lookAhead, recursive } = JSON.parse(stdout);
+    expect(lookAhead.passes).toBe(false);
+    expect(lookAhead.cuts.length).toBe(4);
+    expect(recursive.decisions).toBe(lookAhead.decisions);
+  });
+
+  for (const [name, args, message] of [
+    ["no policy", [], "--policy: not given; rule"],
+    ["an unknown policy", ["--policy", "nope"], "--policy: nope; rule: one of"],
+    ["an unknown model set", ["-m", "nope"], "--models: nope; rule: one of"],
+    ["a span outside of the data", ["--policy", "fixed-10", "--range", "2020-01-01:2020-01-02"], "--range: 2020"],
+    ["no cuts", ["--policy", "fixed-10", "--cuts", "0"], "--cuts: 0; rule"],
+  ] as const)
+    it(`refuses ${name} with exit status 2`, async () => {
+      const { status, stderr } = await check(...args);
+      expect(status).toBe(2);
+      expect(stderr).toContain(message);
+    });
+});
