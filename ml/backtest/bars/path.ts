@@ -24,15 +24,17 @@ export interface PathLengths {
 }
 
 /**
- * A path through a bar's open, extremes and close, from the last close on. Who pays token1 in moves the price up, and
- * who pays token0 in moves it down, each by the fee that he pays times (1 − fee) / fee: so a bar's fees tell how far the
- * price went in each direction. Of the two orders of the extremes the one is taken that this allows; of two, the
- * shorter. What the price went beyond that is going back and forth between the extremes. Time passes evenly.
+ * The shortest path through a bar's open, extremes and close, from the last close on. Who pays token1 in moves the price
+ * up, and who pays token0 in moves it down, each by the fee that he pays times (1 − fee) / fee: so a bar's fees tell how
+ * far the price went in each direction. What it went beyond that path is going back and forth between the extremes. Time
+ * passes evenly along the path.
  */
 export function barPath(bar: Bar, lastClose: number, lengths: PathLengths): PathStep[] {
   const { open, high, low, close, startSeconds, endSeconds } = bar;
   const begin = Number.isNaN(lastClose) ? known(open, close) : lastClose;
-  const stops = order([begin, known(open, begin)], low, high, close, lengths);
+  const first = known(open, begin);
+  // Over both extremes the shorter way is the one that ends on the side it came from.
+  const stops = [begin, first, ...(close >= first ? [low, high] : [high, low]), close];
   const moves = stops.slice(1).map((to, i) => ({ from: stops[i] as number, to }));
   const up = moves.reduce((sum, { from, to }) => sum + Math.max(0, to - from), 0);
   const down = moves.reduce((sum, { from, to }) => sum + Math.max(0, from - to), 0);
@@ -66,33 +68,6 @@ export function barPath(bar: Bar, lastClose: number, lengths: PathLengths): Path
   }
   // Rounding must not leave the bar's end open.
   return steps.map((step, i) => (i === steps.length - 1 ? { ...step, toSeconds: endSeconds } : step));
-}
-
-function order(start: readonly number[], low: number, high: number, close: number, lengths: PathLengths): number[] {
-  const lowFirst = [...start, low, high, close];
-  const highFirst = [...start, high, low, close];
-  const missing = (stops: readonly number[]): number => {
-    const { up, down } = lengthsOf(stops);
-    return Math.max(0, up - lengths.up) + Math.max(0, down - lengths.down);
-  };
-  const total = (stops: readonly number[]): number => {
-    const { up, down } = lengthsOf(stops);
-    return up + down;
-  };
-  const [a, b] = [missing(lowFirst), missing(highFirst)];
-  const tolerance = 1e-3 * (high - low);
-  if (Math.abs(a - b) > tolerance) return a < b ? lowFirst : highFirst;
-  return total(lowFirst) <= total(highFirst) ? lowFirst : highFirst;
-}
-
-function lengthsOf(stops: readonly number[]): PathLengths {
-  let [up, down] = [0, 0];
-  for (let i = 1; i < stops.length; i++) {
-    const moved = (stops[i] as number) - (stops[i - 1] as number);
-    if (moved > 0) up += moved;
-    else down -= moved;
-  }
-  return { up, down };
 }
 
 const known = (value: number, otherwise: number): number => (Number.isNaN(value) ? otherwise : value);

@@ -4,7 +4,7 @@ import type { MarketData } from "../../data/market.ts";
 import type { PoolState } from "../../data/state.ts";
 import type { ReplayOrder } from "../../sim/exact/orders.ts";
 import { planReplay, withObservation } from "../../sim/exact/plan.ts";
-import { createReferencePool } from "../../sim/exact/reference.ts";
+import { createPool as createFastPool } from "../../sim/exact/pool.ts";
 import { replayEvents } from "../../sim/exact/replay.ts";
 import type { ExactPool } from "../../sim/exact/types.ts";
 import type { PoolMeta } from "../../types.ts";
@@ -36,7 +36,7 @@ export interface EventMarketParameters {
   readonly data: MarketData;
   /** sha256 of the files, for the report. */
   readonly dataSha256: string;
-  /** The engine; the readable one unless told. */
+  /** The engine; the fast one unless told. */
   readonly createPool?: (state: PoolState) => ExactPool;
   /** Takes the place of the gas prices that the events record. */
   readonly gasPriceWei?: GasSeries;
@@ -54,7 +54,7 @@ export interface EventMarket extends BacktestMarket {
  * of that fee band and pays the fee like anyone. With vanishing own liquidity the record comes out as it was.
  */
 export function createEventMarket(parameters: EventMarketParameters): EventMarket {
-  const { data, dataSha256, createPool = createReferencePool, gasPriceWei = null } = parameters;
+  const { data, dataSha256, createPool = createFastPool, gasPriceWei = null } = parameters;
   const plan = planReplay(data);
   const { startTimestamp } = plan;
   const state = withObservation(plan.state, startTimestamp);
