@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createReferencePool } from "../../ml/sim/exact/reference.ts";
 import { fuzzOnAnvil } from "./anvilFuzz.ts";
 import { type Chunk, drawChunk, encodeChunk } from "./chunk.ts";
@@ -12,6 +12,9 @@ import { fuzz } from "./fuzz.ts";
 import { playOperation } from "./operation.ts";
 import { SAMPLE_FOLDER, sampleChunks } from "./sample.ts";
 import { wordWriter } from "./words.ts";
+
+// The driver may have to be compiled first.
+vi.setConfig({ testTimeout: 240_000 });
 
 const progress = { at: () => {}, end: () => {} };
 
