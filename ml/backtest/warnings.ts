@@ -64,8 +64,7 @@ export function reportWarnings({ subject, results, models }: WarningParameters):
   const days = ((points.at(-1)?.atSeconds ?? 0) - (points[0]?.atSeconds ?? 0)) / 86_400;
   if (days < SHORT_DAYS)
     warning.push(`${days.toFixed(1)} days are too short for yearly figures and for any claim about skill.`);
-  const notes = results.flatMap(({ warnings }) => warnings);
-  warning.push(...new Set([...market.notes, ...notes]));
+  warning.push(...new Set([...market.notes, ...subject.warnings]));
   return [
     ...danger.map((text) => ({ severity: "danger" as const, text })),
     ...warning.map((text) => ({ severity: "warning" as const, text })),

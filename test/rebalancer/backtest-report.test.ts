@@ -150,6 +150,13 @@ describe("warnings", () => {
     expect(texts(buildReport({ ...provenance, results: with6(5) }), "warning").join()).not.toContain("other polic");
   });
 
+  it("pass on what the subject's own run noted, and no other's", () => {
+    const noted = results.map((result, at): RunResult => ({ ...result, warnings: [`note ${at}`] }));
+    const warned = texts(buildReport({ ...provenance, results: noted as [RunResult, ...RunResult[]] }), "warning");
+    expect(warned).toContain("note 0");
+    expect(warned).not.toContain("note 1");
+  });
+
   it("say when the books do not close", () => {
     const broken = { ...results[0], waterfall: { ...results[0].waterfall, residual: 1e-4 } };
     const report = buildReport({ ...provenance, results: [broken] });

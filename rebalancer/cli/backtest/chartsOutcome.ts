@@ -12,7 +12,11 @@ export function policiesChart(report: BacktestReport, width: number): string {
   return draw(width, 70 + 20 * shown.length, {
     grid: { left: width > 600 ? 190 : 150, right: width > 600 ? 80 : 56, top: 8, bottom: 32 },
     // Room for the figures at the ends of the bars.
-    xAxis: { type: "value", boundaryGap: ["18%", "12%"], axisLabel: { formatter: "{value} %", hideOverlap: true } },
+    xAxis: {
+      type: "value",
+      boundaryGap: width > 600 ? ["18%", "12%"] : ["35%", "25%"],
+      axisLabel: { formatter: "{value} %", hideOverlap: true },
+    },
     yAxis: { type: "category", data: shown.map(({ label }) => label), axisTick: { show: false } },
     series: [
       {

@@ -191,20 +191,17 @@ describe("metrics of a run", () => {
       lvr: hour <= 24 ? hour / 8 : 3 + (hour - 24) / 24,
       gas: 1.2,
     }));
-    const moves = [
-      move(0),
-      move(24),
-      move(36, { kind: "idle", swapped: 0, gas: 0, swapFee: 0, swapImpact: 0, mev: 0 }),
-    ];
+    const moves = [move(0), move(24), move(36, { kind: "idle", swapped: 0 }), move(40)];
     const metrics = metricsOf(runOf({ points, moves }));
-    expect(metrics.turnover).toBeCloseTo(1, 12);
-    expect(metrics.turnoverPerDay).toBeCloseTo(0.5, 12);
+    expect(metrics.turnover).toBeCloseTo(1.5, 12);
+    expect(metrics.turnoverPerDay).toBeCloseTo(0.75, 12);
+    // 24 and 12 hours; the last is still held.
     expect(metrics.meanHoldSeconds).toBe(18 * HOUR);
     expect(metrics.gasOverFees).toBeCloseTo(0.2, 12);
-    expect(metrics.moves).toBe(3);
+    expect(metrics.moves).toBe(4);
     expect(metrics.largestPoolShare).toBe(0.01);
-    // The first earned 3 for a cost of 1, the second lost half.
-    expect(metrics.winRate).toBe(0.5);
+    // The first earned 3 for a cost of 1, the second lost half, the third a third.
+    expect(metrics.winRate).toBeCloseTo(1 / 3, 12);
     const [first, second] = moveOutcomes(points, moves);
     expect(first?.earned).toBeCloseTo(3, 2);
     expect(first?.cost).toBeCloseTo(1, 12);
@@ -271,6 +268,16 @@ describe("breakdowns", () => {
       1000,
     );
     expect(late.find(({ name }) => name === "wild")?.fees).toBeCloseTo(0.016, 12);
+  });
+
+  it("counts the first hours, which have no day behind them, with the first full day", () => {
+    // Three wild days, three normal, three calm.
+    const swing = (hour: number) => [0.03, 0.02, 0.01][Math.min(2, Math.floor((hour - 1) / 72))] ?? 0;
+    const points = hourly(9, (hour) => ({
+      price: 1600 * (hour % 2 === 1 ? 1 + swing(hour) : 1),
+      fees: Math.min(hour, 6),
+    }));
+    expect(byVolatility(points, 1000).find(({ name }) => name === "wild")?.fees).toBeCloseTo(0.006, 12);
   });
 
   it("needs a full day to speak of volatility", () => {
