@@ -19,13 +19,13 @@ const SILENT_MS = 2_000;
 export function createProgress({ quiet, now, write, terminal }: ProgressParameters): Progress {
   let started = now();
   let stage = "";
-  let shownAt = 0;
+  let shownAt = Number.NEGATIVE_INFINITY;
   let open = false;
   const everyMs = terminal ? 200 : 10_000;
   return {
     at(name, done) {
       const time = now();
-      if (name !== stage) [stage, started, shownAt] = [name, time, 0];
+      if (name !== stage) [stage, started, shownAt] = [name, time, Number.NEGATIVE_INFINITY];
       const spent = time - started;
       if (quiet || spent < SILENT_MS || time - shownAt < everyMs || done <= 0 || done >= 1) return;
       shownAt = time;
