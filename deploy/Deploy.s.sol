@@ -3,25 +3,24 @@ pragma solidity 0.8.30;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {Script} from "forge-std/Script.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {BaseStrategy} from "../strategies/BaseStrategy.sol";
 import {ModelStrategy} from "../strategies/ModelStrategy.sol";
 import {ModelParameters, Stage} from "../strategies/interfaces/IModelRegistry.sol";
-import {Bounds} from "../strategies/libraries/BoundsLib.sol";
 import {ModelRegistry} from "../strategies/models/ModelRegistry.sol";
+import {AllowListGate} from "../vaults/gates/AllowListGate.sol";
 import {IPriceOracle} from "../vaults/interfaces/IPriceOracle.sol";
 import {IUniswapV3Pool} from "../vaults/interfaces/IUniswapV3Pool.sol";
 import {ExitLib} from "../vaults/libraries/ExitLib.sol";
 import {PositionsLib} from "../vaults/libraries/PositionsLib.sol";
 import {SettingsLib} from "../vaults/libraries/SettingsLib.sol";
 import {Limits} from "../vaults/libraries/VaultState.sol";
+import {LendingAdapter} from "../vaults/oracles/LendingAdapter.sol";
 import {OracleParameters, ReferencePriceOracle} from "../vaults/oracles/ReferencePriceOracle.sol";
 import {RangeVault, VaultParameters} from "../vaults/RangeVault.sol";
 import {VaultLens} from "../vaults/VaultLens.sol";
-
-uint64 constant OWNER_ROLE = 1;
-uint64 constant CURATOR_ROLE = 2;
-uint64 constant GUARDIAN_ROLE = 3;
+import {CURATOR_ROLE, Config, GUARDIAN_ROLE, OWNER_ROLE} from "./Config.sol";
+import {DataContracts} from "./DataContracts.sol";
 
 /// @notice Who is who.
 struct Roles {
@@ -36,12 +35,14 @@ struct Deployment {
     RangeVault vault;
     ReferencePriceOracle oracle;
     ModelStrategy strategy;
+    LendingAdapter lendingAdapter;
+    /// Zero = nobody is kept out.
+    AllowListGate gate;
 }
 
 /// @title Deploys everything that RANGEKEEPER_CONFIG (TOML) describes and writes RANGEKEEPER_ADDRESSES (JSON)
 /// @notice The broadcaster is administrator only until the end: then the owner is, and the broadcaster nothing.
-contract Deploy is Script {
-    string private config;
+contract Deploy is Config {
     AccessManager private manager;
     ModelRegistry private registry;
     VaultLens private lens;
@@ -64,9 +65,7 @@ contract Deploy is Script {
         (, address deployer,) = vm.readCallers();
         manager = new AccessManager(deployer);
         lens = new VaultLens();
-        registry = new ModelRegistry(
-            address(manager), uint32(_uintOr(".registry.noticeSeconds", block.chainid == 31_337 ? 0 : 2 days))
-        );
+        registry = new ModelRegistry(address(manager), uint32(_uintOr(".registry.noticeSeconds", _defaultNotice())));
         _grantRoles(roles, deployer);
         _assignRegistry();
         modelId = keccak256(bytes(_stringOr(".registry.decisionModel", "rangekeeper-default")));
@@ -120,15 +119,20 @@ contract Deploy is Script {
             bytes32 manifest = vm.parseTomlBytes32(config, string.concat(key, ".manifestHash"));
             shaOfAll = keccak256(abi.encode(shaOfAll, id, sha));
             manifestOfAll = keccak256(abi.encode(manifestOfAll, id, manifest));
-            if (id != modelId) _register(id, sha, manifest, roles);
+            if (id != modelId) _register(id, sha, manifest, new address[](0), roles);
         }
-        _register(modelId, shaOfAll, manifestOfAll, roles);
+        address[] memory head;
+        // The bytes that ml/runtime/quantizedMlp.ts writes, as hex; a path from the project's folder.
+        if (vm.keyExistsToml(config, ".registry.headFile")) {
+            head = DataContracts.create(vm.parseBytes(vm.readFile(vm.parseTomlString(config, ".registry.headFile"))));
+        }
+        _register(modelId, shaOfAll, manifestOfAll, head, roles);
         // On a public network the rise takes effect after the notice.
         registry.raiseStage(modelId, Stage.Full, 0);
     }
 
-    function _register(bytes32 id, bytes32 sha, bytes32 manifest, Roles memory roles) private {
-        registry.register(id, ModelParameters(sha, manifest, roles.modelSigner, address(0), 0, new address[](0)));
+    function _register(bytes32 id, bytes32 sha, bytes32 manifest, address[] memory head, Roles memory roles) private {
+        registry.register(id, ModelParameters(sha, manifest, roles.modelSigner, address(0), 0, head));
     }
 
     function _deployVault(string memory key, Roles memory roles) private returns (Deployment memory deployed) {
@@ -150,6 +154,19 @@ contract Deploy is Script {
         _assignVault(address(deployed.vault), address(deployed.strategy));
         deployed.vault.setStrategy(address(deployed.strategy));
         deployed.vault.setSkimReceiver(roles.owner);
+        deployed.lendingAdapter = new LendingAdapter(deployed.vault);
+        if (vm.keyExistsToml(config, string.concat(key, ".allowList"))) {
+            deployed.gate = _deployGate(vm.parseTomlAddressArray(config, string.concat(key, ".allowList")));
+            deployed.vault.setGate(address(deployed.gate));
+        }
+    }
+
+    function _deployGate(address[] memory allowed) private returns (AllowListGate gate) {
+        gate = new AllowListGate(address(manager));
+        bytes4[] memory curator = new bytes4[](1);
+        curator[0] = AllowListGate.setAllowed.selector;
+        manager.setTargetFunctionRole(address(gate), curator, CURATOR_ROLE);
+        gate.setAllowed(allowed, true);
     }
 
     function _deployOracle(string memory key) private returns (ReferencePriceOracle) {
@@ -161,12 +178,17 @@ contract Deploy is Script {
                 bandTicks: uint24(_uint(section, "bandTicks")),
                 maxObservationAgeSeconds: uint32(_uint(section, "maxObservationAgeSeconds")),
                 blockIntervalSeconds: uint32(_uintOr(string.concat(section, "blockIntervalSeconds"), 12)),
-                feed: vm.keyExistsToml(config, string.concat(section, "feed"))
-                    ? vm.parseTomlAddress(config, string.concat(section, "feed"))
-                    : address(0),
+                feed: _addressOr(string.concat(section, "feed")),
                 feedMaxAgeSeconds: uint32(_uintOr(string.concat(section, "feedMaxAgeSeconds"), 3600)),
                 feedInverted: vm.keyExistsToml(config, string.concat(section, "feedInverted"))
-                && vm.parseTomlBool(config, string.concat(section, "feedInverted"))
+                    && vm.parseTomlBool(config, string.concat(section, "feedInverted")),
+                sequencerFeed: _addressOr(string.concat(section, "sequencerFeed")),
+                sequencerGraceSeconds: uint32(
+                    _uintOr(
+                        string.concat(section, "sequencerGraceSeconds"),
+                        Math.max(3600, _uint(section, "longWindowSeconds"))
+                    )
+                )
             })
         );
     }
@@ -185,22 +207,7 @@ contract Deploy is Script {
         limits.maxPoolShareBps = uint16(_uint(section, "maxPoolShareBps"));
         limits.drawdownBps = uint16(_uint(section, "drawdownBps"));
         limits.managementFeeBps = uint16(_uint(section, "managementFeeBps"));
-    }
-
-    function _bounds(string memory section) private view returns (Bounds memory bounds) {
-        bounds.minWidthTicks = uint24(_uint(section, "minWidthTicks"));
-        bounds.maxWidthTicks = uint24(_uint(section, "maxWidthTicks"));
-        bounds.maxCentreDistanceTicks = uint24(_uint(section, "maxCentreDistanceTicks"));
-        bounds.cooldownSeconds = uint32(_uint(section, "cooldownSeconds"));
-        bounds.maxMovesPerDay = uint16(_uint(section, "maxMovesPerDay"));
-        bounds.gainMarginWad = uint64(_uint(section, "gainMarginBps") * 1e14);
-        bounds.maxSwapShareWad = uint64(_uint(section, "maxSwapShareBps") * 1e14);
-        bounds.widthFloorBaseTicks = uint24(_uint(section, "widthFloorBaseTicks"));
-        bounds.widthFloorPerSpreadTicks = uint24(_uint(section, "widthFloorPerSpreadTicks"));
-        bounds.fullShareSpreadWad = uint64(_uint(section, "fullShareSpreadBps") * 1e14);
-        bounds.minShareWad = uint64(_uint(section, "minShareBps") * 1e14);
-        bounds.spreadCeilingWad = uint64(_uint(section, "spreadCeilingBps") * 1e14);
-        bounds.volatilityWindowSeconds = uint32(_uintOr(string.concat(section, "volatilityWindowSeconds"), 0));
+        limits.noticeSeconds = uint32(_uintOr(string.concat(section, "noticeSeconds"), _defaultNotice()));
     }
 
     function _assignVault(address vault, address strategy) private {
@@ -218,9 +225,10 @@ contract Deploy is Script {
         curator[1] = RangeVault.liftHold.selector;
         curator[2] = RangeVault.unpause.selector;
         manager.setTargetFunctionRole(vault, curator, CURATOR_ROLE);
-        bytes4[] memory guardian = new bytes4[](2);
+        bytes4[] memory guardian = new bytes4[](3);
         guardian[0] = RangeVault.pause.selector;
         guardian[1] = RangeVault.deRisk.selector;
+        guardian[2] = RangeVault.cancelSetting.selector;
         manager.setTargetFunctionRole(vault, guardian, GUARDIAN_ROLE);
 
         bytes4[] memory policy = new bytes4[](2);
@@ -254,21 +262,11 @@ contract Deploy is Script {
         vm.serializeAddress(object, "oracle", address(deployed.oracle));
         vm.serializeAddress(object, "vault", address(deployed.vault));
         vm.serializeAddress(object, "strategy", address(deployed.strategy));
+        vm.serializeAddress(object, "lendingAdapter", address(deployed.lendingAdapter));
+        vm.serializeAddress(object, "gate", address(deployed.gate));
         vm.serializeAddress(object, "positionsLib", address(PositionsLib));
         vm.serializeAddress(object, "exitLib", address(ExitLib));
         vm.serializeAddress(object, "settingsLib", address(SettingsLib));
         return vm.serializeBytes32(object, "modelId", modelId);
-    }
-
-    function _uint(string memory section, string memory key) private view returns (uint256) {
-        return vm.parseTomlUint(config, string.concat(section, key));
-    }
-
-    function _uintOr(string memory key, uint256 otherwise) private view returns (uint256) {
-        return vm.keyExistsToml(config, key) ? vm.parseTomlUint(config, key) : otherwise;
-    }
-
-    function _stringOr(string memory key, string memory otherwise) private view returns (string memory) {
-        return vm.keyExistsToml(config, key) ? vm.parseTomlString(config, key) : otherwise;
     }
 }

@@ -29,6 +29,8 @@ const oracleSection = z.strictObject({
   blockIntervalSeconds: positive.optional(),
   feedMaxAgeSeconds: positive.optional(),
   feedInverted: z.boolean().optional(),
+  sequencerFeed: address.optional(),
+  sequencerGraceSeconds: positive.optional(),
 });
 const limitsSection = z.strictObject({
   entryMarginBps: ratioBps.optional(),
@@ -43,6 +45,7 @@ const limitsSection = z.strictObject({
   maxPoolShareBps: ratioBps.optional(),
   drawdownBps: ratioBps.optional(),
   managementFeeBps: ratioBps.optional(),
+  noticeSeconds: whole.optional(),
   depositCap: amount.optional(),
 });
 const strategySection = z.strictObject({
@@ -59,6 +62,16 @@ const strategySection = z.strictObject({
   minShareBps: ratioBps.optional(),
   spreadCeilingBps: whole.optional(),
   volatilityWindowSeconds: whole.optional(),
+  maxSilenceSeconds: whole.optional(),
+});
+
+/** A rule that anybody may carry out; deploy/AddStrategy.s.sol reads it. */
+const fixedWidthSection = z.strictObject({
+  halfWidthTicks: positive,
+  triggerTicks: positive,
+  refreshSeconds: whole,
+  shareBps: ratioBps,
+  maxCostBps: ratioBps,
 });
 
 const vaultSection = z.strictObject({
@@ -72,6 +85,9 @@ const vaultSection = z.strictObject({
   oracle: oracleSection.optional(),
   limits: limitsSection.optional(),
   strategy: strategySection.optional(),
+  fixedWidth: fixedWidthSection.optional(),
+  /** Who may enter; absent = anybody. */
+  allowList: z.array(address).min(1).optional(),
 });
 
 /** The whole file: one schema for the deploy scripts and the worker. */
@@ -154,6 +170,8 @@ export const configSchema = z.strictObject({
       decisionModel: z.string().min(1).default("rangekeeper-default"),
       noticeSeconds: whole.optional(),
       canaryCap: amount.optional(),
+      /** The on-chain head, as hex of the bytes that ml/runtime/quantizedMlp.ts writes. */
+      headFile: z.string().min(1).optional(),
     })
     .prefault({}),
   roles: z

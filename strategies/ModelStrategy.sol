@@ -34,6 +34,10 @@ struct Heartbeat {
 /// proposal reaches the head.
 ///
 /// HEARTBEAT. A signed "hold": the model looked and wants no move. It moves nothing; it says that the model is alive.
+///
+/// DEAD MAN. When neither a move nor a heartbeat was accepted for `maxSilenceSeconds`, nobody minds the ranges: anybody
+/// may `retreat`, which burns and collects everything. It swaps and mints nothing and needs no price, so there is
+/// nothing to gain by it and no bounty; a model that comes back may move again at once.
 contract ModelStrategy is BaseStrategy {
     bytes32 public constant HEARTBEAT_TYPEHASH =
         keccak256("Heartbeat(address vault,bytes32 modelId,uint64 deadline,uint256 nonce,bytes32 inputsDigest)");
@@ -50,6 +54,9 @@ contract ModelStrategy is BaseStrategy {
     event HeartbeatAccepted(
         address indexed vault, bytes32 indexed modelId, uint256 indexed nonce, bytes32 inputsDigest
     );
+
+    /// @notice The vault went to idle because its model had been silent since `heardAt` (Unix seconds).
+    event Retreated(address indexed vault, bytes32 indexed modelId, uint256 heardAt, address by);
 
     event ModelSet(bytes32 indexed before, bytes32 indexed modelId);
 
@@ -90,6 +97,16 @@ contract ModelStrategy is BaseStrategy {
         lastHeartbeat = Heartbeat(uint64(block.timestamp), uint64(nonce), bytes16(inputsDigest));
         _checkSigned(heartbeatDigest(deadline, nonce, inputsDigest), signature);
         emit HeartbeatAccepted(address(vault), modelId, nonce, inputsDigest);
+    }
+
+    /// @notice Sends the vault to idle when its model has been silent for too long.
+    function retreat() external {
+        uint256 heardAt = Math.max(lastMoveAt, lastHeartbeat.at);
+        uint256 silence = _bounds.maxSilenceSeconds;
+        require(silence > 0 && block.timestamp > heardAt + silence, StrategyErrorsLib.ModelHeard(heardAt, silence));
+        require(vault.positions().length > 0, StrategyErrorsLib.NothingHeld());
+        emit Retreated(address(vault), modelId, heardAt, msg.sender);
+        vault.deRisk();
     }
 
     /* CURATOR */

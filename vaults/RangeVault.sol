@@ -25,6 +25,7 @@ import {SettingsLib} from "./libraries/SettingsLib.sol";
 import {
     BPS,
     Limits,
+    PendingSetting,
     SHARE_DECIMALS_OFFSET,
     VIRTUAL_SHARES,
     VaultContext,
@@ -88,8 +89,9 @@ struct InKindExit {
 ///
 /// THE STRATEGY may rebalance: inside the minimum width, cooldown, moves per day, share of the pool, drawdown breaker,
 /// loss per move and a leaky bucket of losses, and only when calm before and after. De-risking to idle is never
-/// blocked. THE GUARDIAN may pause entry and moves for a limited time and de-risk; that holds moves until THE CURATOR
-/// lifts it. The curator sets bounded numbers, THE OWNER the strategy, the gate and the receivers of fees and skims.
+/// blocked. THE GUARDIAN may pause entry and moves for a limited time, de-risk, and cancel what the curator announced; a
+/// de-risk holds moves until THE CURATOR lifts it. The curator sets bounded numbers, those that raise risk only after
+/// notice; THE OWNER the strategy, the gate and the receivers of fees and skims.
 /// Nobody can send the shareholders' tokens anywhere but to a leaver pro rata or into the pool.
 contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTransient, IRangeVault {
     using SafeERC20 for IERC20;
@@ -161,6 +163,11 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         return state.limits;
     }
 
+    /// @notice What was announced for a setting; `readyAt` 0 = nothing.
+    function pendingSetting(bytes32 key) external view returns (PendingSetting memory) {
+        return state.pending[key];
+    }
+
     /// @inheritdoc IRangeVault
     function lastMoveAt() external view returns (uint64) {
         return state.lastMoveAt;
@@ -202,17 +209,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         nonReentrantView
         returns (uint256 lowNav, uint256 midNav, uint256 highNav, uint256 ageSeconds, bool calm)
     {
-        ReferencePrices memory refs = _reference();
-        calm = refs.calm;
-        if (refs.midSqrtPriceX96 == 0) {
-            uint160 last = state.lastGoodSqrtPriceX96;
-            refs = ReferencePrices(last, last, last, false);
-            ageSeconds = block.timestamp - state.lastGoodAt;
-        }
-        uint256[3] memory values =
-            PositionsLib.navs(_context(), state, [refs.lowSqrtPriceX96, refs.midSqrtPriceX96, refs.highSqrtPriceX96]);
-        (lowNav, midNav, highNav) =
-            assetIsToken0 ? (values[2], values[1], values[0]) : (values[0], values[1], values[2]);
+        return PositionsLib.navStatus(_context(), state, _reference());
     }
 
     /// @notice Net asset value at the mid reference when calm, else at the last calm one. Never a reason to revert.
@@ -406,12 +403,17 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
 
     /* CURATOR */
 
-    /// @notice Sets a bounded number; `key` is its name as bytes32 (see SettingsLib).
+    /// @notice Sets a bounded number, or announces it where it raises risk; `key` is its name as bytes32 (SettingsLib).
     function configure(bytes32 key, uint256 value) external restricted nonReentrant {
         // Never retroactive: what is due at the old rate is minted first.
         _accrueFee();
         require(key != "managementFeeBps" || value == 0 || feeRecipient != address(0), ErrorsLib.ZeroAddress());
         SettingsLib.configure(_context(), state, key, value);
+    }
+
+    /// @notice Drops what was announced for a setting.
+    function cancelSetting(bytes32 key) external restricted {
+        SettingsLib.cancel(state, key);
     }
 
     /// @notice Lets moves happen again after the guardian's de-risk or a de-risk that found the drawdown limit passed.
@@ -456,12 +458,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
 
     /// @notice Sends what the vault holds of `token` beyond its tracked idle to the skim receiver.
     function skim(address token) external restricted nonReentrant {
-        uint256 tracked = token == token0 ? state.idle0 : token == token1 ? state.idle1 : 0;
-        // Shares sent to the vault itself are not a donation of tokens.
-        uint256 balance = IERC20(token).balanceOf(address(this));
-        require(skimReceiver != address(0) && token != address(this) && balance > tracked, ErrorsLib.SkimRefused());
-        IERC20(token).safeTransfer(skimReceiver, balance - tracked);
-        emit EventsLib.Skimmed(token, skimReceiver, balance - tracked);
+        SettingsLib.skim(_context(), state, token, skimReceiver);
     }
 
     /// @notice Burns liquidity that others minted to the vault and sends it to the skim receiver.
@@ -551,25 +548,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
     {
         if (!refs.calm || block.timestamp < state.pausedUntil) return (0, 0);
         if (gate != address(0) && !IEntryGate(gate).mayEnter(msg.sender, receiver)) return (0, 0);
-        highNav = _highNav(refs);
-        uint256 cap = state.limits.depositCap;
-        assets = cap > highNav ? cap - highNav : 0;
-        if (_exposed()) {
-            uint256 inflowCap = (highNav * state.limits.inflowCapBps) / BPS;
-            uint256 used = _inflowUsed(inflowCap);
-            assets = Math.min(assets, inflowCap > used ? inflowCap - used : 0);
-        }
-    }
-
-    /// @dev Only a vault that holds more than its asset can be mispriced by a jump.
-    function _exposed() private view returns (bool) {
-        if (effectiveSupply() == 0) return false;
-        return state.positions.length > 0 || (assetIsToken0 ? state.idle1 : state.idle0) > 0;
-    }
-
-    function _inflowUsed(uint256 inflowCap) private view returns (uint256) {
-        uint256 refilled = (inflowCap * (block.timestamp - state.inflowAt)) / state.limits.inflowWindowSeconds;
-        return state.inflowUsed > refilled ? state.inflowUsed - refilled : 0;
+        return PositionsLib.entryTerms(_context(), state, refs, effectiveSupply());
     }
 
     function _beginEntry(address receiver) private returns (uint256 most, uint256 highNav) {
@@ -601,11 +580,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
 
     function _enter(uint256 assets, uint256 shares, uint256 highNav, address receiver) private {
         require(shares > 0, ErrorsLib.ZeroShares());
-        if (_exposed()) {
-            uint256 used = _inflowUsed((highNav * state.limits.inflowCapBps) / BPS);
-            state.inflowUsed = (used + assets).toUint128();
-            state.inflowAt = uint64(block.timestamp);
-        }
+        PositionsLib.recordInflow(_context(), state, highNav, assets, effectiveSupply());
         IERC20 token = IERC20(asset());
         uint256 balance = token.balanceOf(address(this));
         token.safeTransferFrom(msg.sender, address(this), assets);

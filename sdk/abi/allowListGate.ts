@@ -595,6 +595,22 @@ export const allowListGateAbi = [
   },
   {
     "type": "error",
+    "name": "ModelHeard",
+    "inputs": [
+      {
+        "name": "heardAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "maxSilenceSeconds",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "ModelMismatch",
     "inputs": [
       {
@@ -660,6 +676,11 @@ export const allowListGateAbi = [
   {
     "type": "error",
     "name": "NotCalm",
+    "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "NothingHeld",
     "inputs": []
   },
   {
@@ -818,6 +839,33 @@ export const allowListGateAbi = [
     "inputs": [
       {
         "name": "value",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "SettingNotAnnounced",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "SettingNotReady",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "readyAt",
         "type": "uint256",
         "internalType": "uint256"
       }

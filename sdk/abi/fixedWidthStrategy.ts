@@ -82,6 +82,11 @@ export const fixedWidthStrategyAbi = [
             "name": "volatilityWindowSeconds",
             "type": "uint32",
             "internalType": "uint32"
+          },
+          {
+            "name": "maxSilenceSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
           }
         ]
       },
@@ -205,6 +210,11 @@ export const fixedWidthStrategyAbi = [
           },
           {
             "name": "volatilityWindowSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
+          },
+          {
+            "name": "maxSilenceSeconds",
             "type": "uint32",
             "internalType": "uint32"
           }
@@ -802,6 +812,11 @@ export const fixedWidthStrategyAbi = [
             "name": "volatilityWindowSeconds",
             "type": "uint32",
             "internalType": "uint32"
+          },
+          {
+            "name": "maxSilenceSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
           }
         ]
       }
@@ -947,6 +962,11 @@ export const fixedWidthStrategyAbi = [
           },
           {
             "name": "volatilityWindowSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
+          },
+          {
+            "name": "maxSilenceSeconds",
             "type": "uint32",
             "internalType": "uint32"
           }
@@ -1724,6 +1744,22 @@ export const fixedWidthStrategyAbi = [
   },
   {
     "type": "error",
+    "name": "ModelHeard",
+    "inputs": [
+      {
+        "name": "heardAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "maxSilenceSeconds",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "ModelNotActive",
     "inputs": [
       {
@@ -1737,6 +1773,11 @@ export const fixedWidthStrategyAbi = [
         "internalType": "uint8"
       }
     ]
+  },
+  {
+    "type": "error",
+    "name": "NothingHeld",
+    "inputs": []
   },
   {
     "type": "error",
@@ -1868,6 +1909,33 @@ export const fixedWidthStrategyAbi = [
     "inputs": [
       {
         "name": "value",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "SettingNotAnnounced",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "SettingNotReady",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "readyAt",
         "type": "uint256",
         "internalType": "uint256"
       }

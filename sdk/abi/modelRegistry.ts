@@ -948,6 +948,22 @@ export const modelRegistryAbi = [
   },
   {
     "type": "error",
+    "name": "ModelHeard",
+    "inputs": [
+      {
+        "name": "heardAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "maxSilenceSeconds",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "ModelMismatch",
     "inputs": [
       {
@@ -1013,6 +1029,11 @@ export const modelRegistryAbi = [
   {
     "type": "error",
     "name": "NotCalm",
+    "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "NothingHeld",
     "inputs": []
   },
   {
@@ -1155,6 +1176,33 @@ export const modelRegistryAbi = [
     "inputs": [
       {
         "name": "value",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "SettingNotAnnounced",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "SettingNotReady",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "readyAt",
         "type": "uint256",
         "internalType": "uint256"
       }

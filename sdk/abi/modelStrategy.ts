@@ -92,6 +92,11 @@ export const modelStrategyAbi = [
             "name": "volatilityWindowSeconds",
             "type": "uint32",
             "internalType": "uint32"
+          },
+          {
+            "name": "maxSilenceSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
           }
         ]
       }
@@ -196,6 +201,11 @@ export const modelStrategyAbi = [
           },
           {
             "name": "volatilityWindowSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
+          },
+          {
+            "name": "maxSilenceSeconds",
             "type": "uint32",
             "internalType": "uint32"
           }
@@ -774,6 +784,13 @@ export const modelStrategyAbi = [
   },
   {
     "type": "function",
+    "name": "retreat",
+    "inputs": [],
+    "outputs": [],
+    "stateMutability": "nonpayable"
+  },
+  {
+    "type": "function",
     "name": "setAuthority",
     "inputs": [
       {
@@ -856,6 +873,11 @@ export const modelStrategyAbi = [
           },
           {
             "name": "volatilityWindowSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
+          },
+          {
+            "name": "maxSilenceSeconds",
             "type": "uint32",
             "internalType": "uint32"
           }
@@ -976,6 +998,11 @@ export const modelStrategyAbi = [
           },
           {
             "name": "volatilityWindowSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
+          },
+          {
+            "name": "maxSilenceSeconds",
             "type": "uint32",
             "internalType": "uint32"
           }
@@ -1122,6 +1149,37 @@ export const modelStrategyAbi = [
         "type": "uint256",
         "indexed": false,
         "internalType": "uint256"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
+    "name": "Retreated",
+    "inputs": [
+      {
+        "name": "vault",
+        "type": "address",
+        "indexed": true,
+        "internalType": "address"
+      },
+      {
+        "name": "modelId",
+        "type": "bytes32",
+        "indexed": true,
+        "internalType": "bytes32"
+      },
+      {
+        "name": "heardAt",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      },
+      {
+        "name": "by",
+        "type": "address",
+        "indexed": false,
+        "internalType": "address"
       }
     ],
     "anonymous": false
@@ -1347,6 +1405,22 @@ export const modelStrategyAbi = [
   },
   {
     "type": "error",
+    "name": "ModelHeard",
+    "inputs": [
+      {
+        "name": "heardAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "maxSilenceSeconds",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "ModelMismatch",
     "inputs": [
       {
@@ -1407,6 +1481,11 @@ export const modelStrategyAbi = [
   {
     "type": "error",
     "name": "NotCalm",
+    "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "NothingHeld",
     "inputs": []
   },
   {
@@ -1923,6 +2002,33 @@ export const modelStrategyAbi = [
     "inputs": [
       {
         "name": "value",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "SettingNotAnnounced",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "SettingNotReady",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "readyAt",
         "type": "uint256",
         "internalType": "uint256"
       }

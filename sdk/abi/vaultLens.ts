@@ -435,6 +435,11 @@ export const vaultLensAbi = [
                 "name": "minWidthTicks",
                 "type": "uint24",
                 "internalType": "uint24"
+              },
+              {
+                "name": "noticeSeconds",
+                "type": "uint32",
+                "internalType": "uint32"
               }
             ]
           }
@@ -857,6 +862,22 @@ export const vaultLensAbi = [
   },
   {
     "type": "error",
+    "name": "ModelHeard",
+    "inputs": [
+      {
+        "name": "heardAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "maxSilenceSeconds",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "ModelMismatch",
     "inputs": [
       {
@@ -922,6 +943,11 @@ export const vaultLensAbi = [
   {
     "type": "error",
     "name": "NotCalm",
+    "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "NothingHeld",
     "inputs": []
   },
   {
@@ -1080,6 +1106,33 @@ export const vaultLensAbi = [
     "inputs": [
       {
         "name": "value",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "SettingNotAnnounced",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "SettingNotReady",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "readyAt",
         "type": "uint256",
         "internalType": "uint256"
       }

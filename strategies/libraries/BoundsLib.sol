@@ -27,12 +27,17 @@ struct Bounds {
     uint64 spreadCeilingWad;
     /// Over which the pool's own volatility is measured; 0 = it is not asked.
     uint32 volatilityWindowSeconds;
+    /// A model that said nothing for this long may be sent to idle by anybody; 0 = never.
+    uint32 maxSilenceSeconds;
 }
 
 // A shorter window says little, a longer one nothing about today.
 uint256 constant MIN_VOLATILITY_WINDOW_SECONDS = 480; // eight minutes, a minute a cell
 
 uint256 constant MAX_VOLATILITY_WINDOW_SECONDS = 7 days;
+
+// Less would mistake a hiccup for a death.
+uint256 constant MIN_SILENCE_SECONDS = 1 hours;
 
 /// @title The arithmetic of a strategy's bounds: the more uncertain, the wider and the smaller
 library BoundsLib {
@@ -103,6 +108,10 @@ library BoundsLib {
         require(
             bounds.volatilityWindowSeconds == 0 || bounds.minShareWad > 0,
             StrategyErrorsLib.BoundInvalid("minShareWad", bounds.minShareWad)
+        );
+        require(
+            bounds.maxSilenceSeconds == 0 || bounds.maxSilenceSeconds >= MIN_SILENCE_SECONDS,
+            StrategyErrorsLib.BoundInvalid("maxSilenceSeconds", bounds.maxSilenceSeconds)
         );
         // At the ceiling a range must still exist, else the ceiling is not where it says.
         require(

@@ -48,6 +48,9 @@ library StrategyErrorsLib {
 
     error ModelExists(bytes32 id);
 
+    /// @notice The model was heard at `heardAt` (Unix seconds) and may be silent for longer, or silence is not watched.
+    error ModelHeard(uint256 heardAt, uint256 maxSilenceSeconds);
+
     /// @notice The proposal names another model than the strategy's.
     error ModelMismatch(bytes32 id, bytes32 expected);
 
@@ -63,6 +66,9 @@ library StrategyErrorsLib {
 
     /// @notice The reference prices disagree, are old, or are missing.
     error NotCalm();
+
+    /// @notice The vault holds no position.
+    error NothingHeld();
 
     /// @notice This strategy has no key: the signature must be empty.
     error NothingToSign();

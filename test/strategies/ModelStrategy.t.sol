@@ -8,6 +8,7 @@ import {ModelParameters, Stage} from "../../strategies/interfaces/IModelRegistry
 import {Bounds} from "../../strategies/libraries/BoundsLib.sol";
 import {RebalanceProposal} from "../../strategies/libraries/ProposalLib.sol";
 import {StrategyErrorsLib} from "../../strategies/libraries/StrategyErrorsLib.sol";
+import {IPriceOracle} from "../../vaults/interfaces/IPriceOracle.sol";
 import {RangeOrder} from "../../vaults/interfaces/IRangeVault.sol";
 import {Mlp, Network} from "../support/Mlp.sol";
 import {StrategyConformance} from "./StrategyConformance.sol";
@@ -468,6 +469,74 @@ contract ModelStrategyTest is StrategyConformance {
         modelStrategy.setBounds(bounds);
         bounds.minShareWad = 0;
         vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.BoundInvalid.selector, bytes32("minShareWad"), 0));
+        modelStrategy.setBounds(bounds);
+    }
+
+    /* DEAD MAN */
+
+    function _watchSilence() private {
+        Bounds memory bounds = _defaultBounds();
+        bounds.maxSilenceSeconds = 6 hours;
+        vm.prank(curator);
+        modelStrategy.setBounds(bounds);
+    }
+
+    function _beat(uint256 nonce) private {
+        uint64 deadline = uint64(block.timestamp + 60);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(SIGNER_KEY, modelStrategy.heartbeatDigest(deadline, nonce, ""));
+        modelStrategy.heartbeat(deadline, nonce, "", abi.encodePacked(r, s, v));
+    }
+
+    function test_retreat_isForAnybodyOnceTheModelWasSilentTooLong() public {
+        _watchSilence();
+        _submit(_funded());
+        uint256 movedAt = block.timestamp;
+        skip(6 hours);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.ModelHeard.selector, movedAt, 6 hours));
+        modelStrategy.retreat();
+        _beat(1);
+        uint256 heardAt = block.timestamp;
+        skip(6 hours);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.ModelHeard.selector, heardAt, 6 hours));
+        modelStrategy.retreat();
+        skip(1);
+        // No price, paused, whoever calls.
+        vm.prank(guardian);
+        vault.pause(1 days);
+        vm.mockCallRevert(address(oracle), abi.encodeCall(IPriceOracle.referencePrices, ()), "dead");
+        vm.expectEmit(address(modelStrategy));
+        emit ModelStrategy.Retreated(address(vault), MODEL_ID, heardAt, bob);
+        vm.prank(bob);
+        modelStrategy.retreat();
+        assertEq(vault.positions().length, 0);
+        assertFalse(vault.rebalanceHeld());
+        vm.expectRevert(StrategyErrorsLib.NothingHeld.selector);
+        modelStrategy.retreat();
+    }
+
+    function test_retreat_leavesTheWayOpenForAModelThatComesBack() public {
+        _watchSilence();
+        _submit(_funded());
+        skip(6 hours + 1);
+        modelStrategy.retreat();
+        _calmDown();
+        _submit(_goodProposal());
+        assertEq(vault.positions().length, 1);
+        vm.expectPartialRevert(StrategyErrorsLib.ModelHeard.selector);
+        modelStrategy.retreat();
+    }
+
+    function test_retreat_isOffUnlessSilenceIsWatched() public {
+        _submit(_funded());
+        skip(365 days);
+        vm.expectPartialRevert(StrategyErrorsLib.ModelHeard.selector);
+        modelStrategy.retreat();
+        Bounds memory bounds = _defaultBounds();
+        bounds.maxSilenceSeconds = 3599;
+        vm.prank(curator);
+        vm.expectRevert(
+            abi.encodeWithSelector(StrategyErrorsLib.BoundInvalid.selector, bytes32("maxSilenceSeconds"), 3599)
+        );
         modelStrategy.setBounds(bounds);
     }
 

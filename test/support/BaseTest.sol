@@ -124,7 +124,8 @@ abstract contract BaseTest is Test {
             maxPoolShareBps: 5000,
             drawdownBps: 1000,
             managementFeeBps: 0,
-            minWidthTicks: 200
+            minWidthTicks: 200,
+            noticeSeconds: 0
         });
     }
 
@@ -137,7 +138,9 @@ abstract contract BaseTest is Test {
             blockIntervalSeconds: 12,
             feed: address(0),
             feedMaxAgeSeconds: 0,
-            feedInverted: false
+            feedInverted: false,
+            sequencerFeed: address(0),
+            sequencerGraceSeconds: 0
         });
     }
 
@@ -181,9 +184,10 @@ abstract contract BaseTest is Test {
         selectors[1] = RangeVault.liftHold.selector;
         selectors[2] = RangeVault.unpause.selector;
         manager.setTargetFunctionRole(address(vault), selectors, 2);
-        selectors = new bytes4[](2);
+        selectors = new bytes4[](3);
         selectors[0] = RangeVault.pause.selector;
         selectors[1] = RangeVault.deRisk.selector;
+        selectors[2] = RangeVault.cancelSetting.selector;
         manager.setTargetFunctionRole(address(vault), selectors, 3);
     }
 

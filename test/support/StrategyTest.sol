@@ -62,7 +62,8 @@ abstract contract StrategyTest is BaseTest {
             fullShareSpreadWad: 0.05e18,
             minShareWad: 0.2e18,
             spreadCeilingWad: 0.3e18,
-            volatilityWindowSeconds: 0
+            volatilityWindowSeconds: 0,
+            maxSilenceSeconds: 0
         });
     }
 

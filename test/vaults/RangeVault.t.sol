@@ -918,7 +918,7 @@ abstract contract RangeVaultTests is BaseTest {
     }
 
     function testFuzz_configure_everyKeyIsBounded(uint256 value) public {
-        string[13] memory keys = [
+        string[14] memory keys = [
             "depositCap",
             "entryMarginBps",
             "inflowCapBps",
@@ -931,7 +931,8 @@ abstract contract RangeVaultTests is BaseTest {
             "maxMovesPerDay",
             "maxPoolShareBps",
             "drawdownBps",
-            "managementFeeBps"
+            "managementFeeBps",
+            "noticeSeconds"
         ];
         value = bound(value, uint256(type(uint128).max) + 1, type(uint256).max);
         for (uint256 i; i < keys.length; ++i) {
@@ -939,6 +940,108 @@ abstract contract RangeVaultTests is BaseTest {
             vm.expectPartialRevert(ErrorsLib.SettingOutOfBounds.selector);
             vault.configure(bytes32(bytes(keys[i])), value);
         }
+    }
+
+    /* NOTICE OF RAISES */
+
+    /// @dev Every key with a value that raises risk from the defaults, and one that cuts it.
+    function _raisesAndCuts()
+        private
+        pure
+        returns (string[13] memory keys, uint256[13] memory up, uint256[13] memory down)
+    {
+        keys = [
+            "inflowCapBps",
+            "entryMarginBps",
+            "inflowWindowSeconds",
+            "maxLossPerMoveBps",
+            "lossBudgetBps",
+            "lossBudgetRefillSeconds",
+            "minWidthTicks",
+            "cooldownSeconds",
+            "maxMovesPerDay",
+            "maxPoolShareBps",
+            "drawdownBps",
+            "managementFeeBps",
+            "noticeSeconds"
+        ];
+        up = [uint256(600), 9, 500, 101, 301, 12 hours, 199, 899, 25, 5001, 1001, 101, 1 days - 1];
+        down = [uint256(400), 11, 700, 99, 299, 2 days, 201, 901, 23, 4999, 999, 99, 1 days + 1];
+    }
+
+    function _noticed() private {
+        vm.startPrank(curator);
+        vault.configure("managementFeeBps", 100);
+        vault.configure("noticeSeconds", 1 days);
+    }
+
+    /// Rule: what raises risk waits for the notice, what cuts it does not.
+    function test_configure_everyRaiseWaitsAndEveryCutIsInstant() public {
+        _noticed();
+        (string[13] memory keys, uint256[13] memory up, uint256[13] memory down) = _raisesAndCuts();
+        for (uint256 i; i < keys.length; ++i) {
+            bytes32 key = bytes32(bytes(keys[i]));
+            bytes32 before = keccak256(abi.encode(vault.limits()));
+            vault.configure(key, up[i]);
+            assertEq(keccak256(abi.encode(vault.limits())), before, keys[i]);
+            uint256 readyAt = block.timestamp + 1 days;
+            assertEq(vault.pendingSetting(key).readyAt, readyAt, keys[i]);
+            assertEq(vault.pendingSetting(key).value, up[i], keys[i]);
+            vm.expectRevert(abi.encodeWithSelector(ErrorsLib.SettingNotReady.selector, key, readyAt));
+            vault.configure(key, up[i]);
+            uint256 snapshot = vm.snapshotState();
+            skip(1 days);
+            vault.configure(key, up[i]);
+            assertNotEq(keccak256(abi.encode(vault.limits())), before, keys[i]);
+            assertEq(vault.pendingSetting(key).readyAt, 0, keys[i]);
+            vm.revertToState(snapshot);
+            vault.configure(key, down[i]);
+            assertNotEq(keccak256(abi.encode(vault.limits())), before, keys[i]);
+            assertEq(vault.pendingSetting(key).readyAt, 0, "a cut drops the announcement");
+            vm.revertToState(snapshot);
+        }
+    }
+
+    function test_configure_anotherValueOrALateOneIsAnnouncedAnew() public {
+        _noticed();
+        vault.configure("lossBudgetBps", 400);
+        skip(1 days);
+        vault.configure("lossBudgetBps", 500);
+        assertEq(vault.limits().lossBudgetBps, 300);
+        assertEq(vault.pendingSetting("lossBudgetBps").readyAt, block.timestamp + 1 days);
+        skip(8 days + 1);
+        vault.configure("lossBudgetBps", 500);
+        assertEq(vault.limits().lossBudgetBps, 300, "the announcement lapsed");
+        skip(8 days);
+        vault.configure("lossBudgetBps", 500);
+        assertEq(vault.limits().lossBudgetBps, 500);
+    }
+
+    function test_configure_aDepositCapIsRaisedAfterNotice() public {
+        vm.prank(curator);
+        vault.configure("depositCap", 100);
+        _noticed();
+        vault.configure("depositCap", 200);
+        assertEq(vault.limits().depositCap, 100);
+        vault.configure("depositCap", 50);
+        assertEq(vault.limits().depositCap, 50);
+    }
+
+    function test_cancelSetting_isTheGuardians() public {
+        _noticed();
+        vault.configure("lossBudgetBps", 400);
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, curator));
+        vault.cancelSetting("lossBudgetBps");
+        vm.stopPrank();
+        vm.startPrank(guardian);
+        vault.cancelSetting("lossBudgetBps");
+        vm.expectRevert(abi.encodeWithSelector(ErrorsLib.SettingNotAnnounced.selector, bytes32("lossBudgetBps")));
+        vault.cancelSetting("lossBudgetBps");
+        vm.stopPrank();
+        skip(1 days);
+        vm.prank(curator);
+        vault.configure("lossBudgetBps", 400);
+        assertEq(vault.limits().lossBudgetBps, 300, "announced anew");
     }
 
     function test_roles_strangersAreRefused() public {

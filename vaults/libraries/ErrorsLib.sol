@@ -72,6 +72,12 @@ library ErrorsLib {
     /// @notice Rebalancing waits for the curator to lift the hold.
     error RebalanceHeld();
 
+    /// @notice There is no announcement to cancel.
+    error SettingNotAnnounced(bytes32 key);
+
+    /// @notice The setting raises risk; its notice runs until `readyAt` (Unix seconds).
+    error SettingNotReady(bytes32 key, uint256 readyAt);
+
     /// @notice `value` of setting `key` is outside of [`min`, `max`].
     error SettingOutOfBounds(bytes32 key, uint256 value, uint256 min, uint256 max);
 

@@ -61,6 +61,11 @@ library EventsLib {
         uint256 amount1
     );
 
+    /// @notice A setting that raises risk may be put in force from `readyAt` (Unix seconds) on.
+    event SettingAnnounced(bytes32 indexed key, uint256 current, uint256 value, uint64 readyAt);
+
+    event SettingCancelled(bytes32 indexed key, uint256 value);
+
     event Skimmed(address indexed token, address indexed receiver, uint256 amount);
 
     event SkimReceiverSet(address indexed before, address indexed receiver);

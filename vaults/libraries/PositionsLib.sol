@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.0;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {LiquidityAmounts} from "@uniswap/v4-periphery/src/libraries/LiquidityAmounts.sol";
@@ -37,6 +38,7 @@ struct Move {
 /// the vault dearest depends on the side of the asset, and a loss counts at either.
 library PositionsLib {
     using LossBudgetLib for LossBudget;
+    using SafeCast for uint256;
 
     /// @notice Net asset value of the calling vault at three sqrt prices.
     function navs(VaultContext memory context, VaultState storage state, uint160[3] memory sqrtPricesX96)
@@ -45,6 +47,71 @@ library PositionsLib {
         returns (uint256[3] memory)
     {
         return NavLib.navs(context, state, sqrtPricesX96);
+    }
+
+    /// @notice NAV at the references, cheapest first; at the last good price and its age when no source answers.
+    function navStatus(VaultContext memory context, VaultState storage state, ReferencePrices memory refs)
+        external
+        view
+        returns (uint256 lowNav, uint256 midNav, uint256 highNav, uint256 ageSeconds, bool calm)
+    {
+        calm = refs.calm;
+        if (refs.midSqrtPriceX96 == 0) {
+            uint160 last = state.lastGoodSqrtPriceX96;
+            refs = ReferencePrices(last, last, last, false);
+            ageSeconds = block.timestamp - state.lastGoodAt;
+        }
+        uint256[3] memory values = NavLib.navs(context, state, _three(refs));
+        (lowNav, midNav, highNav) =
+            context.assetIsToken0 ? (values[2], values[1], values[0]) : (values[0], values[1], values[2]);
+    }
+
+    /// @notice What may come in now at these references, by the cap and by what is left of the inflow window, and the
+    /// NAV at which it is priced.
+    function entryTerms(
+        VaultContext memory context,
+        VaultState storage state,
+        ReferencePrices memory refs,
+        uint256 effectiveSupply
+    ) external view returns (uint256 assets, uint256 highNav) {
+        uint160 dearestX96 = context.assetIsToken0 ? refs.lowSqrtPriceX96 : refs.highSqrtPriceX96;
+        highNav = NavLib.navs(context, state, [dearestX96, 0, 0])[0];
+        uint256 cap = state.limits.depositCap;
+        assets = cap > highNav ? cap - highNav : 0;
+        if (_exposed(context, state, effectiveSupply)) {
+            uint256 inflowCap = (highNav * state.limits.inflowCapBps) / BPS;
+            uint256 used = _inflowUsed(state, inflowCap);
+            assets = Math.min(assets, inflowCap > used ? inflowCap - used : 0);
+        }
+    }
+
+    /// @notice Counts `assets` against the inflow window.
+    function recordInflow(
+        VaultContext memory context,
+        VaultState storage state,
+        uint256 highNav,
+        uint256 assets,
+        uint256 effectiveSupply
+    ) external {
+        if (!_exposed(context, state, effectiveSupply)) return;
+        uint256 used = _inflowUsed(state, (highNav * state.limits.inflowCapBps) / BPS);
+        state.inflowUsed = (used + assets).toUint128();
+        state.inflowAt = uint64(block.timestamp);
+    }
+
+    /// @dev Only a vault that holds more than its asset can be mispriced by a jump.
+    function _exposed(VaultContext memory context, VaultState storage state, uint256 effectiveSupply)
+        private
+        view
+        returns (bool)
+    {
+        if (effectiveSupply == 0) return false;
+        return state.positions.length > 0 || (context.assetIsToken0 ? state.idle1 : state.idle0) > 0;
+    }
+
+    function _inflowUsed(VaultState storage state, uint256 inflowCap) private view returns (uint256) {
+        uint256 refilled = (inflowCap * (block.timestamp - state.inflowAt)) / state.limits.inflowWindowSeconds;
+        return state.inflowUsed > refilled ? state.inflowUsed - refilled : 0;
     }
 
     /// @notice Ordinary move: everything is burned and collected, at most one swap, then the ordered ranges.

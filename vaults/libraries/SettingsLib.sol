@@ -1,104 +1,169 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.0;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
 import {EventsLib} from "./EventsLib.sol";
 import {LossBudget, LossBudgetLib} from "./LossBudgetLib.sol";
-import {BPS, Limits, VaultContext, VaultState, WAD} from "./VaultState.sol";
+import {BPS, Limits, PendingSetting, VaultContext, VaultState, WAD} from "./VaultState.sol";
 
-/// @title The bounded settings of a vault
+// An announced setting that nobody puts in force lapses after this time: a notice must be fresh.
+uint256 constant ANNOUNCEMENT_LIFE_SECONDS = 7 days;
+
+/// @notice A setting as it is, and what may be done with it.
+struct Setting {
+    uint256 current;
+    uint256 min;
+    uint256 max;
+    /// Whether a higher value lets more happen to the shareholders.
+    bool higherIsRiskier;
+}
+
+/// @title The bounded settings of a vault, and its skims
 /// @notice A key is the setting's name as bytes32. Bounds: depositCap < 2^128; entryMarginBps between the pool's fee
 /// and 500; inflowCapBps 1 to 10,000; inflowWindowSeconds 60 to 1 day; maxLossPerMoveBps 0 to 500; lossBudgetBps 0 to
 /// 1,000; lossBudgetRefillSeconds 1 hour to 30 days; minWidthTicks from two spacings to 200,000; cooldownSeconds to 7
 /// days; maxMovesPerDay 1 to 1,440; maxPoolShareBps 1 to 10,000 (10,000 = no cap); drawdownBps 1 to 5,000;
-/// managementFeeBps to 500 a year.
+/// managementFeeBps to 500 a year; noticeSeconds to 30 days.
+///
+/// NOTICE. What cuts risk is in force at once. What raises it (a larger cap, budget, fee or share; a smaller margin,
+/// width, cooldown or notice) is announced by the first call, and put in force by the same call again, after
+/// `noticeSeconds` and within a week of it: shareholders who do not agree have that time to leave. A call with another
+/// value announces anew; one that cuts risk drops the announcement.
 library SettingsLib {
     using LossBudgetLib for LossBudget;
+    using SafeERC20 for IERC20;
 
     function configure(VaultContext memory context, VaultState storage state, bytes32 key, uint256 value) external {
-        _configure(context, state, key, value);
+        Setting memory setting = _look(context, state.limits, key);
+        _bound(setting, key, value);
+        bool raises = setting.higherIsRiskier ? value > setting.current : value < setting.current;
+        uint256 notice = state.limits.noticeSeconds;
+        if (!raises || notice == 0 || _announced(state, key, value)) {
+            delete state.pending[key];
+            _write(state, key, value);
+            emit EventsLib.Configured(key, setting.current, value);
+        } else {
+            // The time fits, and so does the value: every bound is below 2^128.
+            PendingSetting memory pending = PendingSetting(uint128(value), uint64(block.timestamp + notice));
+            state.pending[key] = pending;
+            emit EventsLib.SettingAnnounced(key, setting.current, value, pending.readyAt);
+        }
+    }
+
+    /// @notice Drops an announcement.
+    function cancel(VaultState storage state, bytes32 key) external {
+        require(state.pending[key].readyAt != 0, ErrorsLib.SettingNotAnnounced(key));
+        emit EventsLib.SettingCancelled(key, state.pending[key].value);
+        delete state.pending[key];
     }
 
     /// @notice All settings at once, for the constructor.
     function configureAll(VaultContext memory context, VaultState storage state, Limits memory limits) external {
         state.limits.lossBudgetRefillSeconds = 1 hours;
-        _configure(context, state, "depositCap", limits.depositCap);
-        _configure(context, state, "entryMarginBps", limits.entryMarginBps);
-        _configure(context, state, "inflowCapBps", limits.inflowCapBps);
-        _configure(context, state, "inflowWindowSeconds", limits.inflowWindowSeconds);
-        _configure(context, state, "maxLossPerMoveBps", limits.maxLossPerMoveBps);
-        _configure(context, state, "lossBudgetBps", limits.lossBudgetBps);
-        _configure(context, state, "lossBudgetRefillSeconds", limits.lossBudgetRefillSeconds);
-        _configure(context, state, "minWidthTicks", limits.minWidthTicks);
-        _configure(context, state, "cooldownSeconds", limits.cooldownSeconds);
-        _configure(context, state, "maxMovesPerDay", limits.maxMovesPerDay);
-        _configure(context, state, "maxPoolShareBps", limits.maxPoolShareBps);
-        _configure(context, state, "drawdownBps", limits.drawdownBps);
-        _configure(context, state, "managementFeeBps", limits.managementFeeBps);
+        _set(context, state, "depositCap", limits.depositCap);
+        _set(context, state, "entryMarginBps", limits.entryMarginBps);
+        _set(context, state, "inflowCapBps", limits.inflowCapBps);
+        _set(context, state, "inflowWindowSeconds", limits.inflowWindowSeconds);
+        _set(context, state, "maxLossPerMoveBps", limits.maxLossPerMoveBps);
+        _set(context, state, "lossBudgetBps", limits.lossBudgetBps);
+        _set(context, state, "lossBudgetRefillSeconds", limits.lossBudgetRefillSeconds);
+        _set(context, state, "minWidthTicks", limits.minWidthTicks);
+        _set(context, state, "cooldownSeconds", limits.cooldownSeconds);
+        _set(context, state, "maxMovesPerDay", limits.maxMovesPerDay);
+        _set(context, state, "maxPoolShareBps", limits.maxPoolShareBps);
+        _set(context, state, "drawdownBps", limits.drawdownBps);
+        _set(context, state, "managementFeeBps", limits.managementFeeBps);
+        _set(context, state, "noticeSeconds", limits.noticeSeconds);
     }
 
-    function _configure(VaultContext memory context, VaultState storage state, bytes32 key, uint256 value) private {
+    /// @notice Sends what the vault holds of `token` beyond its tracked idle to `receiver`.
+    function skim(VaultContext memory context, VaultState storage state, address token, address receiver) external {
+        uint256 tracked = token == context.token0 ? state.idle0 : token == context.token1 ? state.idle1 : 0;
+        // Shares sent to the vault itself are not a donation of tokens.
+        uint256 balance = IERC20(token).balanceOf(address(this));
+        require(receiver != address(0) && token != address(this) && balance > tracked, ErrorsLib.SkimRefused());
+        IERC20(token).safeTransfer(receiver, balance - tracked);
+        emit EventsLib.Skimmed(token, receiver, balance - tracked);
+    }
+
+    function _set(VaultContext memory context, VaultState storage state, bytes32 key, uint256 value) private {
+        Setting memory setting = _look(context, state.limits, key);
+        _bound(setting, key, value);
+        _write(state, key, value);
+        emit EventsLib.Configured(key, setting.current, value);
+    }
+
+    /// @dev Whether this value was announced and its time is now; reverts while the notice still runs.
+    function _announced(VaultState storage state, bytes32 key, uint256 value) private view returns (bool) {
+        PendingSetting memory pending = state.pending[key];
+        if (pending.readyAt == 0 || pending.value != value) return false;
+        require(block.timestamp >= pending.readyAt, ErrorsLib.SettingNotReady(key, pending.readyAt));
+        return block.timestamp <= pending.readyAt + ANNOUNCEMENT_LIFE_SECONDS;
+    }
+
+    function _look(VaultContext memory context, Limits storage limits, bytes32 key)
+        private
+        view
+        returns (Setting memory)
+    {
+        if (key == "depositCap") return Setting(limits.depositCap, 0, type(uint128).max, true);
+        // Pips are 1e-6 and bps 1e-4; rounded up.
+        if (key == "entryMarginBps") {
+            return Setting(limits.entryMarginBps, (uint256(context.pool.fee()) + 99) / 100, 500, false);
+        }
+        if (key == "inflowCapBps") return Setting(limits.inflowCapBps, 1, BPS, true);
+        if (key == "inflowWindowSeconds") return Setting(limits.inflowWindowSeconds, 60, 1 days, false);
+        if (key == "maxLossPerMoveBps") return Setting(limits.maxLossPerMoveBps, 0, 500, true);
+        if (key == "lossBudgetBps") return Setting(limits.lossBudgetBps, 0, 1000, true);
+        if (key == "lossBudgetRefillSeconds") return Setting(limits.lossBudgetRefillSeconds, 1 hours, 30 days, false);
+        if (key == "minWidthTicks") {
+            return Setting(limits.minWidthTicks, 2 * uint256(uint24(context.pool.tickSpacing())), 200_000, false);
+        }
+        if (key == "cooldownSeconds") return Setting(limits.cooldownSeconds, 0, 7 days, false);
+        if (key == "maxMovesPerDay") return Setting(limits.maxMovesPerDay, 1, 1440, true);
+        if (key == "maxPoolShareBps") return Setting(limits.maxPoolShareBps, 1, BPS, true);
+        if (key == "drawdownBps") return Setting(limits.drawdownBps, 1, 5000, true);
+        if (key == "managementFeeBps") return Setting(limits.managementFeeBps, 0, 500, true);
+        if (key == "noticeSeconds") return Setting(limits.noticeSeconds, 0, 30 days, false);
+        revert ErrorsLib.SettingUnknown(key);
+    }
+
+    /// @dev The value is within the bounds of `_look`, which each cast fits.
+    function _write(VaultState storage state, bytes32 key, uint256 value) private {
         Limits storage limits = state.limits;
-        uint256 before;
         if (key == "depositCap") {
-            _bound(key, value, 0, type(uint128).max);
-            before = limits.depositCap;
             limits.depositCap = uint128(value);
         } else if (key == "entryMarginBps") {
-            // Pips are 1e-6 and bps 1e-4; rounded up.
-            _bound(key, value, (uint256(context.pool.fee()) + 99) / 100, 500);
-            before = limits.entryMarginBps;
             limits.entryMarginBps = uint16(value);
         } else if (key == "inflowCapBps") {
-            _bound(key, value, 1, BPS);
-            before = limits.inflowCapBps;
             limits.inflowCapBps = uint16(value);
         } else if (key == "inflowWindowSeconds") {
-            _bound(key, value, 60, 1 days);
-            before = limits.inflowWindowSeconds;
             limits.inflowWindowSeconds = uint32(value);
         } else if (key == "maxLossPerMoveBps") {
-            _bound(key, value, 0, 500);
-            before = limits.maxLossPerMoveBps;
             limits.maxLossPerMoveBps = uint16(value);
         } else if (key == "lossBudgetBps") {
-            _bound(key, value, 0, 1000);
-            before = limits.lossBudgetBps;
             _settle(state);
             limits.lossBudgetBps = uint16(value);
         } else if (key == "lossBudgetRefillSeconds") {
-            _bound(key, value, 1 hours, 30 days);
-            before = limits.lossBudgetRefillSeconds;
             _settle(state);
             limits.lossBudgetRefillSeconds = uint32(value);
         } else if (key == "minWidthTicks") {
-            _bound(key, value, 2 * uint256(uint24(context.pool.tickSpacing())), 200_000);
-            before = limits.minWidthTicks;
             limits.minWidthTicks = uint24(value);
         } else if (key == "cooldownSeconds") {
-            _bound(key, value, 0, 7 days);
-            before = limits.cooldownSeconds;
             limits.cooldownSeconds = uint32(value);
         } else if (key == "maxMovesPerDay") {
-            _bound(key, value, 1, 1440);
-            before = limits.maxMovesPerDay;
             limits.maxMovesPerDay = uint16(value);
         } else if (key == "maxPoolShareBps") {
-            _bound(key, value, 1, BPS);
-            before = limits.maxPoolShareBps;
             limits.maxPoolShareBps = uint16(value);
         } else if (key == "drawdownBps") {
-            _bound(key, value, 1, 5000);
-            before = limits.drawdownBps;
             limits.drawdownBps = uint16(value);
         } else if (key == "managementFeeBps") {
-            _bound(key, value, 0, 500);
-            before = limits.managementFeeBps;
             limits.managementFeeBps = uint16(value);
         } else {
-            revert ErrorsLib.SettingUnknown(key);
+            limits.noticeSeconds = uint32(value);
         }
-        emit EventsLib.Configured(key, before, value);
     }
 
     function _settle(VaultState storage state) private {
@@ -106,7 +171,10 @@ library SettingsLib {
         state.budget.settle((uint256(limits.lossBudgetBps) * WAD) / BPS, limits.lossBudgetRefillSeconds);
     }
 
-    function _bound(bytes32 key, uint256 value, uint256 min, uint256 max) private pure {
-        require(value >= min && value <= max, ErrorsLib.SettingOutOfBounds(key, value, min, max));
+    function _bound(Setting memory setting, bytes32 key, uint256 value) private pure {
+        require(
+            value >= setting.min && value <= setting.max,
+            ErrorsLib.SettingOutOfBounds(key, value, setting.min, setting.max)
+        );
     }
 }

@@ -41,6 +41,14 @@ struct Limits {
     uint16 drawdownBps;
     uint16 managementFeeBps;
     uint24 minWidthTicks;
+    /// Between announcing a setting that raises risk and putting it in force.
+    uint32 noticeSeconds;
+}
+
+/// @notice A setting that was announced: it may be put in force from `readyAt` (Unix seconds) on.
+struct PendingSetting {
+    uint128 value;
+    uint64 readyAt;
 }
 
 /// @notice The storage that the vault shares with its linked libraries.
@@ -65,4 +73,5 @@ struct VaultState {
     uint64 pausedUntil;
     Limits limits;
     Position[] positions;
+    mapping(bytes32 key => PendingSetting) pending;
 }

@@ -36,6 +36,10 @@ struct OracleParameters {
     uint32 feedMaxAgeSeconds;
     /// False: the feed gives token0 in units of token1. True: token1 in units of token0.
     bool feedInverted;
+    /// AggregatorV3 that says whether a rollup's sequencer is up (answer 0) and since when; zero = no rollup.
+    address sequencerFeed;
+    /// How long it must have been up; at least the long window, which else remembers the outage.
+    uint32 sequencerGraceSeconds;
 }
 
 /// @notice What has answered so far.
@@ -52,6 +56,8 @@ struct Sources {
 // Below this a mean says little more than spot.
 uint32 constant MIN_LONG_WINDOW_SECONDS = 300; // 5 minutes
 
+uint32 constant MAX_SEQUENCER_GRACE_SECONDS = 1 days;
+
 /// @title Reference prices of one Uniswap v3 pool
 /// @notice SOURCES. Spot; the *pre-block* tick (what the pool said before the first trade of this block, from its last
 /// two observations); the long time-weighted mean tick, rounded to minus infinity; an external feed where one is set.
@@ -59,7 +65,8 @@ uint32 constant MIN_LONG_WINDOW_SECONDS = 300; // 5 minutes
 /// moves neither the pre-block tick nor the mean.
 ///
 /// CALM means: every configured source answers, all lie within `bandTicks` of each other, the pool's last observation
-/// and the feed's answer are young enough, and the pool is not in the middle of a call.
+/// and the feed's answer are young enough, the pool is not in the middle of a call, and on a rollup the sequencer has
+/// been up for the grace period: while it was down nobody could trade, so the mean is not one, and feeds lag.
 ///
 /// FAILURE. `referencePrices` never reverts: a source that fails is left out and the answer is not calm. A deployment
 /// is refused when the pool cannot answer for the long window, or keeps too few observations to go on answering.
@@ -71,6 +78,8 @@ contract ReferencePriceOracle is IPriceOracle {
     address public immutable feed;
     uint32 public immutable feedMaxAgeSeconds;
     bool public immutable feedInverted;
+    address public immutable sequencerFeed;
+    uint32 public immutable sequencerGraceSeconds;
 
     /// @dev ratio (token1 units per token0 unit) = answer × numerator / denominator, or its inverse.
     uint256 private immutable feedNumerator;
@@ -88,6 +97,19 @@ contract ReferencePriceOracle is IPriceOracle {
         feed = parameters.feed;
         feedMaxAgeSeconds = parameters.feedMaxAgeSeconds;
         feedInverted = parameters.feedInverted;
+        sequencerFeed = parameters.sequencerFeed;
+        sequencerGraceSeconds = parameters.sequencerGraceSeconds;
+        require(
+            parameters.sequencerFeed == address(0)
+                || (parameters.sequencerGraceSeconds >= parameters.longWindowSeconds
+                    && parameters.sequencerGraceSeconds <= MAX_SEQUENCER_GRACE_SECONDS),
+            ErrorsLib.SettingOutOfBounds(
+                "sequencerGraceSeconds",
+                parameters.sequencerGraceSeconds,
+                parameters.longWindowSeconds,
+                MAX_SEQUENCER_GRACE_SECONDS
+            )
+        );
         require(
             parameters.bandTicks > 0 && parameters.bandTicks <= 10_000,
             ErrorsLib.SettingOutOfBounds("bandTicks", parameters.bandTicks, 1, 10_000)
@@ -133,6 +155,7 @@ contract ReferencePriceOracle is IPriceOracle {
             if (usable) _add(sources, feedX96, feedTick);
             else sources.calm = false;
         }
+        if (sequencerFeed != address(0) && !_sequencerUp()) sources.calm = false;
         // high >= low, so the difference is not negative.
         refs.calm = sources.calm && uint256(int256(sources.highTick) - sources.lowTick) <= bandTicks;
         _order(sources.prices, sources.count, refs);
@@ -243,6 +266,18 @@ contract ReferencePriceOracle is IPriceOracle {
             return (sqrtPriceX96, TickMath.getTickAtSqrtPrice(sqrtPriceX96), true);
         } catch {
             return (0, 0, false);
+        }
+    }
+
+    /// @dev Up, and for long enough; a feed that does not answer, or whose clock is off, says no.
+    function _sequencerUp() private view returns (bool) {
+        try IAggregatorV3(sequencerFeed).latestRoundData() returns (
+            uint80, int256 answer, uint256 startedAt, uint256, uint80
+        ) {
+            return answer == 0 && startedAt != 0 && startedAt <= block.timestamp
+                && block.timestamp - startedAt >= sequencerGraceSeconds;
+        } catch {
+            return false;
         }
     }
 

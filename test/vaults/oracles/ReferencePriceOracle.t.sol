@@ -173,6 +173,57 @@ contract ReferencePriceOracleTest is BaseTest {
         abi.decode(data, (Prober)).ask();
         token0.mint(address(pool), uint256(delta0));
     }
+
+    /* THE SEQUENCER OF A ROLLUP */
+
+    function _withSequencer(MockFeed sequencer) private returns (ReferencePriceOracle) {
+        OracleParameters memory parameters = _oracleParameters();
+        parameters.sequencerFeed = address(sequencer);
+        parameters.sequencerGraceSeconds = 3600;
+        return new ReferencePriceOracle(parameters);
+    }
+
+    /// The feed's `startedAt` is when its answer last changed; the mock's is `updatedAt`.
+    function test_calm_waitsForTheGraceAfterTheSequencerCameBack() public {
+        MockFeed sequencer = new MockFeed(0, 0);
+        sequencer.set(0, block.timestamp - 3600);
+        ReferencePriceOracle watched = _withSequencer(sequencer);
+        assertTrue(watched.referencePrices().calm);
+        sequencer.set(1, block.timestamp - 7200);
+        assertFalse(watched.referencePrices().calm, "down");
+        sequencer.set(0, block.timestamp);
+        assertFalse(watched.referencePrices().calm, "just back");
+        skip(3599);
+        _tradeAround();
+        assertFalse(watched.referencePrices().calm, "a second too early");
+        skip(1);
+        assertTrue(watched.referencePrices().calm, "back for long enough");
+        sequencer.set(0, block.timestamp + 1);
+        assertFalse(watched.referencePrices().calm, "from the future");
+        sequencer.set(0, 0);
+        assertFalse(watched.referencePrices().calm, "round not started");
+        sequencer.set(0, block.timestamp - 7200);
+        sequencer.kill();
+        ReferencePrices memory refs = watched.referencePrices();
+        assertFalse(refs.calm, "dead");
+        assertGt(refs.midSqrtPriceX96, 0);
+    }
+
+    function test_constructor_refusesAGraceShorterThanTheWindow() public {
+        OracleParameters memory parameters = _oracleParameters();
+        parameters.sequencerFeed = address(new MockFeed(0, 0));
+        parameters.sequencerGraceSeconds = WINDOW_SECONDS - 1;
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                ErrorsLib.SettingOutOfBounds.selector,
+                bytes32("sequencerGraceSeconds"),
+                WINDOW_SECONDS - 1,
+                WINDOW_SECONDS,
+                1 days
+            )
+        );
+        new ReferencePriceOracle(parameters);
+    }
 }
 
 contract Prober {

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+import {BaseStrategy} from "../strategies/BaseStrategy.sol";
+import {FixedWidthRule, FixedWidthStrategy} from "../strategies/FixedWidthStrategy.sol";
+import {IRangeVault} from "../vaults/interfaces/IRangeVault.sol";
+import {RangeVault} from "../vaults/RangeVault.sol";
+import {CURATOR_ROLE, Config, GUARDIAN_ROLE} from "./Config.sol";
+
+/// @title Gives the deployed vault of RANGEKEEPER_ADDRESSES (JSON) the rule of [vaults.fixedWidth] in RANGEKEEPER_CONFIG
+/// @notice The broadcaster must be the administrator and the owner. From then on the model's proposals are refused.
+contract AddStrategy is Config {
+    function run() external returns (FixedWidthStrategy strategy) {
+        config = vm.readFile(vm.envString("RANGEKEEPER_CONFIG"));
+        require(vm.parseTomlUint(config, ".chainId") == block.chainid, "chainId of the config is not this chain's");
+        string memory addresses = vm.readFile(vm.envString("RANGEKEEPER_ADDRESSES"));
+        RangeVault vault = RangeVault(vm.parseJsonAddress(addresses, ".vault"));
+        AccessManager manager = AccessManager(vm.parseJsonAddress(addresses, ".accessManager"));
+
+        uint256 key = vm.envOr("RANGEKEEPER_DEPLOYER_KEY", uint256(0));
+        if (key == 0) vm.startBroadcast();
+        else vm.startBroadcast(key);
+        strategy = new FixedWidthStrategy(
+            IRangeVault(address(vault)), address(manager), _bounds(".vaults[0].strategy."), _rule()
+        );
+        bytes4[] memory curator = new bytes4[](2);
+        curator[0] = BaseStrategy.setBounds.selector;
+        curator[1] = FixedWidthStrategy.setRule.selector;
+        manager.setTargetFunctionRole(address(strategy), curator, CURATOR_ROLE);
+        bytes4[] memory guardian = new bytes4[](1);
+        guardian[0] = BaseStrategy.invalidateNonce.selector;
+        manager.setTargetFunctionRole(address(strategy), guardian, GUARDIAN_ROLE);
+        vault.setStrategy(address(strategy));
+        vm.stopBroadcast();
+    }
+
+    function _rule() private view returns (FixedWidthRule memory rule) {
+        string memory section = ".vaults[0].fixedWidth.";
+        rule.halfWidthTicks = uint24(_uint(section, "halfWidthTicks"));
+        rule.triggerTicks = uint24(_uint(section, "triggerTicks"));
+        rule.refreshSeconds = uint32(_uint(section, "refreshSeconds"));
+        rule.shareWad = uint64(_uint(section, "shareBps") * 1e14);
+        rule.maxCostWad = uint64(_uint(section, "maxCostBps") * 1e14);
+    }
+}
