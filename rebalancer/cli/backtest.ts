@@ -4,6 +4,7 @@ import { MODEL_SETS } from "../../ml/models/index.ts";
 import type { AccuracyFlags } from "./backtest/accuracy.ts";
 import { registerBacktestChecks } from "./backtest/checks.ts";
 import type { BacktestFlags } from "./backtest/parse.ts";
+import { registerShow } from "./backtest/show.ts";
 import { answer, guarded } from "./options.ts";
 import { formatTable } from "./table.ts";
 
@@ -105,4 +106,5 @@ Examples:
         answer(flags, measured, () => formatAccuracy(measured));
       }),
     );
+  registerShow(backtest);
 }

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -220,6 +221,31 @@ describe("the report in a terminal", () => {
       "",
       "",
     ]);
+  });
+});
+
+describe("backtest show", () => {
+  const folder = mkdtempSync(join(tmpdir(), "rangekeeper-show-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const show = (...args: readonly string[]) =>
+    spawnSync("npx", ["tsx", "rebalancer/cli/main.ts", "backtest", "show", ...args], { encoding: "utf8" });
+
+  it("renders what was written down, in every shape", () => {
+    const [json, page] = [join(folder, "report.json"), join(folder, "report.html")];
+    writeFileSync(json, serialiseReport(full));
+    const { status, stdout } = show(json, "--html", page);
+    expect(status).toBe(0);
+    expect(uncoloured(stdout)).toBe(consoleOf(full));
+    expect(readFileSync(page, "utf8")).toBe(renderHtml(full));
+  });
+
+  it("refuses what is no report with exit code 2 and the field's name", () => {
+    const file = join(folder, "broken.json");
+    writeFileSync(file, JSON.stringify({ ...full, subject: 7 }));
+    const broken = show(file);
+    expect([broken.status, broken.stderr]).toEqual([2, expect.stringContaining(`${file}: subject`)]);
+    const missing = show(join(folder, "missing.json"));
+    expect([missing.status, missing.stderr]).toEqual([2, expect.stringContaining("missing.json")]);
   });
 });
 
