@@ -68,7 +68,7 @@ interface Slot {
 }
 
 /** Beyond this, pools that were not used lately wait outside the engine's memory. */
-const RESIDENT_BYTES = 256 * 1024 * 1024;
+const RESIDENT_BYTES = 64 * 1024 * 1024;
 const SMALLEST = 4096;
 
 const align = (address: number): number => Math.ceil(address / 64) * 64;
