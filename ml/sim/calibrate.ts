@@ -128,9 +128,12 @@ export function referenceVolatility(swaps: readonly SwapSample[], spacingSeconds
   return Math.sqrt((sum / seconds) * DAY_SECONDS);
 }
 
-/** Jumps: 5-minute returns beyond JUMP_SIGMAS of the local (one day, bipower) volatility. */
-export function fitJumps(bars: readonly Bar[]): { perDay: number; logSd: number; varianceShare: number } {
-  const perDayBars = DAY_SECONDS / 300;
+/** Jumps: returns of a bar (5 minutes) beyond JUMP_SIGMAS of the local (one day, bipower) volatility. */
+export function fitJumps(
+  bars: readonly Bar[],
+  barSeconds = 300,
+): { perDay: number; logSd: number; varianceShare: number } {
+  const perDayBars = DAY_SECONDS / barSeconds;
   let [jumps, jumpVariance, variance, days] = [0, 0, 0, 0];
   for (let start = 1; start + perDayBars <= bars.length; start += perDayBars) {
     const returns: number[] = [];

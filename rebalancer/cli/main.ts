@@ -6,6 +6,7 @@ import { registerData } from "./data.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerJournal } from "./journal.ts";
+import { registerMarket } from "./market.ts";
 import { registerRisk } from "./risk.ts";
 import { registerScore } from "./score.ts";
 import { registerStatus } from "./status.ts";
@@ -20,6 +21,7 @@ const program = new Command("rangekeeper")
 registerDemo(program);
 registerWorker(program);
 registerBacktest(program);
+registerMarket(program);
 registerRisk(program);
 registerScore(program);
 registerStatus(program);
