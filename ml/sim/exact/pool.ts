@@ -69,6 +69,7 @@ const MAX_INT256 = (1n << 255n) - 1n;
 const NO_REASON = 1;
 const SPL = 3;
 const LOK = 4;
+const NO_ORACLE = 15;
 
 interface FastSnapshot extends PoolSnapshot {
   readonly bytes: ArrayBuffer;
@@ -220,7 +221,7 @@ function fastPool(region: Region, origin: Origin): FastPool {
       const base = address();
       const tickCumulatives: bigint[] = [];
       const secondsPerLiquidityCumulativeX128s: bigint[] = [];
-      if (secondsAgos.length === 0) check("observe", short(CARDINALITY) === 0 ? revertReasons.length - 2 : 0);
+      if (secondsAgos.length === 0) check("observe", short(CARDINALITY) === 0 ? NO_ORACLE : 0);
       for (const secondsAgo of secondsAgos) {
         check("observe", engine.observe(base, secondsAgo));
         tickCumulatives.push(view.getBigInt64(IO, true));
