@@ -60,6 +60,21 @@ beforeAll(async () => {
       },
     ],
   });
+  // Rules forecast nothing: what a model's run would add.
+  const forecast = (index: number) => ({
+    atSeconds: START + index * 3600,
+    predictedFeesBps: 20 + 5 * Math.sin(index),
+    predictedLvrBps: 18,
+    realisedFeesBps: 19 + 4 * Math.sin(index) + Math.cos(7 * index),
+    realisedLvrBps: 20,
+  });
+  full.forecasts = {
+    pairs: Array.from({ length: 60 }, (_, index) => forecast(index)),
+    meanAbsoluteErrorBps: 3.1,
+    biasBps: 2.9,
+    calibration: [-3, 0, 2, 4, 7].map((predicted) => ({ count: 12, predicted, realised: predicted - 3 })),
+    variance: { count: 60, qlike: 0.21, within80: 0.83 },
+  };
   empty = buildReport({ ...provenance, results: [await run("stand-aside", { bars: bars.slice(0, 48 + 24) })] });
 });
 
@@ -207,6 +222,12 @@ describe("the report in a terminal", () => {
     expect(text).toMatch(/identity closes: residual -?\d\.\de-1\d of the start/);
   });
 
+  it("shows forecasts only where there were some", () => {
+    expect(consoleOf(full)).toContain("mean absolute error 3.10 bp, bias +2.90 bp");
+    expect(consoleOf(full)).toContain("QLIKE 0.210, 83.0 %");
+    expect(consoleOf(empty)).not.toContain("predicted against realised");
+  });
+
   it("leaves yearly figures blank below thirty days", () => {
     expect(consoleOf(empty)).toMatch(/\n {2}headline a year\n/);
     expect(consoleOf(full)).toMatch(/\n {2}headline a year +-/);
@@ -315,8 +336,8 @@ describe("the report as a page", () => {
   });
 
   for (const [name, width, charts] of [
-    ["full", 1280, 11],
-    ["full", 400, 11],
+    ["full", 1280, 12],
+    ["full", 400, 12],
     ["empty", 1280, 4],
     ["empty", 400, 4],
   ] as const)
