@@ -12,7 +12,8 @@ const TIME_NAMES = ["start_seconds", "timestamp"];
 /** How a file is to be read: as pool events, or as a table of a known format. */
 export type Detected =
   | { readonly id: "events"; readonly amounts: "units" | "decimals" }
-  | { readonly id: string; readonly table: TableFormat };
+  /** `names` = those of the columns, in the order of the file. */
+  | { readonly id: string; readonly table: TableFormat; readonly names: readonly string[] };
 
 /** Every name that `--as` takes, with what it stands for. */
 export const FORMAT_NAMES: readonly (readonly [string, string])[] = [
@@ -52,7 +53,7 @@ export function detectFormat(header: readonly string[], file: string, as?: strin
   for (const table of formats) {
     const lacks = table.columns.filter(({ name, optional }) => !optional && !header.includes(name));
     const extra = header.filter((name) => !table.columns.some((column) => column.name === name));
-    if (lacks.length === 0 && extra.length === 0) return { id: table.id, table };
+    if (lacks.length === 0 && extra.length === 0) return { id: table.id, table, names: header };
     if (as === undefined) continue;
     if (lacks.length > 0) fail(`${as} needs the column ${lacks.map(({ name }) => name).join(", ")}`);
     fail(`${as} has no column ${extra.join(", ")}`);
@@ -72,6 +73,10 @@ function ownSchema(header: readonly string[], file: string, as = ""): Detected {
     }
     return { name, type: type as SourceType, unit: unit.join(":"), optional: false };
   });
+  const repeated = columns.find(({ name }, i) => columns.findIndex((column) => column.name === name) !== i);
+  if (repeated !== undefined) {
+    throw formatError({ file, line: 1, field: "header", value: repeated.name, rule: "it must not be named twice" });
+  }
   const timeColumn = TIME_NAMES.find((name) => columns.some((c) => c.name === name && c.type === "int")) ?? null;
   const kind = OWN_KINDS.find((one) => one === as) ?? (timeColumn === null ? "table" : "series");
   const need = kind === "bars" ? ["start_seconds", "open", "high", "low", "close"] : [];
@@ -91,5 +96,5 @@ function ownSchema(header: readonly string[], file: string, as = ""): Detected {
     unique: kind === "bars",
     growing: [],
   };
-  return { id: kind, table };
+  return { id: kind, table, names: columns.map(({ name }) => name) };
 }

@@ -160,7 +160,7 @@ function openTarget(
   const format = detectFormat(header, path, as);
   const source = sourceOf(path, format.id);
   if ("amounts" in format) return eventTarget(path, folder, name, header, format.amounts, source);
-  return tableTarget(path, folder, name, header, format.table, source);
+  return tableTarget(path, folder, name, format.names, format.table, source);
 }
 
 function eventTarget(

@@ -36,23 +36,28 @@ export function writeBigints(out: ByteWriter, payload: ByteWriter, values: reado
 /** The inverse of `writeBigints`. */
 export function readBigints(input: ByteReader, count: number): bigint[] {
   const heads = input.take(count);
+  const { bytes } = input;
+  let { at } = input;
   const values: bigint[] = new Array(count);
   for (let i = 0; i < count; i++) {
     const head = heads[i] ?? 0;
     const length = head & 0x7f;
-    const bytes = input.take(length);
+    if (length > limbBytes.length || at + length > bytes.length) throw new RangeError("the bytes end early");
     let value: bigint;
     if (length <= 6) {
       let small = 0;
-      for (let k = length - 1; k >= 0; k--) small = small * 256 + (bytes[k] ?? 0);
+      for (let k = at + length - 1; k >= at; k--) small = small * 256 + (bytes[k] ?? 0);
       value = BigInt(small);
     } else {
       limbBytes.fill(0);
-      limbBytes.set(bytes);
-      value = 0n;
-      for (let k = (length - 1) >> 3; k >= 0; k--) value = (value << 64n) | limbs.getBigUint64(k * 8, true);
+      for (let k = 0; k < length; k++) limbBytes[k] = bytes[at + k] ?? 0;
+      const top = (length - 1) >> 3;
+      value = limbs.getBigUint64(top * 8, true);
+      for (let k = top - 1; k >= 0; k--) value = (value << 64n) | limbs.getBigUint64(k * 8, true);
     }
+    at += length;
     values[i] = head & 0x80 ? -value : value;
   }
+  input.at = at;
   return values;
 }

@@ -51,14 +51,15 @@ export class ByteWriter {
 /** Reads what a ByteWriter wrote; a read past the end raises a RangeError. */
 export class ByteReader {
   readonly bytes: Buffer;
-  #at = 0;
+  /** Where the next read begins. */
+  at = 0;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
   }
 
   byte(): number {
-    const value = this.bytes[this.#at++];
+    const value = this.bytes[this.at++];
     if (value === undefined) throw new RangeError("the bytes end early");
     return value;
   }
@@ -79,9 +80,9 @@ export class ByteReader {
   }
 
   take(length: number): Buffer {
-    if (this.#at + length > this.bytes.length) throw new RangeError("the bytes end early");
-    this.#at += length;
-    return this.bytes.subarray(this.#at - length, this.#at);
+    if (this.at + length > this.bytes.length) throw new RangeError("the bytes end early");
+    this.at += length;
+    return this.bytes.subarray(this.at - length, this.at);
   }
 
   text(): string {

@@ -74,7 +74,8 @@ export function createRowChecker(table: CheckedTable, barSeconds: number | null,
     if (high < Math.max(...[open, close].filter((p) => !Number.isNaN(p))) - slack) {
       findings.add("error", "price", line, `${shown(h)} is below ${shown(o)} or ${shown(c)}`);
     }
-    const limit = Math.log((barSeconds ?? 0) > HOUR ? JUMP_FACTOR.day : JUMP_FACTOR.hour);
+    const long = (barSeconds ?? commonest(series.steps)) > HOUR && (barSeconds !== null || series.steps.size > 0);
+    const limit = Math.log(long ? JUMP_FACTOR.day : JUMP_FACTOR.hour);
     const from = Number.isNaN(open) ? close : open;
     if (follows && Math.abs(from - series.close) > limit) {
       findings.add(
@@ -137,7 +138,7 @@ export function createRowChecker(table: CheckedTable, barSeconds: number | null,
       if (barSeconds !== null && keys.length === 0 && kind === "bars" && at % barSeconds !== 0) {
         findings.add("error", "grid", line, `${timeColumn} ${at} is not a multiple of ${barSeconds} seconds`);
       }
-      bar(cells, line, series, barSeconds !== null && step <= barSeconds);
+      bar(cells, line, series, step <= (barSeconds ?? commonest(series.steps)));
       series.time = at;
       remember(series, cells);
     },

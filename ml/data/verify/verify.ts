@@ -125,10 +125,10 @@ function openCheck(
       },
     };
   }
-  const { table } = format;
-  const parse = createCellParser(table, header, path);
+  const { table, names } = format;
+  const parse = createCellParser(table, names, path);
   // The length of the bars is known at the end only; what depends on it is checked on the dataset.
-  const checker = createRowChecker({ ...table, header }, null, findings);
+  const checker = createRowChecker({ ...table, header: names }, null, findings);
   return { check: (fields, line) => checker.see(parse(fields, line), line), end: checker.end };
 }
 
