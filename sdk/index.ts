@@ -1,3 +1,6 @@
+export { allowListGateAbi } from "./abi/allowListGate.ts";
+export { fixedWidthStrategyAbi } from "./abi/fixedWidthStrategy.ts";
+export { lendingAdapterAbi } from "./abi/lendingAdapter.ts";
 export { modelRegistryAbi } from "./abi/modelRegistry.ts";
 export { modelStrategyAbi } from "./abi/modelStrategy.ts";
 export { rangeVaultAbi } from "./abi/rangeVault.ts";
