@@ -27,7 +27,7 @@ export interface CreateProgressBarParameters {
 /** A bar with the time left on a terminal; elsewhere a line every two seconds. Nothing before two seconds have passed. */
 export function createProgressBar({ sink, quiet, now }: CreateProgressBarParameters): ProgressBar {
   const began = now();
-  let shownAt = began + LINE_MS - REDRAW_MS;
+  let shownAt = Number.NEGATIVE_INFINITY;
   let drawn = false;
   const clear = (): void => {
     if (drawn) sink.write("\r\x1b[K");
