@@ -6,6 +6,7 @@ import type { Address, Hex } from "../../ml/types.ts";
 import { ConfigError } from "../errors.ts";
 import { findCreation, getChainId, getHeader, getLogs, getPool, type Header } from "./chain.ts";
 import { RangeTooLargeError, ReorganisedError, RpcAnswerError, WrongChainError } from "./errors.ts";
+import { lockDataset } from "./lock.ts";
 import { decodeLog, type RawLog } from "./logs.ts";
 import type { DataRpc } from "./rpc.ts";
 
@@ -81,7 +82,7 @@ export function fetchName({ chainId, token0, token1, feePips }: MarketPool): str
  * up to one block, whose hash is kept: when the chain has another block there, what was orphaned is taken back first.
  */
 export async function fetchEvents(parameters: FetchParameters): Promise<FetchResult> {
-  const { rpc, out, confirmations, progress = () => {} } = parameters;
+  const { rpc, out, confirmations } = parameters;
   const chainId = await getChainId(rpc);
   if (parameters.chainId !== undefined && chainId !== parameters.chainId) {
     throw new WrongChainError(`--rpc: chain ${chainId}; rule: must be chain ${parameters.chainId}`);
@@ -103,6 +104,27 @@ export async function fetchEvents(parameters: FetchParameters): Promise<FetchRes
       `--from-block: ${fromBlock}; rule: must be at most ${target}, ${confirmations} blocks below the newest or the last one wanted`,
     );
   }
+  const unlock = lockDataset(folder);
+  try {
+    return await fetchInto({ parameters, pool, folder, name, target, fromBlock, stored });
+  } finally {
+    unlock();
+  }
+}
+
+interface FetchIntoParameters {
+  readonly parameters: FetchParameters;
+  readonly pool: MarketPool;
+  readonly folder: string;
+  readonly name: string;
+  readonly target: number;
+  readonly fromBlock: number;
+  readonly stored: Manifest | null;
+}
+
+async function fetchInto(into: FetchIntoParameters): Promise<FetchResult> {
+  const { parameters, pool, folder, name, target, fromBlock, stored } = into;
+  const { rpc, progress = () => {} } = parameters;
   const run: Run = {
     parameters,
     pool,

@@ -30,12 +30,16 @@ let whole: string;
 const proxies: RpcProxy[] = [];
 
 /** Waits pass at once; the clock stands still, so that only a finished fetch commits unless told otherwise. */
-async function run(url: string, out: string, changes: Partial<FetchParameters> & { waits?: number[] } = {}) {
-  const { waits = [], ...rest } = changes;
+async function run(
+  url: string,
+  out: string,
+  changes: Partial<FetchParameters> & { waits?: number[]; timeoutMs?: number } = {},
+) {
+  const { waits = [], timeoutMs = 1500, ...rest } = changes;
   const rpc = createDataRpc({
     url,
     requestsPerSecond: Infinity,
-    timeoutMs: 1500,
+    timeoutMs,
     now: () => 0,
     sleep: async (ms) => void waits.push(ms),
   });
@@ -300,6 +304,21 @@ describe("fetchEvents", () => {
     await expect(run(market.anvil.url, whole, { fromBlock: 0 })).rejects.toThrow(
       /--from-block: 0; rule: dataset .* begins at/,
     );
+  });
+
+  it("lets one process at a time write a dataset", async () => {
+    const out = temporary();
+    const second: unknown[] = [];
+    const proxy = await through(async ({ method, nth }) => {
+      if (method === "eth_getLogs" && nth === 0) {
+        await run(market.anvil.url, out).catch((error: Error) => second.push(error.name, error.message));
+      }
+      return null;
+    });
+    // The proxy's own fetch runs while the first one waits for its answer.
+    await run(proxy.url, out, { timeoutMs: 20_000 });
+    expect(second).toEqual(["RefusedError", expect.stringMatching(/process \d+ fetches into it; rule: one at a time/)]);
+    expect(filesOf(out)).toEqual(filesOf(whole));
   });
 
   it("takes back what a reorganisation orphaned, and fetches what is there instead", async () => {
