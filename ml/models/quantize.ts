@@ -75,7 +75,7 @@ export function quantize(parameters: QuantizeParameters): QuantizeReturnType {
   let outputShift = 0;
   mlp.layers.forEach((layer, index) => {
     const last = index === mlp.layers.length - 1;
-    const fitted = fit({ layer, index, unit, last, weightMax, activationMax, peak: peaks[index] as number });
+    const fitted = fitLayer({ layer, index, unit, last, weightMax, activationMax, peak: peaks[index] as number });
     layers.push(fitted.layer);
     unit = fitted.unit;
     if (last) outputShift = Math.round(-Math.log2(fitted.unit));
@@ -108,7 +108,7 @@ interface FitParameters {
 }
 
 /** One layer in integers, and what a 1 behind it means. */
-function fit(parameters: FitParameters): { readonly layer: QuantizedLayer; readonly unit: number } {
+function fitLayer(parameters: FitParameters): { readonly layer: QuantizedLayer; readonly unit: number } {
   const { layer, index, unit, last, weightMax, activationMax, peak } = parameters;
   const largest = Math.max(...layer.weights.flat().map(Math.abs));
   if (!(largest > 0)) throw new InvalidInputError(`layers[${index}] has no weight other than zero`);
