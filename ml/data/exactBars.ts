@@ -29,7 +29,7 @@ export interface ExactBar {
   readonly feeGrowth0X128: bigint;
   readonly feeGrowth1X128: bigint;
   readonly swaps: number;
-  /** Swaps that may have passed an initialised tick, whose part of the fee growth is therefore approximate. */
+  /** Swaps that may have passed an initialised tick: their part of the fee growth is right but for rounding. */
   readonly approximateSwaps: number;
   readonly mints: number;
   readonly burns: number;
@@ -49,7 +49,7 @@ const MILLION = 1_000_000n;
 /**
  * Bars of `barSeconds` on a grid of multiples of it, made of events that come in order and in pieces of any size. Fee
  * growth is the pool's own to the last digit for every swap that ends between the same two usable ticks at which it
- * began; of the others the fee is spread over the mean of the liquidity before and after, and they are counted.
+ * began; of the others, which are counted, it follows from the price move and misses the rounding of each step only.
  */
 export function* exactBars(
   events: Iterable<readonly StoredEvent[]>,
@@ -130,6 +130,21 @@ export function createExactBars(parameters: ExactBarsParameters): ExactBarsBuild
     else into.feeGrowth1X128 += (kept << Q128_SHIFT) / over;
   }
 
+  /**
+   * At every liquidity the amount paid in is the liquidity times the move of 1/√P or √P, so the fee per unit of liquidity
+   * is the move times fee/(1 − fee), whatever ticks are passed on the way: true but for the rounding of each step.
+   */
+  function growByMove(into: Open, down: boolean, from: bigint, to: bigint): void {
+    const [lower, upper] = down ? [to, from] : [from, to];
+    if (lower >= upper) return;
+    const move = down ? ((upper - lower) << 224n) / (lower * upper) : (upper - lower) << 32n;
+    const growth = (move * feePips) / (MILLION - feePips);
+    const part = down ? protocol0 : protocol1;
+    const kept = part > 0n ? growth - growth / part : growth;
+    if (down) into.feeGrowth0X128 += kept;
+    else into.feeGrowth1X128 += kept;
+  }
+
   function swap(into: Open, event: StoredEvent & { type: "SWAP" }): void {
     const down = event.amount0 > 0n || (event.amount0 === 0n && event.amount1 < 0n);
     const paidIn = down ? event.amount0 : event.amount1;
@@ -154,8 +169,8 @@ export function createExactBars(parameters: ExactBarsParameters): ExactBarsBuild
       grow(into, down ? 0 : 1, paidIn - net, liquidity);
     } else {
       into.approximateSwaps++;
-      const over = liquidity === null ? event.liquidity : (liquidity + event.liquidity) / 2n;
-      grow(into, down ? 0 : 1, (paidIn * feePips) / MILLION, over);
+      if (price === null) grow(into, down ? 0 : 1, (paidIn * feePips) / MILLION, event.liquidity);
+      else growByMove(into, down, price, event.sqrtPriceX96);
     }
     price = event.sqrtPriceX96;
     tick = event.tick;

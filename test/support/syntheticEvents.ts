@@ -27,7 +27,8 @@ export function* syntheticEvents(seed: number): Generator<StoredEvent> {
     const trader = traders[Math.floor(random() ** 4 * traders.length)] as Address;
     const base = { block, timestamp, order, sender: trader, owner: trader, ...gas };
     if (random() < 0.02) {
-      const grows = random() < 0.5;
+      // Between these the pool stays one that could be.
+      const grows = liquidity < 5n * 10n ** 18n || (liquidity < 2n * 10n ** 19n && random() < 0.5);
       const liquidityDelta = BigInt(Math.floor(random() * 1e9)) * 10n ** 8n * (grows ? 1n : -1n);
       liquidity += liquidityDelta;
       const amount = BigInt(Math.floor(random() * 1e15));

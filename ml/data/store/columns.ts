@@ -1,5 +1,6 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import { readBigints, writeBigints } from "./bigints.ts";
+import { InvalidInputError } from "../../errors.ts";
+import { fitsColumn, readBigints, writeBigints } from "./bigints.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 
 /** int = whole number inside ±2^51; bigint = whole number of any size; float = double; text = any string. */
@@ -82,6 +83,8 @@ export function decodeColumn(type: ColumnType, compressed: Buffer, rows: number)
 function writeInts(out: ByteWriter, values: readonly number[]): void {
   let [plain, delta, last] = [0, 0, 0];
   for (const value of values) {
+    if (!fitsInt(value))
+      throw new InvalidInputError(`${value} must be a whole number inside ±2^51 to be stored as int`);
     plain += Math.log2(Math.abs(value) + 1);
     delta += Math.log2(Math.abs(value - last) + 1);
     last = value;
@@ -109,6 +112,8 @@ function readInts(input: ByteReader, count: number): number[] {
 }
 
 function writeBigs(out: ByteWriter, values: readonly bigint[]): void {
+  const misfit = values.find((value) => !fitsColumn(value));
+  if (misfit !== undefined) throw new InvalidInputError(`${misfit} must be below 2^312 in size to be stored as bigint`);
   const payload = new ByteWriter();
   writeBigints(out, payload, values);
   out.put(payload.done());

@@ -108,6 +108,15 @@ describe("a column", () => {
     expect(back.every((cell, i) => Object.is(cell, cells[i]))).toBe(true);
   });
 
+  it.each<[ColumnType, Cell]>([
+    ["int", Number.NaN],
+    ["int", 1.5],
+    ["int", 2 ** 52],
+    ["bigint", 1n << 312n],
+  ])("refuses to keep %s %s", (type, cell) => {
+    expect(() => encodeColumn(type, [cell])).toThrow(/to be stored as/);
+  });
+
   it("refuses bytes that end early", () => {
     const bytes = encodeColumn("bigint", [1n << 200n, 5n]);
     expect(() => decodeColumn("bigint", bytes, 3)).toThrow();
