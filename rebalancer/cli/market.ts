@@ -114,7 +114,7 @@ function simulate(options: SimulateOptions): void {
       ...values.map((value) => (name === "moves" ? value.toFixed(0) : `${(value * 100).toFixed(2)}%`)),
     ];
     return [
-      `${parameters.market}: ${count} markets of ${span} days, ±10 % recentred at its edge`,
+      wrap(`${parameters.market}: ${count} markets of ${span} days, ±10 % recentred at its edge`, 2),
       "",
       formatTable(
         [

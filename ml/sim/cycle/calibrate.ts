@@ -4,7 +4,7 @@ import { fitJumps, fitRegimes } from "../calibrate.ts";
 import { createCycle } from "./cycle.ts";
 import { describeSeries, type SeriesDescription } from "./describe.ts";
 import { fitFalls } from "./fitFalls.ts";
-import { fitCrunches, fitFlow } from "./fitFlow.ts";
+import { type FlowFit, fitCrunches, fitFlow } from "./fitFlow.ts";
 import type { CycleParameters } from "./parameters.ts";
 import type { CalibrationSource } from "./sources.ts";
 
@@ -38,8 +38,7 @@ export function calibrateCycle(sources: readonly CalibrationSource[], base: Cycl
     ...flow,
     provenance: { files: sources.map(({ file, sha256 }) => ({ file, sha256 })), how, residuals: [] },
   };
-  const real = pool === undefined ? null : realTurnover(pool);
-  const adjusted = real === null ? fitted : fitToTurnover(fitted, real, informedShare, how);
+  const adjusted = pool === undefined ? fitted : fitToTurnover(fitted, flowOf(pool), informedShare, how);
   return withResiduals(adjusted, longest, pool ?? null);
 }
 
@@ -117,7 +116,7 @@ function fitPool(source: CalibrationSource, base: CycleParameters, how: Record<s
   how["noise.elasticity"] =
     flow.activity === null
       ? "kept from the base: fewer than 72 hours"
-      : `${file}: slope of ln(turnover of an hour) on ln(its variance)`;
+      : `${file}: slope of ln(turnover) on ln(variance), of days where there are 14, else of hours`;
   how["noise.towardShare"] = "kept from the base: it takes the price elsewhere beside every swap";
   how["noise.imbalance"] = "kept from the base: a pool's bars do not tell noise from arbitrage";
   how.depth = `${file}: median value of a full-range position with all in-range liquidity`;
@@ -139,20 +138,30 @@ function fitPool(source: CalibrationSource, base: CycleParameters, how: Record<s
   };
 }
 
-function realTurnover(source: CalibrationSource): number {
-  return fitFlow(hoursOf(source), (source.pool?.feePips ?? 1) / 1e6).turnoverPerDay;
-}
+const flowOf = (source: CalibrationSource): FlowFit => fitFlow(hoursOf(source), (source.pool?.feePips ?? 1) / 1e6);
+
+/** The cycle in the weather of the pool's file, or turnovers of different times would be compared. */
+const asThen = (parameters: CycleParameters, { variancePerDay }: FlowFit): CycleParameters => ({
+  ...parameters,
+  volatility: { regimes: [{ sigmaPerDay: Math.sqrt(variancePerDay), logSd: 0 }], transition: [[1]] },
+  jumps: { ...parameters.jumps, perDay: 0 },
+  flashCrashes: { ...parameters.flashCrashes, perDay: 0 },
+  crunches: { ...parameters.crunches, perDay: 0 },
+});
 
 /**
- * Noise is set so that noise and arbitrage together turn the pool over as much as it did. With swaps, their markouts say
+ * Noise is set so that noise and arbitrage together turn the pool over as much as it did, at the volatility that its
+ * file had. With swaps, their markouts say
  * how much of it is noise, and the margin of arbitrage is set instead.
  */
 function fitToTurnover(
   fitted: CycleParameters,
-  turnover: number,
+  flow: FlowFit,
   informedShare: number | null,
   how: Record<string, string>,
 ): CycleParameters {
+  const turnover = flow.turnoverPerDay;
+  const simulated = (parameters: CycleParameters) => simulatedTurnover(asThen(parameters, flow));
   const withNoise = (turnoverPerDay: number, marginBps: number): CycleParameters => ({
     ...fitted,
     noise: { ...fitted.noise, turnoverPerDay: round(Math.max(1e-6, turnoverPerDay)) },
@@ -167,11 +176,11 @@ function fitToTurnover(
     let [low, high] = [0, MAX_MARGIN_BPS];
     for (let round = 0; round < 8; round++) {
       const middle = (low + high) / 2;
-      if (simulatedTurnover(withNoise(noise, middle)) > turnover) low = middle;
+      if (simulated(withNoise(noise, middle)) > turnover) low = middle;
       else high = middle;
     }
     const marginBps = round((low + high) / 2);
-    if (simulatedTurnover(withNoise(noise, marginBps)) > 0.99 * turnover) return withNoise(noise, marginBps);
+    if (simulated(withNoise(noise, marginBps)) > 0.99 * turnover) return withNoise(noise, marginBps);
     how["noise.turnoverPerDay"] += "; more, because arbitrage once a step turns over less than the rest";
     return withNoise(noiseFor(noise, marginBps), marginBps);
   }
@@ -183,7 +192,7 @@ function fitToTurnover(
     let [low, high] = [least, Math.max(least, turnover)];
     for (let round = 0; round < 12; round++) {
       const middle = (low + high) / 2;
-      if (simulatedTurnover(withNoise(middle, marginBps)) > turnover) high = middle;
+      if (simulated(withNoise(middle, marginBps)) > turnover) high = middle;
       else low = middle;
     }
     return (low + high) / 2;
@@ -265,11 +274,12 @@ function withResiduals(
     simulated: round(simulated[statistic]),
   }));
   if (pool !== null) {
+    const flow = flowOf(pool);
     rows.push({
       statistic: "pool.turnoverPerDay",
       unit: "volume / full-range value / day",
-      real: finite(realTurnover(pool)),
-      simulated: round(simulatedTurnover(fitted)),
+      real: finite(flow.turnoverPerDay),
+      simulated: round(simulatedTurnover(asThen(fitted, flow))),
     });
   }
   return { ...fitted, provenance: { ...fitted.provenance, residuals: rows } };

@@ -12,7 +12,10 @@ export interface CompareParameters {
   readonly settings: Partial<CycleSettings> & Pick<CycleSettings, "environments">;
   readonly steps: number;
   readonly seed: number;
-  /** Noise swaps that a step's volume is cut into, of random sizes and in random order; at least 2. */
+  /**
+   * Noise swaps in a step of the volume that the reference variance brings, of random sizes and in random order: orders
+   * keep their size, so more volume is more of them.
+   */
   readonly ordersPerStep: number;
   readonly makePool: (pool: FreshPool) => ExactPool;
   readonly progress?: (done: number, of: number) => void;
@@ -32,6 +35,7 @@ export interface Comparison {
 
 const OTHERS: Address = "0x00000000000000000000000000000000000000aa";
 const OURS: Address = "0x00000000000000000000000000000000000000bb";
+const MOST_ORDERS = 4096;
 /** One starting capital, in units of either token: prices start at 1. */
 const UNIT = 1e15;
 
@@ -172,9 +176,10 @@ function exactTwin(cycle: Cycle, { parameters, ordersPerStep, makePool }: Compar
       if (target !== now) swap(target < now, UNIT * 1e6, toX96(target));
       // Noise: the step's volume, its net side as the cycle drew it, cut into orders.
       const volume = of("gross", i) * world.depth * ref * UNIT;
+      const orders = Math.min(MOST_ORDERS, Math.round((ordersPerStep * of("gross", i)) / Math.exp(world.lnFlow)));
       const active = world.depth * of("liquidity", i) + (inRange(i) ? of("own", i) : 0);
       const net = (of("pool", i) - of("arbitrage", i)) * active * UNIT;
-      for (const order of shuffled(cut(volume, net, ordersPerStep, random), random)) {
+      for (const order of shuffled(cut(volume, net, orders, random), random)) {
         const gross = Math.abs(order) / (1 - fee);
         if (order > 0) swap(false, gross);
         else swap(true, gross / root() ** 2);

@@ -36,10 +36,21 @@ export interface FlowFit {
   readonly hourlyVariation: number;
   /** Null where there are fewer than three days. */
   readonly activity: { readonly elasticity: number; readonly referenceVariancePerDay: number } | null;
+  /** Mean, of the same hours. */
+  readonly variancePerDay: number;
   readonly fullRangeValueRaw: number;
 }
 
+interface FlowRow {
+  readonly at: number;
+  readonly turnover: number;
+  /** Of as long a time as the turnover. */
+  readonly variance: number;
+}
+
 const MIN_ACTIVITY_HOURS = 72;
+const MIN_ACTIVITY_DAYS = 14;
+const WHOLE_DAY_HOURS = 20;
 
 /** Fits the flow of a pool to hourly bars. */
 export function fitFlow(hours: readonly Bar[], feeRatio: number): FlowFit {
@@ -60,7 +71,8 @@ export function fitFlow(hours: readonly Bar[], feeRatio: number): FlowFit {
   return {
     turnoverPerDay: mean * 24,
     hourlyVariation: squares.length > 0 ? Math.sqrt(average(squares)) : 1,
-    activity: rows.length >= MIN_ACTIVITY_HOURS ? fitActivity(rows) : null,
+    activity: activityOf(rows, [...byDay.values()]),
+    variancePerDay: average(rows.map(({ variance }) => variance)) * 24,
     fullRangeValueRaw: quantile(
       hours.filter((b) => Number.isFinite(b.close) && b.liquidity > 0).map((b) => fullRangeValue(b.liquidity, b.close)),
       0.5,
@@ -68,15 +80,29 @@ export function fitFlow(hours: readonly Bar[], feeRatio: number): FlowFit {
   };
 }
 
-/** ln(turnover of an hour) on ln(variance of that hour): the slope, and the variance at which activity is its mean. */
-function fitActivity(rows: readonly { readonly turnover: number; readonly variance: number }[]) {
+/** How volume follows variance: from day to day where there are two weeks, else from hour to hour. */
+function activityOf(hours: readonly FlowRow[], days: readonly (readonly FlowRow[])[]): FlowFit["activity"] {
+  const whole = days.filter((day) => day.length >= WHOLE_DAY_HOURS);
+  if (whole.length >= MIN_ACTIVITY_DAYS) {
+    const rows = whole.map((day) => ({
+      turnover: average(day.map(({ turnover }) => turnover)),
+      variancePerDay: average(day.map(({ variance }) => variance)) * 24,
+    }));
+    return fitActivity(rows);
+  }
+  if (hours.length < MIN_ACTIVITY_HOURS) return null;
+  return fitActivity(hours.map(({ turnover, variance }) => ({ turnover, variancePerDay: variance * 24 })));
+}
+
+/** ln(turnover) on ln(variance): the slope, and the variance at which activity is its mean. */
+function fitActivity(rows: readonly { readonly turnover: number; readonly variancePerDay: number }[]) {
   const points = rows
-    .filter(({ turnover, variance }) => turnover > 0 && variance > 0)
-    .map(({ turnover, variance }) => ({ x: Math.log(variance * 24), y: Math.log(turnover) }));
+    .filter(({ turnover, variancePerDay }) => turnover > 0 && variancePerDay > 0)
+    .map(({ turnover, variancePerDay }) => ({ x: Math.log(variancePerDay), y: Math.log(turnover) }));
   const [meanX, meanY] = [average(points.map(({ x }) => x)), average(points.map(({ y }) => y))];
   const slope =
     average(points.map(({ x, y }) => (x - meanX) * (y - meanY))) / average(points.map(({ x }) => (x - meanX) ** 2));
-  // An hour's variance is a noisy sight of the day's: more than 1 or less than 0 is that noise.
+  // Realised variance is a noisy sight of the true one: more than 1 or less than 0 is that noise.
   const elasticity = Math.min(1, Math.max(0.01, slope));
   return {
     elasticity,

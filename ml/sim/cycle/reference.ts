@@ -96,12 +96,14 @@ function drawMarket(world: World, before: Environment, step: number): Environmen
   let rebound = Math.max(before.rebound - back - 1e-9, 0);
   let liquidity = before.liquidity + (1 - before.liquidity) * world.recoveryRate;
   if ((a & 0xffff) < world.anyEvent) {
-    const which = uniform(bits(4 * step + 2, key0, key1));
-    const d = bits(4 * step + 3, key0, key1);
-    if (which <= world.jumpShare) {
-      half += world.jumpHalf * radius(d) * cosPi(angle(bits(0x40000000 + step, key0, key1)));
-    } else if (which <= world.fallShare) {
-      const fall = Math.min(world.flashHalfLeast - world.flashHalfMean * Math.log(uniform(d)), 0.6);
+    const ofEvent = radius(bits(4 * step + 2, key0, key1));
+    const c = bits(4 * step + 3, key0, key1);
+    const which = c & 0xffff;
+    if (which < world.jumpShare) {
+      half += world.jumpHalf * ofEvent * cosPi(angle(c));
+    } else if (which < world.fallShare) {
+      // Half of a squared radius is an exponential number.
+      const fall = Math.min(world.flashHalfLeast + (world.flashHalfMean * ofEvent ** 2) / 2, 0.6);
       half -= fall;
       rebound += fall * world.reboundShare;
       liquidity = Math.min(liquidity, world.flashLiquidity);

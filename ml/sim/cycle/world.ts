@@ -49,6 +49,7 @@ export interface World {
   readonly drift: number;
   /** Out of 65,536. */
   readonly anyEvent: number;
+  /** Out of 65,536: an event below the first is a jump, below the second a fall, else a crunch. */
   readonly jumpShare: number;
   readonly fallShare: number;
   readonly jumpHalf: number;
@@ -125,8 +126,8 @@ export function worldOf(parameters: CycleParameters, settings: CycleSettings): W
     flowSlope: Math.sqrt(slopeSquared),
     drift: -(meanOfJumps + meanOfFalls) / 2,
     anyEvent: Math.round(reached * 65536),
-    jumpShare: rate === 0 ? 0 : perStep.jump / rate,
-    fallShare: rate === 0 ? 0 : (perStep.jump + perStep.fall) / rate,
+    jumpShare: rate === 0 ? 0 : (perStep.jump / rate) * 65536,
+    fallShare: rate === 0 ? 0 : ((perStep.jump + perStep.fall) / rate) * 65536,
     jumpHalf: jumps.logSd / 2,
     flashHalfMean: flashCrashes.meanExcessLog / 2,
     flashHalfLeast: flashCrashes.leastLog / 2,

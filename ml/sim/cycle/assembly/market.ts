@@ -1,10 +1,10 @@
 // The market around the pool: it never looks at a position. Written in stages through short buffers, so that each loop is
 // small and its rounds do not wait for one another.
-import { constant, FORGOTTEN, LOW_BITS, MOST_FALL, ONE } from "./constants";
+import { constant, FORGOTTEN, HALF, LOW_BITS, MOST_FALL, ONE } from "./constants";
 import * as F from "./layout";
-import { add, expStep, ln, max, min, mul, select, splat, sub } from "./math";
+import { add, expStep, max, min, mul, select, splat, sub } from "./math";
 import * as P from "./parameters";
-import { angle, bits, cosPi, radius, side, sinPi, uniform } from "./random";
+import { angle, bits, cosPi, radius, side, sinPi } from "./random";
 
 /** Steps that the buffers hold. */
 export const SEGMENT: i32 = 32;
@@ -56,14 +56,16 @@ export function drawMarket(environment: i32, from: i32, steps: i32): void {
     liquidity = add(liquidity, mul(sub(one, liquidity), recoveryRate));
     const u = v128.load(EVENT + at);
     if (v128.any_true(i32x4.lt_s(u, anyEvent))) {
-      const which = uniform(bits(4 * step + 2, key0, key1));
-      const d = bits(4 * step + 3, key0, key1);
-      const turn = angle(bits(0x40000000 + step, key0, key1));
+      const r = radius(bits(4 * step + 2, key0, key1));
+      const b = bits(4 * step + 3, key0, key1);
+      // Out of 65,536, as whole numbers in floats.
+      const which = f32x4.convert_i32x4_s(v128.and(b, constant(LOW_BITS)));
       const events = i32x4.lt_s(u, anyEvent);
-      const jumps = v128.and(events, f32x4.le(which, P.get(P.JUMP_SHARE)));
-      const falls = v128.andnot(v128.and(events, f32x4.le(which, P.get(P.FALL_SHARE))), jumps);
-      move = add(move, v128.and(jumps, mul(P.get(P.JUMP_HALF), mul(radius(d), cosPi(turn)))));
-      const size = sub(P.get(P.FLASH_HALF_LEAST), mul(P.get(P.FLASH_HALF_MEAN), ln(uniform(d))));
+      const jumps = v128.and(events, f32x4.lt(which, P.get(P.JUMP_SHARE)));
+      const falls = v128.andnot(v128.and(events, f32x4.lt(which, P.get(P.FALL_SHARE))), jumps);
+      move = add(move, v128.and(jumps, mul(P.get(P.JUMP_HALF), mul(r, cosPi(angle(b))))));
+      // Half of a squared radius is an exponential number.
+      const size = add(P.get(P.FLASH_HALF_LEAST), mul(P.get(P.FLASH_HALF_MEAN), mul(mul(r, r), constant(HALF))));
       const fall = v128.and(falls, min(size, constant(MOST_FALL)));
       move = sub(move, fall);
       rebound = add(rebound, mul(fall, P.get(P.REBOUND_SHARE)));

@@ -21,7 +21,7 @@ describe("the cycle beside the exact engine, with real orders and a real positio
     expect(comparisons.reduce((sum, { moves }) => sum + moves, 0)).toBeGreaterThan(48);
     for (const { exactFees, swaps } of comparisons) {
       expect(exactFees).toBeGreaterThan(0.005);
-      expect(swaps).toBeGreaterThan(240 * 30);
+      expect(swaps).toBeGreaterThan(240 * 15);
     }
     expect(value.worst).toBeGreaterThan(0);
   });
