@@ -16,7 +16,8 @@ import {
   sweepMap,
 } from "./words.ts";
 
-const MORE_STYLE = `.danger{border-left-color:var(--bad)}.danger p.red{color:var(--bad);font-weight:600}.warn p+p{margin-top:6px}
+const MORE_STYLE = `main{max-width:1260px}@media(min-width:1200px){.scroll table{font-size:13px}.scroll th,.scroll td{padding:5px}.scroll td:last-child{min-width:0}}
+.danger{border-left-color:var(--bad)}.danger p.red{color:var(--bad);font-weight:600}.warn p+p{margin-top:6px}
 dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:2px 14px;margin:12px 0;font-size:14px}dl.facts dt{color:var(--muted)}dl.facts dd{margin:0;overflow-wrap:anywhere}
 tr.subject td{font-weight:700;background:var(--wash)}tr.bound td{color:var(--muted);font-style:italic}.pair{display:grid;grid-template-columns:1fr 1fr;gap:0 32px}@media(max-width:640px){.pair{grid-template-columns:1fr}}
 td:nth-child(2){white-space:nowrap}.cards{grid-template-columns:repeat(4,1fr)}@media(max-width:640px){.cards{grid-template-columns:1fr 1fr}}
