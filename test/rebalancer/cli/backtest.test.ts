@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { Command } from "commander";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { placeboMarket } from "../../../ml/backtest/checks/placeboMarket.ts";
@@ -79,7 +80,9 @@ describe("rangekeeper backtest", () => {
     const { status, stdout } = await backtest("--policy", "fixed-10", "full-range", "--html", page, "--csv", tables);
     expect(status).toBe(0);
     expect(stdout).toContain("fixed ±10 %");
-    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    // With CI in the environment colours are on.
+    const lines = stripVTControlCharacters(stdout).split("\n");
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
     expect(readFileSync(page, "utf8")).toContain("<svg");
     for (const name of ["trades", "equity", "decisions", "sweep"])
       expect(existsSync(join(tables, `${name}.csv`))).toBe(true);
