@@ -1,9 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { stripVTControlCharacters } from "node:util";
-import { Command } from "commander";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { placeboMarket } from "../../../ml/backtest/checks/placeboMarket.ts";
 import { baselines } from "../../../ml/backtest/policies/index.ts";
 import type { BacktestReport } from "../../../ml/backtest/reportSchema.ts";
@@ -11,6 +9,7 @@ import { durationOf, rangeOf } from "../../../rebalancer/cli/backtest/parse.ts";
 import { createProgress } from "../../../rebalancer/cli/backtest/progress.ts";
 import { readSetup } from "../../../rebalancer/cli/backtest/setup.ts";
 import { registerBacktest } from "../../../rebalancer/cli/backtest.ts";
+import { verbRunner } from "../../support/verb.ts";
 
 const NAME = "ethereum_dai_weth_03_events_2023-11-14";
 const MINUTES = "polygon_usdc_weth_005_minute";
@@ -36,27 +35,7 @@ beforeAll(() => {
   writeFileSync(join(folder, `${MINUTES}.csv`), `${[header, ...indices.map(minute)].join("\n")}\n`);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = undefined;
-});
-
-/** The verb in this process, with what it writes and the exit status it leaves. */
-async function verb(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  let [stdout, stderr] = ["", ""];
-  vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
-    stdout += String(chunk);
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((chunk) => {
-    stderr += String(chunk);
-    return true;
-  });
-  const program = new Command().enablePositionalOptions().exitOverride();
-  registerBacktest(program);
-  await program.parseAsync(["backtest", ...args], { from: "user" });
-  return { status: Number(process.exitCode ?? 0), stdout, stderr };
-}
+const verb = verbRunner(registerBacktest, "backtest");
 
 const backtest = (...args: string[]) => verb("--data", folder, "--market", NAME, "--asset", "1", ...args);
 const reportOf = async (...args: string[]): Promise<BacktestReport> => {
@@ -80,9 +59,7 @@ describe("rangekeeper backtest", () => {
     const { status, stdout } = await backtest("--policy", "fixed-10", "full-range", "--html", page, "--csv", tables);
     expect(status).toBe(0);
     expect(stdout).toContain("fixed ±10 %");
-    // With CI in the environment colours are on.
-    const lines = stripVTControlCharacters(stdout).split("\n");
-    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
     expect(readFileSync(page, "utf8")).toContain("<svg");
     for (const name of ["trades", "equity", "decisions", "sweep"])
       expect(existsSync(join(tables, `${name}.csv`))).toBe(true);

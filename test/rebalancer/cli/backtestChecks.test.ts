@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { placeboMarket } from "../../../ml/backtest/checks/placeboMarket.ts";
 import { registerBacktest } from "../../../rebalancer/cli/backtest.ts";
+import { verbRunner } from "../../support/verb.ts";
 
 const NAME = "ethereum_weth_dai_03_events_2023-11-14";
 let folder: string;
@@ -19,27 +19,7 @@ beforeAll(() => {
   writeFileSync(join(folder, `${NAME}.csv`), `${[columns, ...rows].join("\n")}\n`);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = undefined;
-});
-
-/** The verb in this process, with what it writes and the exit status it leaves. */
-async function backtest(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  let [stdout, stderr] = ["", ""];
-  vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
-    stdout += String(chunk);
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((chunk) => {
-    stderr += String(chunk);
-    return true;
-  });
-  const program = new Command().enablePositionalOptions().exitOverride();
-  registerBacktest(program);
-  await program.parseAsync(["backtest", ...args], { from: "user" });
-  return { status: Number(process.exitCode ?? 0), stdout, stderr };
-}
+const backtest = verbRunner(registerBacktest, "backtest");
 const check = (...args: string[]) => backtest("check", "--data", folder, "--market", NAME, "--asset", "1", ...args);
 const long = (text: string) => text.split("\n").filter((line) => line.length > 80);
 

@@ -1,34 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
-import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { parseCycleParameters } from "../../../ml/sim/cycle/parameters.ts";
 import { registerMarket } from "../../../rebalancer/cli/market.ts";
+import { verbRunner } from "../../support/verb.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rangekeeper-market-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = undefined;
-});
-
-/** The verb in this process, with what it writes and the exit status it leaves. */
-async function market(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  let [stdout, stderr] = ["", ""];
-  vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
-    stdout += String(chunk);
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((chunk) => {
-    stderr += String(chunk);
-    return true;
-  });
-  const program = new Command().exitOverride();
-  registerMarket(program);
-  await program.parseAsync(["market", ...args], { from: "user" });
-  return { status: Number(process.exitCode ?? 0), stdout, stderr };
-}
+const market = verbRunner(registerMarket, "market");
 
 const lines = ["open_time,open,high,low,close,volume_base"];
 for (let i = 0; i < 24 * 5; i++) {

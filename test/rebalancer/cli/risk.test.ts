@@ -1,33 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { Command } from "commander";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { short } from "../../../rebalancer/cli/risk/format.ts";
 import { registerRisk } from "../../../rebalancer/cli/risk.ts";
+import { verbRunner } from "../../support/verb.ts";
 
 const BIN = fileURLToPath(new URL("../../../rebalancer/cli/bin.mjs", import.meta.url));
 
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = undefined;
-});
-
-/** The verb in this process, with what it writes and the exit status it leaves. */
-async function risk(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  let [stdout, stderr] = ["", ""];
-  vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
-    stdout += String(chunk);
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation((chunk) => {
-    stderr += String(chunk);
-    return true;
-  });
-  const program = new Command().enablePositionalOptions().exitOverride();
-  registerRisk(program);
-  await program.parseAsync(["risk", ...args], { from: "user" });
-  return { status: Number(process.exitCode ?? 0), stdout, stderr };
-}
+const risk = verbRunner(registerRisk, "risk");
 const MARKET = ["--price", "2000", "--sigma", "0.05/day"];
 
 describe("rangekeeper risk", () => {

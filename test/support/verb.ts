@@ -1,0 +1,38 @@
+import { stripVTControlCharacters } from "node:util";
+import { Command } from "commander";
+import { afterEach, vi } from "vitest";
+
+export interface VerbResult {
+  readonly status: number;
+  /** Without colours, which an environment such as CI may turn on. */
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs a verb of the command line in this process, as main.ts registers it, and returns what it wrote and the exit
+ * status that it left. To be called at the top of a test file: it puts the process back after each test.
+ */
+export function verbRunner(register: (program: Command) => void, name: string) {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    process.exitCode = undefined;
+  });
+  return async (...args: string[]): Promise<VerbResult> => {
+    const written = { stdout: "", stderr: "" };
+    for (const stream of ["stdout", "stderr"] as const) {
+      vi.spyOn(process[stream], "write").mockImplementation((chunk) => {
+        written[stream] += String(chunk);
+        return true;
+      });
+    }
+    const program = new Command().enablePositionalOptions().exitOverride();
+    register(program);
+    await program.parseAsync([name, ...args], { from: "user" });
+    return {
+      status: Number(process.exitCode ?? 0),
+      stdout: stripVTControlCharacters(written.stdout),
+      stderr: stripVTControlCharacters(written.stderr),
+    };
+  };
+}
