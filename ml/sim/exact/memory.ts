@@ -70,6 +70,8 @@ interface Slot {
 /** Beyond this, pools that were not used lately wait outside the engine's memory. */
 const RESIDENT_BYTES = 64 * 1024 * 1024;
 const SMALLEST = 4096;
+/** Places of one size that are given out whatever else is in memory: one operation may need several at once. */
+const LEAST_PLACES = 4;
 
 const align = (address: number): number => Math.ceil(address / 64) * 64;
 let end = align(engine.heapBase());
@@ -120,7 +122,8 @@ function takeSlot(bytes: number): Slot {
   while (size < bytes) size *= 2;
   const free = listOf(freeSlots, size).pop();
   if (free) return free;
-  const evicted = residentBytes + size > RESIDENT_BYTES ? evict(size) : null;
+  const enough = residentBytes + size > RESIDENT_BYTES && listOf(takenSlots, size).length >= LEAST_PLACES;
+  const evicted = enough ? evict(size) : null;
   if (evicted) return evicted;
   residentBytes += size;
   return { base: reserve(size), size, holder: null };
