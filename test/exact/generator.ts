@@ -72,7 +72,9 @@ export function operationGenerator(draw: Draw, scenario: Scenario, pool: ExactPo
     const fraction = BigInt(Math.round(2 ** 40 * 10 ** -(9 * draw.unit())));
     const token0 = zeroForOne === exactIn;
     const reserve = token0 ? (liquidity << 96n) / sqrtPriceX96 : (liquidity * sqrtPriceX96) >> 96n;
-    return sign * (((reserve * fraction) >> 40n) + BigInt(draw.integer(0, 2)));
+    // Now and then many times what is in range, which takes wide spacings through prices of many orders of magnitude.
+    const times = draw.chance(0.05) ? draw.bits(draw.integer(1, 120)) + 1n : 1n;
+    return sign * (((reserve * fraction * times) >> 40n) + BigInt(draw.integer(0, 2)));
   }
 
   function priceLimit(zeroForOne: boolean): bigint {

@@ -38,7 +38,7 @@ const ODD_TIERS = [
 const NOBODY = "0x0000000000000000000000000000000000000000";
 
 export function drawScenario(draw: Draw): Omit<Scenario, "sameBlock"> {
-  const [feePips, tickSpacing] = draw.chance(0.05) ? draw.pick(ODD_TIERS) : draw.pick(TIERS);
+  const [feePips, tickSpacing] = draw.chance(0.08) ? draw.pick(ODD_TIERS) : draw.pick(TIERS);
   const sqrtPriceX96 = drawPrice(draw);
   const centre = tickAtSqrtPrice(sqrtPriceX96);
   const startTime = drawStartTime(draw);
