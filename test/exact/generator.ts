@@ -74,7 +74,8 @@ export function operationGenerator(draw: Draw, scenario: Scenario, pool: ExactPo
     const reserve = token0 ? (liquidity << 96n) / sqrtPriceX96 : (liquidity * sqrtPriceX96) >> 96n;
     // Now and then many times what is in range, which takes wide spacings through prices of many orders of magnitude.
     const times = draw.chance(0.05) ? draw.bits(draw.integer(1, 120)) + 1n : 1n;
-    return sign * (((reserve * fraction * times) >> 40n) + BigInt(draw.integer(0, 2)));
+    const size = ((reserve * fraction * times) >> 40n) + BigInt(draw.integer(0, 2));
+    return sign * BigInt.asUintN(255, size);
   }
 
   function priceLimit(zeroForOne: boolean): bigint {
