@@ -2,8 +2,9 @@ import { InvalidInputError } from "../errors.ts";
 import { fullRangeSeries } from "./fullRangeSeries.ts";
 import type { BacktestMarket } from "./market.ts";
 import { type PlayedRun, playRun } from "./play.ts";
+import { policyInput } from "./policyInput.ts";
 import { checkSettings } from "./settings.ts";
-import type { Policy, PolicyFactory, PolicyInput, RunResult, RunSettings } from "./types.ts";
+import type { Policy, PolicyFactory, RunResult, RunSettings } from "./types.ts";
 
 export interface RunBacktestParameters {
   readonly market: BacktestMarket;
@@ -45,21 +46,12 @@ export async function runBacktest({ market, policy, settings, onProgress }: RunB
 }
 
 async function makePolicy(market: BacktestMarket, factory: PolicyFactory, settings: RunSettings): Promise<Policy> {
-  const { numeraire, capital, decisionSeconds, costs, fromSeconds } = settings;
-  const toSeconds = Math.min(settings.toSeconds, market.description.toSeconds);
   let looked = false;
-  const input: PolicyInput = {
-    pool: market.description.pool,
-    numeraire,
-    capital,
-    decisionSeconds,
-    costs,
-    get future() {
+  const policy = await factory(
+    policyInput(market, settings, () => {
       looked = true;
-      return market.recordedBars({ fromSeconds, toSeconds, numeraire });
-    },
-  };
-  const policy = await factory(input);
+    }),
+  );
   if (looked && !policy.clairvoyant) {
     throw new LookAheadError(`policy ${policy.id} read input.future, but only a clairvoyant policy may`);
   }

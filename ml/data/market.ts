@@ -5,6 +5,7 @@ import { BaseError } from "../errors.ts";
 import type { Address } from "../types.ts";
 import { type PoolEvent, readEvents } from "./events.ts";
 import { DataFileError } from "./file.ts";
+import { CHAIN_ID, DECIMALS, FEE_PIPS, TICK_SPACING } from "./poolNames.ts";
 import { type PoolState, parsePoolState, readPoolState } from "./state.ts";
 import { readStoredEvents } from "./store/events.ts";
 import { isPoolEvent } from "./store/eventTypes.ts";
@@ -45,37 +46,6 @@ export interface MarketData {
   /** What had to be guessed. */
   readonly notes: readonly string[];
 }
-
-const TICK_SPACING: Readonly<Record<number, number>> = { 100: 1, 500: 10, 3000: 60, 10000: 200 };
-const FEE_PIPS: Readonly<Record<string, number>> = { "001": 100, "005": 500, "03": 3000, "1": 10000 };
-const CHAIN_ID: Readonly<Record<string, number>> = {
-  ethereum: 1,
-  optimism: 10,
-  bsc: 56,
-  polygon: 137,
-  base: 8453,
-  arbitrum: 42161,
-};
-const DECIMALS: Readonly<Record<string, number>> = {
-  usdc: 6,
-  usdt: 6,
-  wbtc: 8,
-  weth: 18,
-  dai: 18,
-  wmatic: 18,
-  uni: 18,
-  link: 18,
-  wbnb: 18,
-  arb: 18,
-  op: 18,
-  steth: 18,
-  wsteth: 18,
-  reth: 18,
-  cbeth: 18,
-  frax: 18,
-  cbbtc: 8,
-  eurc: 6,
-};
 
 /**
  * Finds a market by name in any sub-folder of `dataFolder`, a dataset of the store before an event file, parses its

@@ -1,5 +1,6 @@
 import type { PoolEvent } from "../../data/events.ts";
 import type { MarketData } from "../../data/market.ts";
+import { TICK_SPACING } from "../../data/poolNames.ts";
 import { derivedSeed, seededRandom } from "../../random.ts";
 import { createReferencePool } from "../../sim/exact/reference.ts";
 import type { Address } from "../../types.ts";
@@ -24,7 +25,6 @@ const BLOCK_SECONDS = 12;
 const START_PRICE = 2000;
 /** Everybody else's liquidity over all prices: about a billion asset units, so that a vault is small beside it. */
 const LIQUIDITY = 11_000_000n * 10n ** 18n;
-const TICK_SPACING: Readonly<Record<number, number>> = { 100: 1, 500: 10, 3000: 60, 10000: 200 };
 /** Activity of the two regimes, which persist for half a day on average and can be told from the past. */
 const ACTIVITY = [0.4, 1.6] as const;
 const REGIME_DAYS = 0.5;

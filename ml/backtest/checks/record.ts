@@ -4,6 +4,7 @@ import { computeFeatures, FEATURE_NAMES } from "../../features/index.ts";
 import type { Decision } from "../../types.ts";
 import type { BacktestMarket } from "../market.ts";
 import { playRun } from "../play.ts";
+import { policyInput } from "../policyInput.ts";
 import { checkSettings } from "../settings.ts";
 import type { PolicyContext, PolicyFactory, RunSettings } from "../types.ts";
 
@@ -35,18 +36,7 @@ export interface RecordParameters {
 export async function recordDecisions(parameters: RecordParameters): Promise<readonly RecordedDecision[]> {
   const { market, policy, settings, view = (context) => context, onProgress } = parameters;
   checkSettings(settings, market.description);
-  const { numeraire, capital, decisionSeconds, costs, fromSeconds } = settings;
-  const toSeconds = Math.min(settings.toSeconds, market.description.toSeconds);
-  const made = await policy({
-    pool: market.description.pool,
-    numeraire,
-    capital,
-    decisionSeconds,
-    costs,
-    get future() {
-      return market.recordedBars({ fromSeconds, toSeconds, numeraire });
-    },
-  });
+  const made = await policy(policyInput(market, settings));
   const records: RecordedDecision[] = [];
   const watched = {
     ...made,
