@@ -12,6 +12,7 @@ const address = z
   .transform((text) => getAddress(text.toLowerCase()));
 const digest = z.string().regex(/^0x[0-9a-fA-F]{64}$/, "a digest is 0x and 64 hexadecimal digits");
 const url = (schemes: RegExp, rule: string) => z.string().regex(schemes, rule);
+const httpUrl = url(/^https?:\/\//, "an RPC address starts with http:// or https://");
 const whole = z.int().nonnegative();
 const positive = z.int().positive();
 const ratioBps = z.int().min(0).max(10_000);
@@ -74,8 +75,15 @@ const fixedWidthSection = z.strictObject({
   maxCostBps: ratioBps,
 });
 
+/** Loopback unless a person writes another host. */
+const listen = z.string().regex(/^[^\s:]+:\d{1,5}$/, 'an address to listen at is "HOST:PORT"');
+const keyName = z.string().regex(/^[a-z][a-z0-9-]*$/, "a key's name is made of a-z, 0-9 and -");
+
 const vaultSection = z.strictObject({
   name: z.string().min(1),
+  /** Which of [keys] pays for this vault's transactions, and which signs its proposals. */
+  keeper: keyName.default("keeper"),
+  signer: keyName.default("signer"),
   symbol: z.string().min(1).optional(),
   asset: address.optional(),
   pool: address.optional(),
@@ -93,12 +101,28 @@ const vaultSection = z.strictObject({
 /** The whole file: one schema for the deploy scripts and the worker. */
 export const configSchema = z.strictObject({
   chainId: positive,
-  rpcUrl: url(/^https?:\/\//, "an RPC address starts with http:// or https://"),
+  rpcUrl: httpUrl,
+  /** More than one way to the chain, and what is believed of a node. */
+  rpc: z
+    .strictObject({
+      /** Asked in turn when the one before fails, lags or is on another fork than the others. */
+      fallbackUrls: z.array(httpUrl).default([]),
+      /** New heads are heard here as they come; polling goes on beside it. */
+      webSocketUrl: url(/^wss?:\/\//, "a WebSocket address starts with ws:// or wss://").optional(),
+      /** Transactions go only here, never to the public mempool. */
+      privateRelayUrl: httpUrl.optional(),
+      timeoutMilliseconds: positive.max(120_000).default(10_000),
+      /** A node this many blocks behind the best one is not asked. */
+      maxLagBlocks: positive.default(3),
+    })
+    .prefault({}),
   /** JSON file with the addresses of a deployment; fills in what [[vaults]] leaves out. */
   addresses: z.string().min(1).optional(),
   redis: z
     .strictObject({
       url: url(/^rediss?:\/\//, "a Redis address starts with redis:// or rediss://").default("redis://127.0.0.1:6379"),
+      /** True: `url` is one node of a Redis Cluster. */
+      cluster: z.boolean().default(false),
       /** First part of every key, so that several deployments can share one server. */
       prefix: z
         .string()
@@ -117,6 +141,53 @@ export const configSchema = z.strictObject({
       logChunkBlocks: positive.max(100_000).default(2_000),
       maxFeePerGasGwei: z.number().positive().default(500),
       priorityFeeGwei: z.number().nonnegative().default(0.1),
+      /** A transaction that was not mined for so many blocks is sent again with higher fees, at most `maxBumps` times. */
+      bumpAfterBlocks: positive.default(3),
+      maxBumps: whole.default(5),
+      /** Seconds after which a signed sign of life goes out when nothing moved; 0 = never. */
+      heartbeatSeconds: whole.default(0),
+    })
+    .prefault({}),
+  /** Keys by name. A key without a keystore is read from RANGEKEEPER_<NAME>_KEY. */
+  keys: z
+    .record(
+      keyName,
+      z.strictObject({
+        /** A JSON keystore (version 3); its password comes from RANGEKEEPER_<NAME>_PASSWORD. */
+        keystore: z.string().min(1).optional(),
+      }),
+    )
+    .default({}),
+  /** Counters of the worker for Prometheus, and whether it is alive and ready. */
+  metrics: z
+    .strictObject({
+      /** "HOST:PORT" to answer /metrics, /healthz and /readyz at; absent = nowhere. */
+      listen: listen.optional(),
+    })
+    .prefault({}),
+  /** The HTTP interface, a process of its own. */
+  api: z
+    .strictObject({
+      listen: listen.default("127.0.0.1:8787"),
+      /** Journals of further workers, shown merged with `journal.path`. */
+      journals: z.array(z.string().min(1)).default([]),
+    })
+    .prefault({}),
+  /** Who is told when something needs a person. Addresses and tokens come from RANGEKEEPER_WEBHOOK_<NAME>. */
+  alerts: z
+    .strictObject({
+      /** The same alert is not sent again for so long. */
+      repeatSeconds: positive.default(3_600),
+      sinks: z
+        .array(
+          z.strictObject({
+            name: keyName,
+            kind: z.enum(["json", "slack", "discord", "telegram"]),
+            /** Telegram only: the chat. */
+            chat: z.string().min(1).optional(),
+          }),
+        )
+        .default([]),
     })
     .prefault({}),
   /** What trips the kill switch by itself, to level 1; a limit that is left out is not watched. */
@@ -144,6 +215,9 @@ export const configSchema = z.strictObject({
       lookbackSeconds: positive.default(14 * 86_400),
       minHistorySeconds: whole.default(86_400),
       horizonSeconds: positive.default(86_400),
+      /** Candidate ranges: how many widths, and how many centres of each. */
+      widths: positive.max(256).default(24),
+      centres: positive.max(256).default(9),
     })
     .prefault({}),
   decision: z
@@ -160,6 +234,8 @@ export const configSchema = z.strictObject({
     .strictObject({
       /** Model set of the registry in ml/models. */
       set: z.string().min(1).default("rangekeeper"),
+      /** Model sets that decide on the same inputs beside it; journaled, never executed. */
+      challengers: z.array(z.string().min(1)).default([]),
       /** The packages that the set is made of, for the record on chain. */
       packages: z.array(modelPackage).default([]),
     })
@@ -191,6 +267,9 @@ export type Config = z.output<typeof configSchema>;
 /** One vault with every address that the worker needs. */
 export interface VaultConfig {
   readonly name: string;
+  /** Names in [keys]. */
+  readonly keeper: string;
+  readonly signer: string;
   readonly pool: `0x${string}`;
   readonly vault: `0x${string}`;
   readonly lens: `0x${string}`;
@@ -237,6 +316,18 @@ export function loadConfig({ path, env = process.env, overrides = {} }: LoadConf
     const value = getPath(raw, key);
     if (typeof value === "string") setPath(raw, key, resolve(folder, value));
   }
+  const journals = getPath(raw, "api.journals");
+  if (Array.isArray(journals))
+    setPath(
+      raw,
+      "api.journals",
+      journals.map((file) => (typeof file === "string" ? resolve(folder, file) : file)),
+    );
+  const keys = getPath(raw, "keys");
+  for (const name of isTable(keys) ? Object.keys(keys) : []) {
+    const value = getPath(raw, `keys.${name}.keystore`);
+    if (typeof value === "string") setPath(raw, `keys.${name}.keystore`, resolve(folder, value));
+  }
   for (const [name, key] of Object.entries(ENVIRONMENT)) {
     if (env[name]) setPath(raw, key, NUMERIC.has(key) ? numberOr(env[name]) : env[name]);
   }
@@ -274,6 +365,8 @@ export function resolveVaults(config: Config): readonly VaultConfig[] {
     };
     return {
       name: entry.name,
+      keeper: entry.keeper,
+      signer: entry.signer,
       pool: need("pool", entry.pool ?? fallback?.pool),
       vault: need("vault", entry.vault ?? fallback?.vault),
       lens: need("lens", entry.lens ?? fallback?.lens),

@@ -2,7 +2,7 @@ import { type BlockStamp, firstBlockSince, getBlock } from "./chain.ts";
 import type { Context, PoolGroup } from "./context.ts";
 import { explain } from "./errors.ts";
 import type { ConfirmProgress } from "./jobs/confirm.ts";
-import type { RestState } from "./journal.ts";
+import type { RestState } from "./journal/rests.ts";
 import { describeStop } from "./killSwitch.ts";
 import { type Marker, settledKey, writeMarker } from "./marker.ts";
 import { DEADLINE_SECONDS } from "./proposal.ts";

@@ -1,6 +1,6 @@
 import type { Context } from "../context.ts";
 import { explain, RetryableError } from "../errors.ts";
-import type { SignedTransaction } from "../journal.ts";
+import type { SignedTransaction } from "../journal/proposals.ts";
 
 /** Sends the bytes, or finds that the node has them; null, or why these bytes can never be mined. */
 export async function broadcast(

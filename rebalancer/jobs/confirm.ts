@@ -6,7 +6,7 @@ import { decodeRevert } from "../../sdk/errors.ts";
 import { getBlock } from "../chain.ts";
 import type { Context } from "../context.ts";
 import { FatalError } from "../errors.ts";
-import type { ProposalRecord } from "../journal.ts";
+import type { ProposalRecord } from "../journal/proposals.ts";
 import type { Payload } from "../queue.ts";
 import { broadcast } from "./broadcast.ts";
 

@@ -1,7 +1,7 @@
 import type { BlockStamp } from "../chain.ts";
 import type { VaultConfig } from "../config.ts";
 import type { Context } from "../context.ts";
-import type { ProposalRecord } from "../journal.ts";
+import type { ProposalRecord } from "../journal/proposals.ts";
 
 /**
  * Proposals of a vault that may still move it: sent and not seen mined, or not yet at rest. Ones whose deadline the

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Hex } from "../../ml/types.ts";
-import { type Journal, openJournal, type ProposalRecord } from "../../rebalancer/journal.ts";
+import type { ProposalRecord } from "../../rebalancer/journal/proposals.ts";
+import { type Journal, openJournal } from "../../rebalancer/journal.ts";
 import { decision, decisionRecord, digest, proposalRecord, transaction, VAULT } from "../support/journalRecords.ts";
 
 describe("openJournal", () => {

@@ -1,6 +1,7 @@
 import { zeroAddress, zeroHash } from "viem";
 import type { Decision, Hex } from "../../ml/types.ts";
-import type { DecisionRecord, Journal } from "../../rebalancer/journal.ts";
+import type { DecisionRecord } from "../../rebalancer/journal/decisions.ts";
+import type { Journal } from "../../rebalancer/journal.ts";
 
 /** The only vault of these records. */
 export const VAULT = "0x00000000000000000000000000000000000000Aa";

@@ -1,0 +1,60 @@
+import Libsql from "libsql";
+
+export type Row = Record<string, string | number | null>;
+
+/** An open SQLite file, asked in plain SQL; a statement is prepared once. */
+export interface Database {
+  run(sql: string, ...values: unknown[]): void;
+  all(sql: string, ...values: unknown[]): Row[];
+  /** The first row, or null. */
+  one(sql: string, ...values: unknown[]): Row | null;
+  /** All of it or nothing, on disk when it returns. */
+  transaction(work: () => void): void;
+  close(): void;
+}
+
+interface Statement {
+  run(...values: unknown[]): unknown;
+  all(...values: unknown[]): unknown[];
+  get(...values: unknown[]): unknown;
+}
+
+/** Opens or creates the file at `path` in WAL mode and makes the tables; ":memory:" for a throw-away one. */
+export function openDatabase(path: string, schema: string): Database {
+  const db = new Libsql(path);
+  db.pragma("journal_mode = WAL");
+  // A fact must be on disk before the next step acts on it.
+  db.pragma("synchronous = FULL");
+  db.pragma("busy_timeout = 5000");
+  db.exec(schema);
+  const prepared = new Map<string, Statement>();
+  const prepare = (sql: string) => {
+    const known = prepared.get(sql);
+    if (known) return known;
+    const statement: Statement = db.prepare(sql);
+    prepared.set(sql, statement);
+    return statement;
+  };
+  let inside = false;
+  return {
+    run: (sql, ...values) => void prepare(sql).run(...values),
+    all: (sql, ...values) => prepare(sql).all(...values) as Row[],
+    one: (sql, ...values) => (prepare(sql).get(...values) as Row | undefined) ?? null,
+    transaction(work) {
+      if (inside) return work();
+      inside = true;
+      try {
+        db.transaction(work).immediate();
+      } finally {
+        inside = false;
+      }
+    },
+    close: () => void db.close(),
+  };
+}
+
+/** What was just written, read back; its absence is a broken file. */
+export function known<T>(found: T | null, what: string): T {
+  if (found === null) throw new Error(`journal lost ${what}`);
+  return found;
+}
