@@ -6,5 +6,7 @@ import { join } from "node:path";
 export function setup(): () => void {
   const folder = mkdtempSync(join(tmpdir(), "rangekeeper-tests-"));
   process.env.TMPDIR = folder;
+  // Where the files of one run share what is slow to build; not `TMPDIR` itself, which a person may have set.
+  process.env.RANGEKEEPER_TEST_RUN = folder;
   return () => rmSync(folder, { recursive: true, force: true });
 }
