@@ -7,6 +7,7 @@ import { getVaultState, type MovableState } from "../sdk/actions/getVault.ts";
 import type { BlockStamp } from "./chain.ts";
 import type { Config, VaultConfig } from "./config.ts";
 import type { Context, PoolGroup } from "./context.ts";
+import { type DecisionInputs, stampOf } from "./journal/inputs.ts";
 
 export interface DecideAtParameters {
   readonly client: PublicClient;
@@ -22,16 +23,14 @@ export interface DecideAtParameters {
 /** What a vault should do at a block, and the state it was decided on; the worker and `score` ask the same way. */
 export async function decideAt(
   parameters: DecideAtParameters,
-): Promise<{ readonly decision: Decision; readonly state: MovableState }> {
+): Promise<{ readonly decision: Decision; readonly state: MovableState; readonly inputs: DecisionInputs }> {
   const { client, config, models, group, vault, block, history } = parameters;
   const [state, bounds] = await Promise.all([
     readState({ client }, vault, block),
     getBounds(client, { strategy: vault.strategy, blockNumber: BigInt(block.number) }),
   ]);
-  const decision = await decide({
-    history,
+  const inputs: DecisionInputs = {
     state,
-    models,
     bounds: { ...bounds, maxPoolShareWad: state.maxPoolShareWad },
     settings: settingsOf({
       config,
@@ -40,8 +39,17 @@ export async function decideAt(
       sqrtPriceX96: history.sqrtPriceX96,
       baseFeePerGas: block.baseFeePerGas,
     }),
+    grid: null,
+    history: stampOf(history),
+  };
+  const decision = await decide({
+    history,
+    state,
+    models,
+    bounds: inputs.bounds,
+    settings: inputs.settings,
   });
-  return { decision, state };
+  return { decision, state, inputs };
 }
 
 /** State of a vault at the end of a block. */

@@ -1,5 +1,7 @@
+import { CHALLENGERS_SCHEMA, type ChallengerStore, challengerStore } from "./journal/challengers.ts";
 import { openDatabase } from "./journal/database.ts";
 import { DECISIONS_SCHEMA, type DecisionStore, decisionStore } from "./journal/decisions.ts";
+import { INPUTS_SCHEMA, type InputStore, inputStore } from "./journal/inputs.ts";
 import { OUTCOMES_SCHEMA, type OutcomeStore, outcomeStore } from "./journal/outcomes.ts";
 import { PROPOSALS_SCHEMA, type ProposalStore, proposalStore } from "./journal/proposals.ts";
 import { RESTS_SCHEMA, type RestStore, restStore } from "./journal/rests.ts";
@@ -11,7 +13,14 @@ const META_SCHEMA = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, valu
  * The append-only memory of a worker, in SQLite (WAL). Rows are facts with deterministic ids: inserting one twice is
  * inserting it once, and nothing but a proposal's `status`, derived from its last step, ever seems to change.
  */
-export interface Journal extends DecisionStore, ProposalStore, RestStore, OutcomeStore, StopStore {
+export interface Journal
+  extends DecisionStore,
+    InputStore,
+    ProposalStore,
+    RestStore,
+    OutcomeStore,
+    ChallengerStore,
+    StopStore {
   /** A name for this journal that survives restarts: what a lease is held by. */
   readonly identity: string;
   /** Writes several facts at once: all of them or none, on disk when it returns. */
@@ -21,18 +30,27 @@ export interface Journal extends DecisionStore, ProposalStore, RestStore, Outcom
 
 /** Opens or creates the journal at `path`; ":memory:" for a throw-away one. `identity` names it when it is new. */
 export function openJournal(path: string, identity: () => string): Journal {
-  const schema = [META_SCHEMA, DECISIONS_SCHEMA, PROPOSALS_SCHEMA, RESTS_SCHEMA, OUTCOMES_SCHEMA, STOPS_SCHEMA].join(
-    "",
-  );
+  const schema = [
+    META_SCHEMA,
+    DECISIONS_SCHEMA,
+    INPUTS_SCHEMA,
+    PROPOSALS_SCHEMA,
+    RESTS_SCHEMA,
+    OUTCOMES_SCHEMA,
+    CHALLENGERS_SCHEMA,
+    STOPS_SCHEMA,
+  ].join("");
   const db = openDatabase(path, schema);
   db.run("INSERT OR IGNORE INTO meta VALUES ('identity', ?)", identity());
   return {
     identity: String(db.one("SELECT value FROM meta WHERE key = 'identity'")?.value),
     together: db.transaction,
     ...decisionStore(db),
+    ...inputStore(db),
     ...proposalStore(db),
     ...restStore(db),
     ...outcomeStore(db),
+    ...challengerStore(db),
     ...stopStore(db),
     close: db.close,
   };

@@ -103,8 +103,8 @@ async function decideOnce(
   const id = `${config.chainId}-${vault.vault.toLowerCase()}-${block.number}-${block.hash}`;
   const known = journal.decision(id);
   if (known) return { record: known, state: null };
-  const { decision, state } = await decideAt({ client, config, models, group, vault, block, history });
-  const record = journal.recordDecision({
+  const { decision, state, inputs } = await decideAt({ client, config, models, group, vault, block, history });
+  const fresh = {
     id,
     chainId: config.chainId,
     vault: vault.vault,
@@ -115,6 +115,11 @@ async function decideOnce(
     decision,
     nav: state.nav,
     sharePrice: state.sharePrice,
+  };
+  let record: DecisionRecord = fresh;
+  journal.together(() => {
+    record = journal.recordDecision(fresh);
+    journal.recordInputs(id, inputs);
   });
   logger.info(
     { stage: "evaluate", vault: vault.vault, block: block.number, action: decision.action, reason: decision.reasonKey },

@@ -1,0 +1,110 @@
+import type { Address, Decision } from "../../ml/types.ts";
+import { decodeJson, encodeJson } from "../json.ts";
+import type { Database, Row } from "./database.ts";
+
+/** What another model set would have done on the inputs of a journaled decision; never executed. */
+export interface ChallengerRecord {
+  readonly decisionId: string;
+  readonly modelSet: string;
+  /** Null when the set gave no answer; `error` then says why. */
+  readonly decision: Decision | null;
+  readonly error: string;
+}
+
+export interface ChallengerOutcome {
+  readonly decisionId: string;
+  readonly modelSet: string;
+  readonly settledAtSeconds: number;
+  readonly outcome: unknown;
+}
+
+export const CHALLENGERS_SCHEMA = `
+CREATE TABLE IF NOT EXISTS challengers (
+  decision_id TEXT NOT NULL REFERENCES decisions (id), model_set TEXT NOT NULL, decision TEXT, error TEXT NOT NULL,
+  PRIMARY KEY (decision_id, model_set)
+) STRICT;
+CREATE TABLE IF NOT EXISTS challenger_outcomes (
+  decision_id TEXT NOT NULL, model_set TEXT NOT NULL, settled_at_seconds INTEGER NOT NULL, outcome TEXT NOT NULL,
+  PRIMARY KEY (decision_id, model_set), FOREIGN KEY (decision_id, model_set) REFERENCES challengers (decision_id, model_set)
+) STRICT;
+`;
+
+/** The decisions of challengers, and what became of them. */
+export interface ChallengerStore {
+  recordChallenger(record: ChallengerRecord): void;
+  /** By the time of the champion's decision, oldest first. */
+  challengers(filter?: { vault?: Address; sinceSeconds?: number; decisionId?: string }): readonly ChallengerRecord[];
+  recordChallengerOutcome(record: ChallengerOutcome): void;
+  challengerOutcomes(filter?: { vault?: Address; sinceSeconds?: number }): readonly ChallengerOutcome[];
+  /** Answers to decisions taken in `fromSeconds..toSeconds` in a pool that have no outcome yet, oldest first. */
+  unsettledChallengers(filter: {
+    pool: Address;
+    fromSeconds: number;
+    toSeconds: number;
+    limit: number;
+  }): readonly ChallengerRecord[];
+}
+
+const toChallenger = (row: Row): ChallengerRecord => ({
+  decisionId: String(row.decision_id),
+  modelSet: String(row.model_set),
+  decision: row.decision === null ? null : decodeJson<Decision>(String(row.decision)),
+  error: String(row.error),
+});
+
+/** The challengers of an open journal. */
+export function challengerStore({ run, all }: Database): ChallengerStore {
+  return {
+    recordChallenger({ decisionId, modelSet, decision, error }) {
+      const body = decision === null ? null : encodeJson(decision);
+      run("INSERT OR IGNORE INTO challengers VALUES (?, ?, ?, ?)", decisionId, modelSet, body, error);
+    },
+    challengers({ vault, sinceSeconds = 0, decisionId } = {}) {
+      return all(
+        `SELECT challengers.* FROM challengers JOIN decisions ON decisions.id = decision_id
+         WHERE (? IS NULL OR vault = ?) AND at_seconds >= ? AND (? IS NULL OR decision_id = ?)
+         ORDER BY at_seconds, decision_id, challengers.model_set`,
+        vault ?? null,
+        vault ?? null,
+        sinceSeconds,
+        decisionId ?? null,
+        decisionId ?? null,
+      ).map(toChallenger);
+    },
+    recordChallengerOutcome({ decisionId, modelSet, settledAtSeconds, outcome }) {
+      run(
+        "INSERT OR IGNORE INTO challenger_outcomes VALUES (?, ?, ?, ?)",
+        decisionId,
+        modelSet,
+        settledAtSeconds,
+        encodeJson(outcome),
+      );
+    },
+    challengerOutcomes({ vault, sinceSeconds = 0 } = {}) {
+      return all(
+        `SELECT challenger_outcomes.* FROM challenger_outcomes JOIN decisions ON decisions.id = decision_id
+         WHERE (? IS NULL OR vault = ?) AND at_seconds >= ? ORDER BY at_seconds, decision_id, challenger_outcomes.model_set`,
+        vault ?? null,
+        vault ?? null,
+        sinceSeconds,
+      ).map((row) => ({
+        decisionId: String(row.decision_id),
+        modelSet: String(row.model_set),
+        settledAtSeconds: Number(row.settled_at_seconds),
+        outcome: decodeJson<unknown>(String(row.outcome)),
+      }));
+    },
+    unsettledChallengers({ pool, fromSeconds, toSeconds, limit }) {
+      return all(
+        `SELECT challengers.* FROM challengers JOIN decisions ON decisions.id = challengers.decision_id
+         LEFT JOIN challenger_outcomes USING (decision_id, model_set)
+         WHERE pool = ? AND at_seconds BETWEEN ? AND ? AND challengers.decision IS NOT NULL AND outcome IS NULL
+         ORDER BY at_seconds, challengers.decision_id LIMIT ?`,
+        pool,
+        fromSeconds,
+        toSeconds,
+        limit,
+      ).map(toChallenger);
+    },
+  };
+}

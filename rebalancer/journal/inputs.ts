@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import type { GridSize } from "../../ml/ranges/candidates.ts";
+import type { Bounds, DecisionSettings, PoolHistory, VaultState } from "../../ml/types.ts";
+import { decodeJson, encodeJson } from "../json.ts";
+import type { Database } from "./database.ts";
+
+/** All that a decision was made from beside the models and the swaps: with these and the events it can be made again. */
+export interface DecisionInputs {
+  /** Exactly the value that the decision's digest covers, with whatever else the chain told beside it. */
+  readonly state: VaultState;
+  readonly bounds: Bounds;
+  readonly settings: DecisionSettings;
+  /** Null = the default grid. */
+  readonly grid: GridSize | null;
+  readonly history: HistoryStamp;
+}
+
+/** What a history was, without its swaps: they are on the chain. */
+export type HistoryStamp = Pick<PoolHistory, "fromTimestamp" | "sqrtPriceX96" | "tick" | "liquidity"> & {
+  /** How many swaps it held. */
+  readonly swaps: number;
+};
+
+export const INPUTS_SCHEMA = `
+CREATE TABLE IF NOT EXISTS conditions (digest TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS inputs (
+  decision_id TEXT PRIMARY KEY REFERENCES decisions (id), conditions TEXT NOT NULL REFERENCES conditions (digest),
+  state TEXT NOT NULL
+) STRICT;
+`;
+
+/** What decisions were made from. */
+export interface InputStore {
+  /** To be called in the transaction that records the decision; the same twice is once. */
+  recordInputs(decisionId: string, inputs: DecisionInputs): void;
+  /** Null for a decision of before inputs were kept. */
+  inputs(decisionId: string): DecisionInputs | null;
+}
+
+/** Conditions that were written lately: vaults of one pool share them, so most need not be written again. */
+const REMEMBERED = 256;
+
+/** The stamp of a history. */
+export const stampOf = ({ fromTimestamp, swaps, sqrtPriceX96, tick, liquidity }: PoolHistory): HistoryStamp => ({
+  fromTimestamp,
+  swaps: swaps.length,
+  sqrtPriceX96,
+  tick,
+  liquidity,
+});
+
+/** The inputs of an open journal. */
+export function inputStore({ run, one }: Database): InputStore {
+  const written = new Map<string, string>();
+  const conditionsOf = (body: string): string => {
+    const known = written.get(body);
+    if (known !== undefined) return known;
+    const digest = createHash("sha256").update(body).digest("hex");
+    if (written.size >= REMEMBERED) written.clear();
+    written.set(body, digest);
+    return digest;
+  };
+  return {
+    recordInputs(decisionId, { state, ...conditions }) {
+      const body = encodeJson(conditions);
+      const digest = conditionsOf(body);
+      // Always written: what is remembered here may have been in a transaction that was rolled back.
+      run("INSERT OR IGNORE INTO conditions VALUES (?, ?)", digest, body);
+      run("INSERT OR IGNORE INTO inputs VALUES (?, ?, ?)", decisionId, digest, encodeJson(state));
+    },
+    inputs(decisionId) {
+      const row = one(
+        "SELECT state, body FROM inputs JOIN conditions ON conditions.digest = inputs.conditions WHERE decision_id = ?",
+        decisionId,
+      );
+      if (row === null) return null;
+      return {
+        ...decodeJson<Omit<DecisionInputs, "state">>(String(row.body)),
+        state: decodeJson<VaultState>(String(row.state)),
+      };
+    },
+  };
+}
