@@ -1,6 +1,7 @@
 import { CHALLENGERS_SCHEMA, type ChallengerStore, challengerStore } from "./journal/challengers.ts";
 import { openDatabase } from "./journal/database.ts";
 import { DECISIONS_SCHEMA, type DecisionStore, decisionStore } from "./journal/decisions.ts";
+import { FEED_SCHEMA, type FeedStore, feedStore } from "./journal/feed.ts";
 import { INPUTS_SCHEMA, type InputStore, inputStore } from "./journal/inputs.ts";
 import { OUTCOMES_SCHEMA, type OutcomeStore, outcomeStore } from "./journal/outcomes.ts";
 import { PROPOSALS_SCHEMA, type ProposalStore, proposalStore } from "./journal/proposals.ts";
@@ -20,7 +21,8 @@ export interface Journal
     RestStore,
     OutcomeStore,
     ChallengerStore,
-    StopStore {
+    StopStore,
+    FeedStore {
   /** A name for this journal that survives restarts: what a lease is held by. */
   readonly identity: string;
   /** Writes several facts at once: all of them or none, on disk when it returns. */
@@ -39,6 +41,7 @@ export function openJournal(path: string, identity: () => string): Journal {
     OUTCOMES_SCHEMA,
     CHALLENGERS_SCHEMA,
     STOPS_SCHEMA,
+    FEED_SCHEMA,
   ].join("");
   const db = openDatabase(path, schema);
   db.run("INSERT OR IGNORE INTO meta VALUES ('identity', ?)", identity());
@@ -52,6 +55,7 @@ export function openJournal(path: string, identity: () => string): Journal {
     ...outcomeStore(db),
     ...challengerStore(db),
     ...stopStore(db),
+    ...feedStore(db),
     close: db.close,
   };
 }
