@@ -128,6 +128,10 @@ export const configSchema = z
     metrics: z
       .strictObject({
         listen: listen.describe('"HOST:PORT" to answer /metrics, /healthz and /readyz at; absent = nowhere').optional(),
+        vaultSeries: whole
+          .max(10_000)
+          .describe("At most so many vaults, in the file's order, get series of their own; the others count in totals")
+          .default(200),
       })
       .describe("Counters of the worker for Prometheus, and whether it is alive and ready")
       .prefault({}),
@@ -151,6 +155,29 @@ export const configSchema = z
           )
           .describe("Who is told")
           .default([]),
+        limits: z
+          .strictObject({
+            tickIntervals: positive.describe("A pool at rest longer than so many evaluate.everySeconds").default(3),
+            outOfRangeSeconds: positive.describe("A vault whose ranges do not hold the price").default(3_600),
+            failedSimulations: positive.describe("Proposals of a vault in a row that fail in simulation").default(3),
+            gasBudgetBps: ratioBps.describe("Part of trips.gasGweiPerDay that is spent").default(8_000),
+            keeperMoves: whole.describe("Moves that a keeper can still pay for").default(5),
+            sharePriceDropBps: positive.describe("Below a vault's highest share price of the last day").default(200),
+            featurePsi: z
+              .number()
+              .positive()
+              .describe("Population stability index of a model's input against what the model was trained on")
+              .default(0.2),
+            forecastErrorBps: z
+              .number()
+              .positive()
+              .describe("Realised less predicted net, mean without sign over the last trips.driftOutcomes")
+              .default(50),
+            headLagSeconds: positive.describe("Age of the newest block").default(120),
+            pendingBlocks: positive.describe("Blocks for which a sent transaction is not mined").default(20),
+          })
+          .describe("What a person is told of; each beyond this value")
+          .prefault({}),
       })
       .describe("Who is told when something needs a person. Addresses and tokens come from RANGEKEEPER_WEBHOOK_<NAME>")
       .prefault({}),
