@@ -160,7 +160,7 @@ export const configSchema = z
             tickIntervals: positive.describe("A pool at rest longer than so many evaluate.everySeconds").default(3),
             outOfRangeSeconds: positive.describe("A vault whose ranges do not hold the price").default(3_600),
             failedSimulations: positive.describe("Proposals of a vault in a row that fail in simulation").default(3),
-            gasBudgetBps: ratioBps.describe("Part of trips.gasGweiPerDay that is spent").default(8_000),
+            gasBudgetBps: whole.max(10_000).describe("Part of trips.gasGweiPerDay that is spent").default(8_000),
             keeperMoves: whole.describe("Moves that a keeper can still pay for").default(5),
             sharePriceDropBps: positive.describe("Below a vault's highest share price of the last day").default(200),
             featurePsi: z
