@@ -6,9 +6,9 @@ import type { Config, VaultConfig } from "./config.ts";
 import { FatalError } from "./errors.ts";
 import type { HistoryStore } from "./history.ts";
 import type { Journal } from "./journal.ts";
+import type { Keys } from "./keys/keys.ts";
 import type { KillSwitch } from "./killSwitch.ts";
 import type { Queues } from "./queue.ts";
-import type { Signers } from "./signer.ts";
 
 /** A pool and the vaults that share its features and scores. */
 export interface PoolGroup {
@@ -41,7 +41,7 @@ export interface Context {
   readonly models: ModelSet;
   readonly queues: Queues;
   readonly pools: readonly PoolGroup[];
-  readonly signers: Signers;
+  readonly keys: Keys;
   /** Says that a proposal reached a milestone. */
   readonly reached: (milestone: Milestone, fields: Record<string, unknown>) => void;
   /** Makes the observer look again now rather than at its next poll. */

@@ -11,6 +11,7 @@ import { confirm } from "./jobs/confirm.ts";
 import { evaluate } from "./jobs/evaluate.ts";
 import { execute } from "./jobs/execute.ts";
 import { openJournal } from "./journal.ts";
+import { loadKeys } from "./keys/keys.ts";
 import { createKillSwitch, describeStop } from "./killSwitch.ts";
 import { acquireLeases } from "./lease.ts";
 import { createLogger } from "./log.ts";
@@ -20,7 +21,6 @@ import { openQueues, startWorker } from "./queue.ts";
 import { recover } from "./recover.ts";
 import { bullConnection, connectRedis } from "./redis.ts";
 import { createShutdown } from "./shutdown.ts";
-import { signersFromEnvironment } from "./signer.ts";
 
 export interface RunParameters {
   readonly config: Config;
@@ -40,8 +40,8 @@ export interface RunParameters {
 export async function run(parameters: RunParameters): Promise<void> {
   const { config, signal, env = process.env } = parameters;
   const logger = parameters.logger ?? createLogger({ level: config.log.level });
-  const signers = signersFromEnvironment(env);
-  checkMode(config, parameters.live === true, signers);
+  const keys = await loadKeys({ config, env });
+  checkMode(config, parameters.live === true, keys);
   const vaults = resolveVaults(config);
 
   const shutdown = createShutdown();
@@ -90,7 +90,7 @@ export async function run(parameters: RunParameters): Promise<void> {
       models,
       queues,
       pools: await poolGroups(config, vaults, client, redis),
-      signers,
+      keys,
       reached(milestone, fields) {
         logger.debug({ stage: milestone, ...fields });
         parameters.onMilestone?.(milestone, fields);

@@ -37,7 +37,7 @@ export function readHeadLag(config: Config, head: BlockStamp, nowSeconds: number
 
 /** Reads every other condition that the configuration's [trips] asks for at a head, from journal and chain. */
 export async function readTrips(
-  context: Pick<Context, "config" | "journal" | "client" | "signers" | "pools">,
+  context: Pick<Context, "config" | "journal" | "client" | "keys" | "pools">,
   head: BlockStamp,
 ): Promise<readonly TripReading[]> {
   const { config, journal, pools } = context;
@@ -71,14 +71,19 @@ function gasSpentGwei(proposals: readonly ProposalRecord[]): number {
 }
 
 async function emptyKeeper(
-  { client, config, signers }: Pick<Context, "client" | "config" | "signers">,
+  { client, config, keys }: Pick<Context, "client" | "config" | "keys">,
   head: BlockStamp,
 ): Promise<string | null> {
-  if (signers.keeper === null) return null;
-  const balance = await client.getBalance({ address: signers.keeper.address, blockNumber: BigInt(head.number) });
   const move = BigInt(config.decision.gasPerMove) * head.baseFeePerGas;
   const moves = config.trips.keeperMoves;
-  return balance < move * BigInt(moves) ? `the keeper holds ${balance} wei; ${moves} moves cost ${move} each` : null;
+  const balances = await Promise.all(
+    keys.keepers.map(async ({ address }) => {
+      const balance = await client.getBalance({ address, blockNumber: BigInt(head.number) });
+      return { address, balance };
+    }),
+  );
+  const poor = balances.find(({ balance }) => balance < move * BigInt(moves));
+  return poor ? `keeper ${poor.address} holds ${poor.balance} wei; ${moves} moves cost ${move} each` : null;
 }
 
 function failingSimulations({ journal }: Pick<Context, "journal">, { vault }: VaultConfig, limit: number) {

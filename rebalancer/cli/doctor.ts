@@ -3,12 +3,12 @@ import type { Command } from "commander";
 import { formatEther } from "viem";
 import { loadModelSet } from "../../ml/models/index.ts";
 import { checkChain, createChainClient, getBlock, getPoolMeta } from "../chain.ts";
-import { loadConfig, resolveVaults } from "../config.ts";
+import { resolveVaults } from "../config.ts";
 import { readState } from "../decideAt.ts";
 import { explain } from "../errors.ts";
+import { loadKeys } from "../keys/keys.ts";
 import { connectRedis } from "../redis.ts";
-import { signersFromEnvironment } from "../signer.ts";
-import { answer, type CommonOptions, guarded, withCommonOptions } from "./options.ts";
+import { answer, type CommonOptions, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { wrap } from "./wrap.ts";
 
 interface Check {
@@ -22,7 +22,7 @@ export function registerDoctor(program: Command): void {
   withCommonOptions(program.command("doctor").description("check everything that a worker needs")).action(
     (options: CommonOptions) =>
       guarded(options, async () => {
-        const config = loadConfig(options.config ? { path: options.config } : {});
+        const config = readConfig(options);
         const checks: Check[] = [];
         const check = async (name: string, probe: () => Promise<string> | string) => {
           try {
@@ -56,9 +56,13 @@ export function registerDoctor(program: Command): void {
           return vaults.map(({ name }) => name).join(", ");
         });
         await check("keys", async () => {
-          const { signer, keeper } = signersFromEnvironment(process.env);
-          const balance = keeper ? await client.getBalance({ address: keeper.address }) : 0n;
-          return `signer ${signer?.address ?? "-"}, keeper ${keeper?.address ?? "-"} with ${formatEther(balance)} ether`;
+          const keys = await loadKeys({ config, env: process.env });
+          const lines = config.vaults.map(async (vault) => {
+            const { signer, keeper } = keys.of(vault);
+            const balance = keeper ? await client.getBalance({ address: keeper.address }) : 0n;
+            return `${vault.name}: signer ${signer?.address ?? "-"}, keeper ${keeper?.address ?? "-"} with ${formatEther(balance)} ether`;
+          });
+          return (await Promise.all(lines)).join("; ");
         });
         await check(
           "journal",

@@ -5,13 +5,13 @@ import { createWalletClient, http, parseGwei } from "viem";
 import type { Address, Hex } from "../../ml/types.ts";
 import { encodePauseVault, pauseVault } from "../../sdk/actions/pauseVault.ts";
 import { checkChain, createChainClient, getBlock } from "../chain.ts";
-import { type Config, loadConfig, resolveVaults } from "../config.ts";
+import { type Config, resolveVaults } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 import { openJournal } from "../journal.ts";
+import { guardianFromEnvironment } from "../keys/keys.ts";
 import { createKillSwitch, describeStop, type StopLevel, type StopOrder } from "../killSwitch.ts";
 import { connectRedis } from "../redis.ts";
-import { guardianFromEnvironment } from "../signer.ts";
-import { answer, type CommonOptions, guarded, withCommonOptions } from "./options.ts";
+import { answer, type CommonOptions, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { wrap } from "./wrap.ts";
 
 const PRIORITY_FEE = parseGwei("2");
@@ -43,7 +43,7 @@ const verb = (program: Command, name: string, description: string): Command =>
     .requiredOption("--reason <text>", "why; kept in the journal and shown everywhere");
 
 async function order(options: StopOptions, level: StopLevel): Promise<void> {
-  const config = loadConfig(options.config ? { path: options.config } : {});
+  const config = readConfig(options);
   const vaults = chosenVaults(config, options.vault);
   const pauseSeconds = Number(options.pauseSeconds ?? 86_400);
   if (!Number.isSafeInteger(pauseSeconds) || pauseSeconds < 1 || pauseSeconds > 604_800)

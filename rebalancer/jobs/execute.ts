@@ -129,7 +129,8 @@ type Prepared =
 
 /** Preflight, signature of the model and simulation at the head. */
 async function prepare(context: Context, vault: VaultConfig, record: ProposalRecord): Promise<Prepared> {
-  const { client, signers } = context;
+  const { client } = context;
+  const signers = context.keys.of(vault);
   const { proposal } = record;
   const head = await getBlock(client, "latest");
   if (proposal.deadline < BigInt(head.timestamp)) {
@@ -170,7 +171,8 @@ async function sign(
   record: ProposalRecord,
   signature: Hex,
 ): Promise<SignedTransaction> {
-  const { client, journal, config, signers } = context;
+  const { client, journal, config } = context;
+  const signers = context.keys.of(vault);
   const keeper: LocalAccount | null = signers.keeper;
   if (!keeper) throw new FatalError("RANGEKEEPER_KEEPER_KEY: missing; rule: needed in mode live");
   const data = encodeRebalance({ proposal: record.proposal, signature });

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadConfig, parseConfig, resolveVaults } from "../../rebalancer/config.ts";
 import { ConfigError, exitCodeOf } from "../../rebalancer/errors.ts";
+import { loadKeys } from "../../rebalancer/keys/keys.ts";
 import { checkMode } from "../../rebalancer/mode.ts";
-import { signersFromEnvironment } from "../../rebalancer/signer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rangekeeper-config-"));
 const ADDRESS = "0x00000000000000000000000000000000000000AA";
@@ -110,9 +110,12 @@ describe("resolveVaults", () => {
 
 describe("checkMode", () => {
   const config = (mode: string) => load(`${MINIMAL}\n[worker]\nmode = "${mode}"\n`);
-  const both = { signer: {}, keeper: {} };
+  const keys = (env: NodeJS.ProcessEnv) => loadKeys({ config: config("live"), env });
+  const RANGEKEEPER_SIGNER_KEY = `0x${"11".repeat(32)}`;
+  const RANGEKEEPER_KEEPER_KEY = `0x${"22".repeat(32)}`;
 
-  it("wants flag and configuration to agree on live", () => {
+  it("wants flag and configuration to agree on live", async () => {
+    const both = await keys({ RANGEKEEPER_SIGNER_KEY, RANGEKEEPER_KEEPER_KEY });
     expect(refusal(() => checkMode(config("live"), false, both))).toContain(
       "worker.mode: live; rule: needs the flag --yes-live",
     );
@@ -120,22 +123,13 @@ describe("checkMode", () => {
     expect(() => checkMode(config("live"), true, both)).not.toThrow();
   });
 
-  it("wants the keys that a mode uses", () => {
-    expect(refusal(() => checkMode(config("dry-run"), false, { signer: null, keeper: null }))).toContain(
-      "RANGEKEEPER_SIGNER_KEY: missing",
-    );
-    expect(refusal(() => checkMode(config("live"), true, { signer: {}, keeper: null }))).toContain(
-      "RANGEKEEPER_KEEPER_KEY: missing",
-    );
-    expect(() => checkMode(config("shadow"), false, { signer: null, keeper: null })).not.toThrow();
-  });
-});
-
-describe("signersFromEnvironment", () => {
-  it("never repeats a malformed key", () => {
-    const message = refusal(() => signersFromEnvironment({ RANGEKEEPER_SIGNER_KEY: "0xnotakey1234" }));
-    expect(message).toContain("RANGEKEEPER_SIGNER_KEY");
-    expect(message).not.toContain("notakey");
+  it("wants the keys that a mode uses", async () => {
+    const none = await keys({});
+    expect(refusal(() => checkMode(config("dry-run"), false, none))).toContain("RANGEKEEPER_SIGNER_KEY: missing");
+    expect(refusal(() => checkMode(config("dry-run"), false, none))).not.toContain("KEEPER_KEY");
+    const signer = await keys({ RANGEKEEPER_SIGNER_KEY });
+    expect(refusal(() => checkMode(config("live"), true, signer))).toContain("RANGEKEEPER_KEEPER_KEY: missing");
+    expect(() => checkMode(config("shadow"), false, none)).not.toThrow();
   });
 });
 

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createChainClient, getBlock } from "../../rebalancer/chain.ts";
 import type { Config } from "../../rebalancer/config.ts";
 import { type Journal, openJournal } from "../../rebalancer/journal.ts";
+import { loadKeys } from "../../rebalancer/keys/keys.ts";
 import type { StopOrder } from "../../rebalancer/killSwitch.ts";
 import { run } from "../../rebalancer/main.ts";
-import { signersFromEnvironment } from "../../rebalancer/signer.ts";
 import { acknowledgedTrips, newTrips, readHeadLag, readTrips, type TripReading } from "../../rebalancer/trips.ts";
 import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
 import { decision, decisionRecord, digest, proposalRecord, VAULT } from "../support/journalRecords.ts";
@@ -32,7 +32,7 @@ describe("readTrips", () => {
     const { config } = local.configure();
     const client = createChainClient(config.rpcUrl);
     const head = { ...(await getBlock(client, "latest")), timestamp: 100 * 12, baseFeePerGas };
-    const vault = { name: "demo", vault: VAULT, pool: VAULT, lens: VAULT, strategy: VAULT } as const;
+    const vault = { name: "demo", keeper: "keeper", signer: "signer", vault: VAULT, pool: VAULT, lens: VAULT, strategy: VAULT } as const;
     const readings = await readTrips(
       {
         config: {
@@ -41,7 +41,7 @@ describe("readTrips", () => {
         },
         journal,
         client,
-        signers: signersFromEnvironment(local.env),
+        keys: await loadKeys({ config, env: local.env }),
         // only the vaults of a pool are read here
         pools: [{ vaults: [vault] }] as never,
       },
@@ -119,7 +119,7 @@ describe("readTrips", () => {
   it("asks whether the keeper can pay for its next moves", async () => {
     expect((await broken({}))["keeper-balance"]).toBeNull();
     const tooDear = (await broken({}, 10n ** 30n))["keeper-balance"];
-    expect(tooDear).toMatch(/^the keeper holds \d+ wei; 5 moves cost 6\d{35} each$/);
+    expect(tooDear).toMatch(/^keeper 0x\w{40} holds \d+ wei; 5 moves cost 6\d{35} each$/);
   });
 });
 
