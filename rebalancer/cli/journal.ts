@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { loadConfig } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 import { openJournal } from "../journal.ts";
-import { answer, type CommonOptions, guarded, withCommonOptions } from "./options.ts";
+import { answer, type CommonOptions, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { formatTable } from "./table.ts";
 
 type JournalOptions = CommonOptions & { readonly limit: string };
@@ -16,7 +15,7 @@ export function registerJournal(program: Command): void {
     .option("--limit <n>", "how many", "20")
     .action((options: JournalOptions) =>
       guarded(options, async () => {
-        const config = loadConfig(options.config ? { path: options.config } : {});
+        const config = readConfig(options);
         const limit = Number(options.limit);
         if (!Number.isSafeInteger(limit) || limit < 1)
           throw new ConfigError(`--limit: ${options.limit}; rule: a whole number above 0`);

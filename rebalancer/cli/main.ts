@@ -1,38 +1,15 @@
 #!/usr/bin/env -S npx tsx
-import { Command, CommanderError } from "commander";
-import { registerBacktest } from "./backtest.ts";
-import { registerConfig } from "./config.ts";
-import { registerData } from "./data.ts";
-import { registerDemo } from "./demo.ts";
-import { registerDoctor } from "./doctor.ts";
-import { registerJournal } from "./journal.ts";
-import { registerMarket } from "./market.ts";
-import { registerRisk } from "./risk.ts";
-import { registerScore } from "./score.ts";
-import { registerStatus } from "./status.ts";
-import { registerStops } from "./stops.ts";
-import { registerWorker } from "./worker.ts";
+import { CommanderError } from "commander";
+import { createProgram } from "./program.ts";
 
-const program = new Command("rangekeeper")
-  .description("Keeps liquidity of ERC-4626 vaults in the right Uniswap v3 range")
-  // Options after a verb below a verb are its own: `backtest check --policy`, not `backtest --policy`.
-  .enablePositionalOptions()
-  .exitOverride();
-registerDemo(program);
-registerWorker(program);
-registerBacktest(program);
-registerMarket(program);
-registerRisk(program);
-registerScore(program);
-registerStatus(program);
-registerStops(program);
-registerConfig(program);
-registerDoctor(program);
-registerJournal(program);
-registerData(program);
+// A reader that has seen enough (`rangekeeper logs | head`) is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
 
 try {
-  await program.parseAsync();
+  await createProgram().parseAsync();
 } catch (error) {
   // Commander has printed what is wrong; help and version are no failure.
   if (!(error instanceof CommanderError)) throw error;

@@ -1,6 +1,9 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { FLAGS } from "../config/layers.ts";
+import { type Config, loadConfig } from "../config.ts";
 import { exitCodeOf, explain } from "../errors.ts";
 import { encodeJson } from "../json.ts";
+import { secretsFrom } from "../secrets.ts";
 
 /** What every verb takes. */
 export interface CommonOptions {
@@ -8,11 +11,43 @@ export interface CommonOptions {
   readonly json?: boolean;
 }
 
-/** Adds --config and --json to a verb. */
+/** What the flags that win over file and environment are called, and how each is told. */
+const OVERRIDES: readonly (readonly [flag: string, description: string])[] = [
+  ["--chain-id <n>", "in place of chainId"],
+  ["--rpc-url <url>", "in place of rpcUrl"],
+  ["--addresses <file>", "in place of addresses"],
+  ["--redis-url <url>", "in place of redis.url"],
+  ["--journal <file>", "in place of journal.path"],
+  ["--log-level <level>", "in place of log.level"],
+  ["--mode <mode>", "in place of worker.mode: shadow, dry-run or live"],
+  ["--models <set>", "in place of models.set"],
+];
+const OVERRIDES_HEADING = "Over file and environment:";
+
+/** Adds --config, --json and the flags that win over the file and the environment to a verb. */
 export function withCommonOptions(command: Command): Command {
-  return command
-    .option("--config <file>", "the TOML file (default: RANGEKEEPER_CONFIG)")
-    .option("--json", "answer in JSON");
+  command.option("--config <file>", "the TOML file (default: RANGEKEEPER_CONFIG)").option("--json", "answer in JSON");
+  for (const [flag, description] of OVERRIDES) {
+    command.addOption(new Option(flag, description).helpGroup(OVERRIDES_HEADING));
+  }
+  return command;
+}
+
+/** The configuration that a verb's options name: defaults < file < environment < flags. Throws ConfigError. */
+export const readConfig = (options: CommonOptions): Config => loadConfig(layersOf(options));
+
+/** Where a verb's configuration comes from, for `loadConfig`. */
+export function layersOf(options: CommonOptions) {
+  const values = options as Readonly<Record<string, string | undefined>>;
+  const overrides = Object.fromEntries(Object.entries(FLAGS).map(([flag, path]) => [path, values[camelCase(flag)]]));
+  return { ...(options.config ? { path: options.config } : {}), overrides };
+}
+
+const camelCase = (flag: string) => flag.slice(2).replace(/-(\w)/g, (_dash, letter: string) => letter.toUpperCase());
+
+/** Adds examples to a verb's help: lines to type, each of which may end in two spaces and what it does. */
+export function examples(command: Command, ...lines: readonly string[]): Command {
+  return command.addHelpText("after", `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}\n`);
 }
 
 /** Runs a verb; an error becomes one message on standard error (JSON with --json) and the exit status. */
@@ -20,7 +55,8 @@ export async function guarded(options: CommonOptions, verb: () => Promise<void>)
   try {
     await verb();
   } catch (error) {
-    const message = explain(error);
+    // An error may quote what a node or a Redis was called with.
+    const message = secretsFrom(process.env).redact(explain(error));
     const name = error instanceof Error ? error.name : "Error";
     process.stderr.write(options.json ? `${JSON.stringify({ error: name, message })}\n` : `rangekeeper: ${message}\n`);
     process.exitCode = exitCodeOf(error);

@@ -2,11 +2,11 @@ import type { Command } from "commander";
 import { loadModelSet } from "../../ml/models/index.ts";
 import type { Candidate, Decision } from "../../ml/types.ts";
 import { checkChain, createChainClient, getBlock } from "../chain.ts";
-import { loadConfig, resolveVaults } from "../config.ts";
+import { resolveVaults } from "../config.ts";
 import { decideAt } from "../decideAt.ts";
 import { ConfigError } from "../errors.ts";
 import { poolGroups } from "../main.ts";
-import { answer, type CommonOptions, guarded, withCommonOptions } from "./options.ts";
+import { answer, type CommonOptions, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { formatTable } from "./table.ts";
 import { wrap } from "./wrap.ts";
 
@@ -23,7 +23,7 @@ export function registerScore(program: Command): void {
     .option("--top <n>", "how many ranges", "12")
     .action((wanted: string, options: ScoreOptions) =>
       guarded(options, async () => {
-        const config = loadConfig(options.config ? { path: options.config } : {});
+        const config = readConfig(options);
         const vaults = resolveVaults(config);
         const vault = vaults.find(({ name, vault }) => name === wanted || vault.toLowerCase() === wanted.toLowerCase());
         if (!vault)

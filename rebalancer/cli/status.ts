@@ -2,13 +2,13 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { checkChain, createChainClient, getBlock } from "../chain.ts";
-import { loadConfig, resolveVaults, type VaultConfig } from "../config.ts";
+import { resolveVaults, type VaultConfig } from "../config.ts";
 import { readState } from "../decideAt.ts";
 import { openJournal } from "../journal.ts";
 import { createKillSwitch, describeStop } from "../killSwitch.ts";
 import { readMarker, settledKey } from "../marker.ts";
 import { connectRedis } from "../redis.ts";
-import { answer, type CommonOptions, guarded, withCommonOptions } from "./options.ts";
+import { answer, type CommonOptions, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { wrap } from "./wrap.ts";
 
 /** `status`: the chain's head, how far the worker is, and what each vault holds. */
@@ -16,7 +16,7 @@ export function registerStatus(program: Command): void {
   withCommonOptions(program.command("status").description("where worker and vaults stand")).action(
     (options: CommonOptions) =>
       guarded(options, async () => {
-        const config = loadConfig(options.config ? { path: options.config } : {});
+        const config = readConfig(options);
         const vaults = resolveVaults(config);
         const client = createChainClient(config.rpcUrl);
         await checkChain(client, config);

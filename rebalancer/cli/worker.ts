@@ -1,14 +1,12 @@
 import type { Command } from "commander";
-import { loadConfig } from "../config.ts";
-import { type CommonOptions, guarded, withCommonOptions } from "./options.ts";
+import { type CommonOptions, guarded, readConfig, withCommonOptions } from "./options.ts";
 
-type WorkerOptions = CommonOptions & { readonly mode?: string; readonly yesLive?: boolean };
+type WorkerOptions = CommonOptions & { readonly yesLive?: boolean };
 
 /** `worker start`: the long-lived process. Ends on SIGINT or SIGTERM after closing what it opened. */
 export function registerWorker(program: Command): void {
   const worker = program.command("worker").description("the long-lived process");
   withCommonOptions(worker.command("start").description("observe, evaluate, execute and confirm until stopped"))
-    .option("--mode <mode>", "shadow | dry-run | live, in place of worker.mode")
     .option("--yes-live", "needed beside worker.mode = live: send transactions")
     .action((options: WorkerOptions) =>
       guarded(options, async () => {
@@ -16,10 +14,7 @@ export function registerWorker(program: Command): void {
         const stop = () => controller.abort();
         process.once("SIGINT", stop);
         process.once("SIGTERM", stop);
-        const config = loadConfig({
-          ...(options.config ? { path: options.config } : {}),
-          overrides: { "worker.mode": options.mode },
-        });
+        const config = readConfig(options);
         // loaded late: other verbs start without it
         const { run } = await import("../main.ts");
         await run({ config, signal: controller.signal, live: options.yesLive === true });

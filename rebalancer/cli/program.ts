@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { registerBacktest } from "./backtest.ts";
+import { registerConfig } from "./config.ts";
+import { registerData } from "./data.ts";
+import { registerDemo } from "./demo.ts";
+import { registerDoctor } from "./doctor.ts";
+import { registerJournal } from "./journal.ts";
+import { registerMarket } from "./market.ts";
+import { registerRisk } from "./risk.ts";
+import { registerScore } from "./score.ts";
+import { registerStatus } from "./status.ts";
+import { registerStops } from "./stops.ts";
+import { registerWorker } from "./worker.ts";
+
+/** The command line with all its verbs, one line each. */
+export function createProgram(): Command {
+  const program = new Command("rangekeeper")
+    .description("Keeps liquidity of ERC-4626 vaults in the right Uniswap v3 range")
+    .version(version(), "--version", "print the version")
+    // Options after a verb below a verb are its own: `backtest check --policy`, not `backtest --policy`.
+    .enablePositionalOptions()
+    .exitOverride();
+  registerDemo(program);
+  registerWorker(program);
+  registerBacktest(program);
+  registerMarket(program);
+  registerRisk(program);
+  registerScore(program);
+  registerStatus(program);
+  registerStops(program);
+  registerConfig(program);
+  registerDoctor(program);
+  registerJournal(program);
+  registerData(program);
+  return program;
+}
+
+const version = (): string =>
+  (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version;
