@@ -1,18 +1,19 @@
-// Compiles every ml/sim/*/assembly/index.ts (AssemblyScript) to the .wasm beside its folder; `--check` compiles to memory
+// Compiles every ml/*/*/assembly/index.ts (AssemblyScript) to the .wasm beside its folder; `--check` compiles to memory
 // and fails when a committed file differs. Flags of one module may be set in its assembly/asc.json ("flags": [...]).
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const check = process.argv.includes("--check");
-const sim = join(root, "ml/sim");
-const modules = readdirSync(sim).filter((name) => existsSync(join(sim, name, "assembly/index.ts")));
-for (const name of modules) {
-  const source = join(sim, name, "assembly/index.ts");
-  const target = join(sim, name, `${name}.wasm`);
-  const options = join(sim, name, "assembly/asc.json");
+const modules = ["ml/runtime", "ml/sim"]
+  .flatMap((parent) => readdirSync(join(root, parent)).map((name) => join(root, parent, name)))
+  .filter((folder) => existsSync(join(folder, "assembly/index.ts")));
+for (const folder of modules) {
+  const source = join(folder, "assembly/index.ts");
+  const target = join(folder, `${basename(folder)}.wasm`);
+  const options = join(folder, "assembly/asc.json");
   const flags = existsSync(options) ? JSON.parse(readFileSync(options, "utf8")).flags : [];
   const written = new Map();
   const { error, stderr } = await asc.main(

@@ -50,7 +50,7 @@ export async function openVolatilityModel(folder: string): Promise<VolatilityMod
     ...identity(session, "volatility"),
     async predict(features, horizonSeconds) {
       const answer = await session.run({
-        ...featureTensors(clampToDomain(features, session.manifest), session.manifest.featureSchema.fields, 1),
+        ...featureTensors(clampToDomain(features, session.manifest), session.manifest.featureSchema.fields),
       });
       const { mean, q10, q50, q90 } = quantilesAt(answer, 0, 0);
       const scale = horizonSeconds / trained;
@@ -69,7 +69,7 @@ async function runRanges(session: ModelSession, features: Features, queries: rea
   }
   const range = rangeTensor(queries);
   return session.run({
-    ...featureTensors(clampToDomain(features, session.manifest), featureSchema.fields, queries.length),
+    ...featureTensors(clampToDomain(features, session.manifest), featureSchema.fields),
     range,
   });
 }

@@ -1,31 +1,31 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import * as ort from "onnxruntime-web";
 import type { Hex } from "../types.ts";
 import { ModelHashMismatchError, ModelInputError, ModelOutputError, ModelPackageError } from "./errors.ts";
+import { createEngine } from "./graph/engine.ts";
+import { type OnnxGraph, readOnnx } from "./graph/onnxFile.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
-import type { Matrix } from "./tensor.ts";
-
-// One thread: the nets are small, and answers must not depend on how work was split.
-ort.env.wasm.numThreads = 1;
-ort.env.logLevel = "error";
-
-let lastTurn: Promise<unknown> = Promise.resolve();
-
-/** Runs work after all earlier work: the WebAssembly module is one, and sessions that overlap inside it break. */
-function takeTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-  const turn = lastTurn.then(work, work);
-  lastTurn = turn.catch(() => {});
-  return turn;
-}
+import { openRuntimeSession } from "./onnxRuntime.ts";
+import { type Matrix, repeatRow, rowOf } from "./tensor.ts";
 
 /** A model that is loaded, checked and warm. */
 export interface ModelSession {
   readonly manifest: Manifest;
-  /** One batch through the graph: inputs by name, all with the same number of rows → `quantiles`, all finite. */
-  run(inputs: Readonly<Record<string, Matrix>>): Promise<Matrix>;
+  /**
+   * One batch through the graph: inputs by name → `quantiles`, all finite. `range` says how many rows there are, else
+   * `features` does; `features` and `mask` have as many, or one that all rows share.
+   */
+  run(inputs: Inputs): Promise<Matrix>;
 }
+
+type Inputs = Readonly<Record<string, Matrix>>;
+
+/** Computes checked inputs; row-major answers. */
+type Compute = (inputs: Inputs, rows: number) => Promise<{ data: Float32Array; dims: readonly number[] }>;
+
+/** The input that differs from row to row; all others belong to the moment. */
+const PER_ROW = "range";
 
 /** Loads a package folder (manifest.json and its model file); the file's sha256 is checked before it is parsed. */
 export async function openModel(folder: string): Promise<ModelSession> {
@@ -39,9 +39,8 @@ export async function openModel(folder: string): Promise<ModelSession> {
       details: { file: path, expected: manifest.sha256, found },
     });
   }
-  const session = await createSession(bytes, path);
-  checkNames(session, manifest, path);
-  const model: ModelSession = { manifest, run: (inputs) => runBatch(session, manifest, inputs) };
+  const compute = compiled(bytes, manifest, path) ?? (await interpreted(bytes, manifest, path));
+  const model: ModelSession = { manifest, run: (inputs) => runBatch(compute, manifest, inputs) };
   await model.run(warmInputs(manifest));
   return model;
 }
@@ -55,18 +54,56 @@ function read(path: string): Buffer {
   }
 }
 
-async function createSession(bytes: Buffer, path: string): Promise<ort.InferenceSession> {
+/** The graph in our own engine, which computes what all rows share once; null for a graph that it does not know. */
+function compiled(bytes: Uint8Array, manifest: Manifest, path: string): Compute | null {
+  let graph: OnnxGraph;
   try {
-    return await takeTurn(() => ort.InferenceSession.create(new Uint8Array(bytes), { graphOptimizationLevel: "all" }));
-  } catch (cause) {
-    throw new ModelPackageError(`model file ${path} is not a graph that can be run: ${(cause as Error).message}`, {
-      cause,
-      details: { file: path },
-    });
+    graph = readOnnx(bytes);
+  } catch {
+    // Whatever is wrong with it, onnxruntime will say, or run it all the same.
+    return null;
   }
+  checkNames(graph, manifest, path);
+  const widths = Object.fromEntries(
+    manifest.inputs.map(({ name }) => [name, width(manifest.inputs, name) ?? manifest.featureSchema.fields.length]),
+  );
+  const perRow = new Set(Object.keys(widths).filter((name) => name === PER_ROW));
+  const engine = createEngine({ graph, output: "quantiles", widths, perRow });
+  if (engine === null) return null;
+  const dataOf = (inputs: Inputs) =>
+    Object.fromEntries(Object.entries(inputs).map(([name, { data }]) => [name, data] as const));
+  return async (inputs, rows) => {
+    const shared = Object.entries(inputs).every(([name, { rows: own }]) => name === PER_ROW || own === 1);
+    if (shared) {
+      const data = engine.evaluate(dataOf(inputs), rows);
+      return { data, dims: [rows, data.length / rows] };
+    }
+    const answers = Array.from({ length: rows }, (_, row) => {
+      const own = Object.entries(inputs).map(([name, matrix]) => [name, rowOf(matrix, row)] as const);
+      return engine.evaluate(dataOf(Object.fromEntries(own)), 1);
+    });
+    const columns = answers[0]?.length ?? 0;
+    const data = new Float32Array(rows * columns);
+    answers.forEach((answer, row) => void data.set(answer, row * columns));
+    return { data, dims: [rows, columns] };
+  };
 }
 
-function checkNames(session: ort.InferenceSession, manifest: Manifest, path: string): void {
+/** The graph in onnxruntime, which wants every input repeated for every row. */
+async function interpreted(bytes: Uint8Array, manifest: Manifest, path: string): Promise<Compute> {
+  const session = await openRuntimeSession(bytes, path);
+  checkNames({ inputs: session.inputNames, outputs: session.outputNames }, manifest, path);
+  return (inputs, rows) => {
+    const whole = Object.entries(inputs).map(([name, matrix]) => [name, repeatRow(matrix, rows)] as const);
+    return session.run(Object.fromEntries(whole));
+  };
+}
+
+function checkNames(
+  graph: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
+  manifest: Manifest,
+  path: string,
+): void {
   const check = (what: string, found: readonly string[], declared: readonly { readonly name: string }[]): void => {
     const names = declared.map((one) => one.name);
     if ([...found].sort().join() === [...names].sort().join()) return;
@@ -77,8 +114,8 @@ function checkNames(session: ort.InferenceSession, manifest: Manifest, path: str
       },
     );
   };
-  check("inputs", session.inputNames, manifest.inputs);
-  check("outputs", session.outputNames, manifest.outputs);
+  check("inputs", graph.inputs, manifest.inputs);
+  check("outputs", graph.outputs, manifest.outputs);
 }
 
 /** Width of a declared tensor: its last dimension. */
@@ -90,32 +127,27 @@ function width(
   return typeof last === "number" ? last : null;
 }
 
-async function runBatch(
-  session: ort.InferenceSession,
-  manifest: Manifest,
-  inputs: Readonly<Record<string, Matrix>>,
-): Promise<Matrix> {
-  const rows = Object.values(inputs)[0]?.rows ?? 0;
-  const feeds: Record<string, ort.Tensor> = {};
+async function runBatch(compute: Compute, manifest: Manifest, inputs: Inputs): Promise<Matrix> {
+  const shared = Object.values(inputs)[0]?.rows ?? 0;
+  const rows = inputs[PER_ROW]?.rows ?? shared;
+  const feeds: Record<string, Matrix> = {};
   for (const { name } of manifest.inputs) {
     const matrix = inputs[name];
     if (matrix === undefined) throw new ModelInputError(`${manifest.id}: input ${name} is missing`);
     const columns = width(manifest.inputs, name) ?? matrix.columns;
-    if (matrix.rows !== rows || matrix.columns !== columns || matrix.data.length !== rows * columns) {
+    const most = name !== PER_ROW && shared === 1 ? 1 : rows;
+    if (matrix.rows !== most || matrix.columns !== columns || matrix.data.length !== most * columns) {
       throw new ModelInputError(
-        `${manifest.id}: input ${name} is [${matrix.rows}, ${matrix.columns}], but must be [${rows}, ${columns}]`,
+        `${manifest.id}: input ${name} is [${matrix.rows}, ${matrix.columns}], but must be [${most}, ${columns}]`,
       );
     }
-    feeds[name] = new ort.Tensor("float32", matrix.data, [rows, columns]);
+    feeds[name] = matrix;
   }
-  const answers = await takeTurn(() => session.run(feeds));
-  const answer = answers.quantiles;
-  if (answer === undefined) throw new ModelOutputError(`${manifest.id}: output quantiles is missing`);
-  const columns = width(manifest.outputs, "quantiles") ?? Number(answer.dims.at(-1));
-  const data = answer.data;
-  if (!(data instanceof Float32Array) || answer.dims[0] !== rows || data.length !== rows * columns) {
+  const { data, dims } = await compute(feeds, rows);
+  const columns = width(manifest.outputs, "quantiles") ?? Number(dims.at(-1));
+  if (dims[0] !== rows || data.length !== rows * columns) {
     throw new ModelOutputError(
-      `${manifest.id}: output quantiles is [${answer.dims.join(", ")}], but must be float32 [${rows}, ${columns}]`,
+      `${manifest.id}: output quantiles is [${dims.join(", ")}], but must be float32 [${rows}, ${columns}]`,
     );
   }
   const bad = data.findIndex((value) => !Number.isFinite(value));
@@ -138,7 +170,7 @@ function warmInputs(manifest: Manifest): Record<string, Matrix> {
       const columns = width(manifest.inputs, name) ?? manifest.featureSchema.fields.length;
       const data = new Float32Array(columns);
       // A real range: an empty one could divide by its width.
-      if (name === "range") data.set([-0.1, 0.1, 0]);
+      if (name === PER_ROW) data.set([-0.1, 0.1, 0]);
       return [name, { rows, columns, data }];
     }),
   );

@@ -15,11 +15,11 @@ export interface FeatureTensors {
   readonly mask: Matrix;
 }
 
-/** The named features of one moment, repeated for each row of a batch; missing = 0 with mask 1. */
-export function featureTensors(features: Features, fields: readonly string[], rows: number): FeatureTensors {
+/** The named features of one moment, which all rows of a batch share; missing = 0 with mask 1. `rows` repeats them. */
+export function featureTensors(features: Features, fields: readonly string[], rows = 1): FeatureTensors {
   const columns = fields.length;
-  const values = new Float32Array(rows * columns);
-  const mask = new Float32Array(rows * columns);
+  const values = new Float32Array(columns);
+  const mask = new Float32Array(columns);
   fields.forEach((field, column) => {
     const index = FEATURE_NAMES.indexOf(field);
     if (index < 0) throw new ModelInputError(`field ${JSON.stringify(field)} must be a feature of ${features.schema}`);
@@ -27,24 +27,40 @@ export function featureTensors(features: Features, fields: readonly string[], ro
     values[column] = Number.isNaN(value) ? 0 : value;
     mask[column] = Number.isNaN(value) ? 1 : 0;
   });
-  for (let row = 1; row < rows; row++) {
-    values.copyWithin(row * columns, 0, columns);
-    mask.copyWithin(row * columns, 0, columns);
-  }
-  return { features: { rows, columns, data: values }, mask: { rows, columns, data: mask } };
+  const whole = (data: Float32Array): Matrix => repeatRow({ rows: 1, columns, data }, rows);
+  return { features: whole(values), mask: whole(mask) };
 }
+
+/** A matrix of one row as one of `rows` equal ones; any other as it is. */
+export function repeatRow(matrix: Matrix, rows: number): Matrix {
+  const { columns } = matrix;
+  if (matrix.rows !== 1 || rows === 1) return matrix;
+  const data = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row++) data.set(matrix.data, row * columns);
+  return { rows, columns, data };
+}
+
+/** One row of a matrix. */
+export const rowOf = ({ columns, data }: Matrix, row: number): Matrix => ({
+  rows: 1,
+  columns,
+  data: data.subarray(row * columns, (row + 1) * columns),
+});
 
 const DAY_SECONDS = 86_400;
 
 /** Ranges as models see them: (lower offset, upper offset, ln(horizon in days)). */
 export function rangeTensor(queries: readonly RangeQuery[]): Matrix {
   const data = new Float32Array(queries.length * 3);
-  queries.forEach(({ lowerOffset, upperOffset, horizonSeconds }, i) => {
+  let at = 0;
+  for (const { lowerOffset, upperOffset, horizonSeconds } of queries) {
     if (!(lowerOffset < upperOffset)) {
       throw new ModelInputError(`lowerOffset ${lowerOffset} must be below upperOffset ${upperOffset}`);
     }
     if (!(horizonSeconds > 0)) throw new ModelInputError(`horizonSeconds ${horizonSeconds} must be positive`);
-    data.set([lowerOffset, upperOffset, Math.log(horizonSeconds / DAY_SECONDS)], 3 * i);
-  });
+    data[at++] = lowerOffset;
+    data[at++] = upperOffset;
+    data[at++] = Math.log(horizonSeconds / DAY_SECONDS);
+  }
   return { rows: queries.length, columns: 3, data };
 }

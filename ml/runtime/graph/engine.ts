@@ -1,0 +1,214 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Column, columnsOf, OPERATIONS, type Product } from "./columns.ts";
+import type { OnnxGraph } from "./onnxFile.ts";
+
+/** Rows that are computed together, and the bytes of one column of them. */
+const BLOCK = 64;
+const COLUMN_BYTES = BLOCK * 4;
+/** The kernel computes eight rows, or four sums, at a time. */
+const LANES = 8;
+const SUMS = 4;
+const MATMUL = 15;
+const PAGE_BYTES = 65_536;
+
+interface Kernel {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  run(program: number, instructions: number, rows: number): void;
+}
+
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object;
+  Instance: new (module: object, imports: object) => { readonly exports: unknown };
+};
+
+let compiled: object | null = null;
+
+function newKernel(): Kernel {
+  compiled ??= new WebAssembly.Module(readFileSync(join(import.meta.dirname, "graph.wasm")));
+  const instance = new WebAssembly.Instance(compiled, {
+    env: {
+      abort: () => {
+        throw new Error("the graph kernel aborted");
+      },
+    },
+  });
+  return instance.exports as Kernel;
+}
+
+/** Inputs by name: those that all rows share as one row, the others as rows one after another. */
+export type EngineInputs = Readonly<Record<string, Float32Array>>;
+
+/** A graph made ready: what all rows share is computed once, the rest for each row, by itself. */
+export interface Engine {
+  /** Row-major answers, `rows` of them. */
+  evaluate(inputs: EngineInputs, rows: number): Float32Array;
+}
+
+export interface CreateEngineParameters {
+  readonly graph: OnnxGraph;
+  readonly output: string;
+  /** Columns of each input. */
+  readonly widths: Readonly<Record<string, number>>;
+  /** Inputs that differ from row to row; empty = every row is alike and one is computed. */
+  readonly perRow: ReadonlySet<string>;
+}
+
+/** Prepares a graph of dense layers and elementwise functions; null when it does anything else. */
+export function createEngine({ graph, output, widths, perRow }: CreateEngineParameters): Engine | null {
+  const answers = columnsOf(graph, output, widths, perRow);
+  if (answers === null || answers.length === 0) return null;
+  const kernel = newKernel();
+  const layout = layOut(answers);
+  const base = kernel.memory.buffer.byteLength;
+  kernel.memory.grow(Math.ceil(layout.bytes / PAGE_BYTES));
+  const floats = new Float32Array(kernel.memory.buffer, base, layout.bytes >> 2);
+  const words = new Uint32Array(kernel.memory.buffer, base, layout.bytes >> 2);
+  for (const [at, value] of layout.constants) floats.fill(value, at >> 2, (at + COLUMN_BYTES) >> 2);
+  for (const [at, value] of layout.weights) floats[at >> 2] = value;
+  for (const [at, value] of layout.addresses) words[at >> 2] = base + value;
+  for (const [at, value] of layout.numbers) words[at >> 2] = value;
+  const places = answers.map((answer) => (layout.places.get(answer.id) as number) >> 2);
+  const { fixed, rowwise } = layout.programs;
+
+  return {
+    evaluate(inputs, rows) {
+      const answer = new Float32Array(rows * answers.length);
+      const most = Math.min(BLOCK, Math.ceil(rows / LANES) * LANES);
+      for (const { name, index, at } of layout.inputs) {
+        if (!perRow.has(name)) floats.fill(inputs[name]?.[index] ?? Number.NaN, at >> 2, (at >> 2) + most);
+      }
+      kernel.run(base + fixed.at, fixed.count, most);
+      for (let first = 0; first < rows; first += BLOCK) {
+        const count = Math.min(BLOCK, rows - first);
+        for (const { name, index, at } of layout.inputs) {
+          if (!perRow.has(name)) continue;
+          const data = inputs[name] as Float32Array;
+          const width = widths[name] as number;
+          for (let row = 0, from = first * width + index; row < count; row++, from += width) {
+            floats[(at >> 2) + row] = data[from] as number;
+          }
+        }
+        kernel.run(base + rowwise.at, rowwise.count, Math.ceil(count / LANES) * LANES);
+        places.forEach((place, column) => {
+          for (let row = 0, to = first * answers.length + column; row < count; row++, to += answers.length) {
+            answer[to] = floats[place + row] as number;
+          }
+        });
+      }
+      return answer;
+    },
+  };
+}
+
+interface Program {
+  readonly at: number;
+  readonly count: number;
+}
+
+/** Where everything lies, in bytes from the start of the engine's memory. */
+interface Layout {
+  readonly bytes: number;
+  readonly places: ReadonlyMap<number, number>;
+  readonly inputs: readonly { readonly name: string; readonly index: number; readonly at: number }[];
+  readonly constants: readonly (readonly [number, number])[];
+  readonly weights: readonly (readonly [number, number])[];
+  readonly addresses: readonly (readonly [number, number])[];
+  readonly numbers: readonly (readonly [number, number])[];
+  readonly programs: { readonly fixed: Program; readonly rowwise: Program };
+}
+
+type Instruction = readonly [code: number, target: number, a: number, b: number];
+
+function layOut(answers: readonly Column[]): Layout {
+  const columns = reachable(answers);
+  const places = new Map<number, number>();
+  const inputs: { name: string; index: number; at: number }[] = [];
+  const constants: [number, number][] = [];
+  const weights: [number, number][] = [];
+  const addresses: [number, number][] = [];
+  const numbers: [number, number][] = [];
+  const instructions = { fixed: [] as Instruction[], rowwise: [] as Instruction[] };
+  let bytes = 0;
+  const allocate = (size: number): number => {
+    bytes += size;
+    return bytes - size;
+  };
+  const place = (column: Column): number => places.get(column.id) as number;
+
+  const outputs = new Map<Product, number>();
+  function multiply(product: Product, fixed: boolean): number {
+    const known = outputs.get(product);
+    if (known !== undefined) return known;
+    const start = product.start === null ? null : multiply(product.start, true);
+    const groups = Math.ceil(product.sums / SUMS);
+    const target = allocate(groups * SUMS * COLUMN_BYTES);
+    const listAt = allocate(product.inputs.length * 4);
+    product.inputs.forEach((input, i) => void addresses.push([listAt + 4 * i, place(input)]));
+    const weightsAt = allocate(groups * product.inputs.length * SUMS * 4);
+    let at = weightsAt;
+    for (let group = 0; group < groups; group++) {
+      for (const row of product.weights) {
+        for (let sum = 0; sum < SUMS; sum++, at += 4) weights.push([at, row[group * SUMS + sum] ?? 0]);
+      }
+    }
+    const order = allocate(20);
+    numbers.push([order, product.inputs.length], [order + 4, groups]);
+    addresses.push([order + 8, listAt], [order + 12, weightsAt]);
+    // The address 0 says that there is nothing to start from.
+    if (start !== null) addresses.push([order + 16, start]);
+    instructions[fixed ? "fixed" : "rowwise"].push([MATMUL, target, order, order]);
+    outputs.set(product, target);
+    return target;
+  }
+
+  for (const column of columns) {
+    const { source, fixed } = column;
+    if (source.kind === "product") {
+      places.set(column.id, multiply(source.product, fixed) + source.index * COLUMN_BYTES);
+      continue;
+    }
+    const at = allocate(COLUMN_BYTES);
+    places.set(column.id, at);
+    if (source.kind === "constant") constants.push([at, source.value]);
+    else if (source.kind === "input") inputs.push({ name: source.name, index: source.index, at });
+    else {
+      const a = place(source.a);
+      instructions[fixed ? "fixed" : "rowwise"].push([
+        OPERATIONS[source.operation],
+        at,
+        a,
+        source.b === null ? a : place(source.b),
+      ]);
+    }
+  }
+  const write = (list: readonly Instruction[]): Program => {
+    const at = allocate(list.length * 16);
+    list.forEach(([code, ...operands], i) => {
+      numbers.push([at + 16 * i, code]);
+      operands.forEach((operand, k) => void addresses.push([at + 16 * i + 4 * (k + 1), operand]));
+    });
+    return { at, count: list.length };
+  };
+  const programs = { fixed: write(instructions.fixed), rowwise: write(instructions.rowwise) };
+  return { bytes, places, inputs, constants, weights, addresses, numbers, programs };
+}
+
+/** Everything that the answers are made from, in an order in which it can be computed. */
+function reachable(answers: readonly Column[]): readonly Column[] {
+  const found = new Map<number, Column>();
+  const waiting = [...answers];
+  for (let column = waiting.pop(); column !== undefined; column = waiting.pop()) {
+    if (found.has(column.id)) continue;
+    found.set(column.id, column);
+    const { source } = column;
+    if (source.kind === "operation") waiting.push(source.a, ...(source.b === null ? [] : [source.b]));
+    if (source.kind === "product") {
+      for (let product: Product | null = source.product; product !== null; product = product.start) {
+        waiting.push(...product.inputs);
+      }
+    }
+  }
+  // A column is made after those that it is made from.
+  return [...found.values()].sort((a, b) => a.id - b.id);
+}
