@@ -52,9 +52,9 @@ CREATE TABLE IF NOT EXISTS tallies (name TEXT PRIMARY KEY, value TEXT NOT NULL) 
 export interface FeedStore {
   /** At most `limit` rows of each table after the cursor. */
   since(cursor: FeedCursor, limit: number): Feed;
-  /** Highest share price of each vault by hour, of decisions at or after a time; asset units per 1e18 shares. */
+  /** Highest share price of each vault by hour, over the time before the newest decision; asset units per 1e18 shares. */
   highestSharePrices(
-    sinceSeconds: number,
+    withinSeconds: number,
   ): readonly { readonly vault: Address; readonly hour: number; readonly highest: number }[];
   /** What a reader of this name last saved; null when nothing. */
   tally(name: string): unknown;
@@ -130,11 +130,11 @@ export function feedStore({ run, all, one }: Database): FeedStore {
         more: [decisions, steps, measured, outcomes].some((rows) => rows.length === limit),
       };
     },
-    highestSharePrices(sinceSeconds) {
+    highestSharePrices(withinSeconds) {
       return all(
         `SELECT vault, at_seconds / 3600 AS hour, max(CAST(share_price AS REAL)) AS highest FROM decisions
-         WHERE at_seconds >= ? GROUP BY vault, hour`,
-        sinceSeconds,
+         WHERE at_seconds >= (SELECT max(at_seconds) FROM decisions) - ? GROUP BY vault, hour`,
+        withinSeconds,
       ).map((row) => ({ vault: row.vault as Address, hour: Number(row.hour), highest: Number(row.highest) }));
     },
     tally(name) {
