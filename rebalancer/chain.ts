@@ -1,23 +1,21 @@
-import { createPublicClient, decodeEventLog, erc20Abi, type Hex, http, type PublicClient, toEventSelector } from "viem";
+import { erc20Abi, type PublicClient } from "viem";
 import { z } from "zod";
-import type { Address, PoolMeta, SwapEvent } from "../ml/types.ts";
+import type { Address, Hex, PoolMeta, SwapEvent } from "../ml/types.ts";
 import { uniswapV3PoolAbi } from "../sdk/abi/uniswapV3Pool.ts";
-import { ConfigError, explain, RetryableError } from "./errors.ts";
+import { createEndpoints } from "./chain/endpoints.ts";
+import { ChainAnswerError } from "./chain/errors.ts";
+import { getSwapLogs } from "./chain/logs.ts";
+import { bigQuantity, hash, toHex, wholeNumber } from "./chain/quantities.ts";
+import { endpointsClient } from "./chain/transport.ts";
+import { ConfigError, RetryableError } from "./errors.ts";
 import { describeIssue } from "./issues.ts";
-
-const quantity = z.string().regex(/^0x[0-9a-f]+$/, "a quantity is 0x and hexadecimal digits");
-const wholeNumber = quantity.transform((text) => Number(text));
-const hash = z
-  .string()
-  .regex(/^0x[0-9a-f]{64}$/, "a hash is 0x and 64 hexadecimal digits")
-  .transform((text) => text as Hex);
 
 const blockSchema = z.object({
   number: wholeNumber,
   hash,
   parentHash: hash,
   timestamp: wholeNumber,
-  baseFeePerGas: quantity.transform((text) => BigInt(text)).optional(),
+  baseFeePerGas: bigQuantity.nullish(),
 });
 
 /** The header fields that everything else derives from. `timestamp` in Unix seconds, `baseFeePerGas` in wei. */
@@ -29,53 +27,26 @@ export interface BlockStamp {
   readonly baseFeePerGas: bigint;
 }
 
-const logSchema = z.object({
-  blockNumber: wholeNumber,
-  blockTimestamp: wholeNumber.optional(),
-  logIndex: wholeNumber,
-  topics: z.array(hash).min(1),
-  data: z.string().regex(/^0x[0-9a-f]*$/, "data is 0x and hexadecimal digits"),
-  removed: z.boolean().optional(),
-});
+/** A read-only client of one node, whatever its chain; a configuration's nodes are opened by `openChain`. */
+export const createChainClient = (rpcUrl: string): PublicClient => endpointsClient(createEndpoints({ urls: [rpcUrl] }));
 
-/** A read-only client that asks several things in one HTTP request. */
-export function createChainClient(rpcUrl: string): PublicClient {
-  return createPublicClient({
-    transport: http(rpcUrl, { batch: { wait: 0 }, retryCount: 2, retryDelay: 100, timeout: 20_000 }),
-    pollingInterval: 100,
-  });
-}
-
-/** Throws unless a node answers (RetryableError) and its chain is the configured one (ConfigError). */
-export async function checkChain(client: PublicClient, { chainId, rpcUrl }: { chainId: number; rpcUrl: string }) {
-  let found: number;
-  try {
-    found = await client.getChainId();
-  } catch (cause) {
-    throw new RetryableError(`rpcUrl: ${rpcUrl}; rule: an Ethereum node must answer there (${explain(cause)})`, {
-      cause,
-    });
-  }
-  if (found !== chainId) {
-    throw new ConfigError(
-      `config chainId: ${chainId}; rule: must be the chain id of the node at ${rpcUrl}, which is ${found}`,
-    );
-  }
+/** A header as a node gives it. Throws ChainAnswerError naming the field, the value and the rule. */
+export function readHeader(answer: unknown, what: string): BlockStamp {
+  const result = blockSchema.safeParse(answer);
+  const issue = result.error?.issues[0];
+  if (!result.success) throw new ChainAnswerError(`${what} ${issue ? describeIssue(issue, answer) : "unreadable"}`);
+  return { ...result.data, baseFeePerGas: result.data.baseFeePerGas ?? 0n };
 }
 
 /** Header of a block by number, or of the newest. Throws RetryableError when the node does not have it (yet). */
 export async function getBlock(client: PublicClient, number: number | "latest"): Promise<BlockStamp> {
   const answer: unknown = await client.request({
     method: "eth_getBlockByNumber",
-    params: [number === "latest" ? number : `0x${number.toString(16)}`, false],
+    params: [number === "latest" ? number : toHex(number), false],
   });
   if (answer === null)
     throw new RetryableError(`block ${number}: the node does not have it; rule: it must be mined and known`);
-  const result = blockSchema.safeParse(answer);
-  const issue = result.error?.issues[0];
-  if (!result.success)
-    throw new RetryableError(`block ${number} ${issue ? describeIssue(issue, answer) : "unreadable"}`);
-  return { ...result.data, baseFeePerGas: result.data.baseFeePerGas ?? 0n };
+  return readHeader(answer, `block ${number}`);
 }
 
 /** The first block at or after a time, by bisection below `head`; `head` itself when its time is the first. */
@@ -99,55 +70,26 @@ export async function firstBlockSince(client: PublicClient, timestamp: number, h
   return after;
 }
 
-const SWAP_TOPIC = toEventSelector("Swap(address,address,int256,int256,uint160,uint128,int24)");
-
 /** Swap events of a pool in a span of blocks, both ends included, in chain order. */
 export async function getSwaps(
   client: PublicClient,
   { pool, fromBlock, toBlock }: { pool: Address; fromBlock: number; toBlock: number },
 ): Promise<SwapEvent[]> {
-  const answer: unknown = await client.request({
-    method: "eth_getLogs",
-    params: [
-      {
-        address: pool,
-        topics: [SWAP_TOPIC],
-        fromBlock: `0x${fromBlock.toString(16)}`,
-        toBlock: `0x${toBlock.toString(16)}`,
-      },
-    ],
-  });
-  const result = z.array(logSchema).safeParse(answer);
-  const issue = result.error?.issues[0];
-  if (!result.success) {
-    throw new RetryableError(
-      `logs of blocks ${fromBlock}..${toBlock} ${issue ? describeIssue(issue, answer) : "unreadable"}`,
-    );
-  }
-  const times = new Map<number, number>();
-  const missing = new Set(result.data.filter((log) => log.blockTimestamp === undefined).map((log) => log.blockNumber));
-  await Promise.all([...missing].map(async (number) => times.set(number, (await getBlock(client, number)).timestamp)));
-  return result.data
-    .filter((log) => log.removed !== true)
-    .map((log) => {
-      const { args } = decodeEventLog({
-        abi: uniswapV3PoolAbi,
-        eventName: "Swap",
-        topics: log.topics as [Hex, ...Hex[]],
-        data: log.data as Hex,
-      });
-      return {
-        block: log.blockNumber,
-        timestamp: log.blockTimestamp ?? times.get(log.blockNumber) ?? 0,
-        logIndex: log.logIndex,
-        amount0: args.amount0,
-        amount1: args.amount1,
-        sqrtPriceX96: args.sqrtPriceX96,
-        liquidity: args.liquidity,
-        tick: args.tick,
-      };
-    })
-    .sort((a, b) => a.block - b.block || a.logIndex - b.logIndex);
+  const logs = await getSwapLogs(client, { pools: [pool], fromBlock, toBlock });
+  const times = await timesOf(
+    client,
+    logs.filter(({ timestamp }) => Number.isNaN(timestamp)).map(({ block }) => block),
+  );
+  return logs.map(({ pool: _pool, blockHash: _blockHash, ...swap }) => ({
+    ...swap,
+    timestamp: times.get(swap.block) ?? swap.timestamp,
+  }));
+}
+
+/** Unix seconds of blocks, for nodes that do not say them with a log. */
+export async function timesOf(client: PublicClient, blocks: readonly number[]): Promise<ReadonlyMap<number, number>> {
+  const headers = await Promise.all([...new Set(blocks)].map((number) => getBlock(client, number)));
+  return new Map(headers.map(({ number, timestamp }) => [number, timestamp]));
 }
 
 /** What a pool is: its tokens, fee and spacing. Throws ConfigError when there is no pool at the address. */

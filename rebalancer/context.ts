@@ -2,6 +2,7 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { PublicClient } from "viem";
 import type { Address, ModelSet, PoolMeta } from "../ml/types.ts";
+import type { Endpoints } from "./chain/endpoints.ts";
 import type { Config, VaultConfig } from "./config.ts";
 import { FatalError } from "./errors.ts";
 import type { HistoryStore } from "./history.ts";
@@ -35,6 +36,8 @@ export interface Context {
   readonly config: Config;
   readonly logger: Logger;
   readonly client: PublicClient;
+  /** The nodes behind the client: how they are. */
+  readonly endpoints: Endpoints;
   readonly redis: Redis;
   readonly journal: Journal;
   readonly killSwitch: KillSwitch;

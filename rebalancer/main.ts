@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
+import type { PublicClient } from "viem";
 import { loadModelSet } from "../ml/models/index.ts";
 import type { Address, ModelSet } from "../ml/types.ts";
-import { checkChain, createChainClient, getBlock, getPoolMeta } from "./chain.ts";
+import { openChain } from "./chain/open.ts";
+import { getBlock, getPoolMeta } from "./chain.ts";
 import { type Config, resolveVaults, type VaultConfig } from "./config.ts";
 import type { Context, Milestone, PoolGroup } from "./context.ts";
 import { explain, type RefusedError } from "./errors.ts";
@@ -53,8 +55,12 @@ export async function run(parameters: RunParameters): Promise<void> {
   shutdown.add("signal", () => signal.removeEventListener("abort", onAbort));
   try {
     const onError = (error: Error) => logger.warn({ stage: "redis" }, explain(error));
-    const client = createChainClient(config.rpcUrl);
-    await checkChain(client, config);
+    const { client, endpoints } = await openChain(config, (health, before) => {
+      const { url, state, lastFailure, lagBlocks } = health;
+      const level = state === "ok" ? "info" : "warn";
+      logger[level]({ stage: "rpc", url, state, before, lagBlocks }, `${url} is ${state}: ${lastFailure ?? "-"}`);
+    });
+    shutdown.add("rpc", () => endpoints.close());
     const redis = await connectRedis(config.redis.url, onError);
     shutdown.add("redis", () => redis.disconnect());
     const journal = openJournal(config.journal.path, randomUUID);
@@ -84,6 +90,7 @@ export async function run(parameters: RunParameters): Promise<void> {
       config,
       logger,
       client,
+      endpoints,
       redis,
       journal,
       killSwitch: createKillSwitch({ redis, journal, prefix: config.redis.prefix, chainId: config.chainId }),
@@ -162,7 +169,7 @@ async function restFailed(context: Context, payload: { pool: Address; block: num
 export async function poolGroups(
   config: Config,
   vaults: readonly VaultConfig[],
-  client: ReturnType<typeof createChainClient>,
+  client: PublicClient,
   redis: Awaited<ReturnType<typeof connectRedis>> | null,
 ): Promise<readonly PoolGroup[]> {
   const pools = [...new Set(vaults.map(({ pool }) => pool))];

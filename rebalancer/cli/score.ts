@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { loadModelSet } from "../../ml/models/index.ts";
 import type { Candidate, Decision } from "../../ml/types.ts";
-import { checkChain, createChainClient, getBlock } from "../chain.ts";
+import { openChain } from "../chain/open.ts";
+import { getBlock } from "../chain.ts";
 import { resolveVaults } from "../config.ts";
 import { decideAt } from "../decideAt.ts";
 import { ConfigError } from "../errors.ts";
@@ -28,8 +29,7 @@ export function registerScore(program: Command): void {
         const vault = vaults.find(({ name, vault }) => name === wanted || vault.toLowerCase() === wanted.toLowerCase());
         if (!vault)
           throw new ConfigError(`score vault: ${wanted}; rule: one of ${vaults.map(({ name }) => name).join(", ")}`);
-        const client = createChainClient(config.rpcUrl);
-        await checkChain(client, config);
+        const { client } = await openChain(config);
         const [group] = await poolGroups(config, [vault], client, null);
         if (!group) throw new ConfigError(`score vault: ${wanted}; rule: must have a pool`);
         const block = await getBlock(client, "latest");

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { checkChain, createChainClient, getBlock } from "../chain.ts";
+import { openChain } from "../chain/open.ts";
+import { getBlock } from "../chain.ts";
 import { resolveVaults, type VaultConfig } from "../config.ts";
 import { readState } from "../decideAt.ts";
 import { openJournal } from "../journal.ts";
@@ -18,8 +19,7 @@ export function registerStatus(program: Command): void {
       guarded(options, async () => {
         const config = readConfig(options);
         const vaults = resolveVaults(config);
-        const client = createChainClient(config.rpcUrl);
-        await checkChain(client, config);
+        const { client } = await openChain(config);
         const head = await getBlock(client, "latest");
         const redis = await connectRedis(config.redis.url, () => undefined);
         const journal = existsSync(config.journal.path) ? openJournal(config.journal.path, randomUUID) : null;

@@ -4,7 +4,8 @@ import type { Command } from "commander";
 import { createWalletClient, http, parseGwei } from "viem";
 import type { Address, Hex } from "../../ml/types.ts";
 import { encodePauseVault, pauseVault } from "../../sdk/actions/pauseVault.ts";
-import { checkChain, createChainClient, getBlock } from "../chain.ts";
+import { openChain } from "../chain/open.ts";
+import { getBlock } from "../chain.ts";
 import { type Config, resolveVaults } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 import { openJournal } from "../journal.ts";
@@ -94,8 +95,7 @@ async function pauseOnChain(config: Config, vaults: readonly Address[], duration
   const data = encodePauseVault(durationSeconds);
   const guardian = guardianFromEnvironment(process.env);
   if (guardian === null) return vaults.map((vault) => ({ vault, data, transaction: null }));
-  const reader = createChainClient(config.rpcUrl);
-  await checkChain(reader, config);
+  const { client: reader } = await openChain(config);
   const { baseFeePerGas } = await getBlock(reader, "latest");
   // Dearer than a worker would pay: an order to stop is not to wait for a cheap block.
   const fees = { maxFeePerGas: 4n * baseFeePerGas + PRIORITY_FEE, maxPriorityFeePerGas: PRIORITY_FEE };
