@@ -1,4 +1,5 @@
 import { decide } from "../decide.ts";
+import type { GridSize } from "../ranges/candidates.ts";
 import type { Bar, Bounds, Decision, DecisionSettings, ModelSet, PoolHistory } from "../types.ts";
 import { getTickAtSqrtPrice, lnPriceToSqrtPriceX96 } from "../units.ts";
 import { orientationOf } from "./price.ts";
@@ -7,8 +8,9 @@ import type { Policy, PolicyAction, PolicyContext, PolicyFactory } from "./types
 export interface ModelPolicyParameters {
   readonly models: ModelSet;
   readonly bounds: Bounds;
-  /** The cost of gas is taken from the market at each decision. */
-  readonly settings: Omit<DecisionSettings, "gasCost">;
+  /** Without a cost of gas it is taken from the market at each decision. */
+  readonly settings: Omit<DecisionSettings, "gasCost"> & { readonly gasCost?: bigint };
+  readonly grid?: GridSize;
 }
 
 /**
@@ -16,27 +18,37 @@ export interface ModelPolicyParameters {
  * hourly bars.
  */
 export const modelPolicy =
-  ({ models, bounds, settings }: ModelPolicyParameters): PolicyFactory =>
-  ({ pool, numeraire }): Policy => {
-    const { assetUnit } = orientationOf(pool, numeraire);
+  (parameters: ModelPolicyParameters): PolicyFactory =>
+  (): Policy => {
+    const { id } = parameters.models;
     return {
-      id: `model-${models.id}`,
-      label: `model ${models.id}`.slice(0, 24),
+      id: `model-${id}`,
+      label: `model ${id}`.slice(0, 24),
       family: "model",
       clairvoyant: false,
       async decide(context) {
-        const gasCost = BigInt(Math.round((context.moveGas ?? 0) * assetUnit));
-        const decision = await decide({
-          ...marketOf(context),
-          state: context.state,
-          models,
-          bounds,
-          settings: { ...settings, gasCost },
-        });
+        const decision = await modelDecision(parameters, context);
         return { action: actionOf(decision), decision };
       },
     };
   };
+
+/** What a model set decides on what a policy sees. */
+export function modelDecision(
+  { models, bounds, settings, grid }: ModelPolicyParameters,
+  context: PolicyContext,
+): Promise<Decision> {
+  const { assetUnit } = orientationOf(context.pool, context.numeraire);
+  const gasCost = settings.gasCost ?? BigInt(Math.round((context.moveGas ?? 0) * assetUnit));
+  return decide({
+    ...marketOf(context),
+    state: context.state,
+    models,
+    bounds,
+    settings: { ...settings, gasCost },
+    ...(grid === undefined ? {} : { grid }),
+  });
+}
 
 /** The order that a decision stands for; one without a plan leaves everything as it is. */
 export function actionOf({ plan, reasonKey }: Decision): PolicyAction {

@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { constants, gunzipSync } from "node:zlib";
 import { BaseError } from "../errors.ts";
 import type { Address } from "../types.ts";
+import { createdState } from "./createdState.ts";
 import { type PoolEvent, readEvents } from "./events.ts";
 import { DataFileError } from "./file.ts";
 import { CHAIN_ID, DECIMALS, FEE_PIPS, TICK_SPACING } from "./poolNames.ts";
@@ -57,12 +58,13 @@ export function resolveMarket(dataFolder: string, name: string): MarketData {
   if (eventFile === null) throw unknownMarket(dataFolder, name, files);
   // A file of that name is the one that was meant: what is wrong with it is worth more than a list of the others.
   const stored = basename(eventFile) === MANIFEST ? readManifest(dirname(eventFile)) : null;
-  const events =
-    stored === null ? readEvents(eventFile) : [...readStoredEvents(dirname(eventFile))].flat().filter(isPoolEvent);
+  const all = stored === null ? readEvents(eventFile) : [...readStoredEvents(dirname(eventFile))].flat();
+  const events = all.filter(isPoolEvent);
   const stateFile = findState(files, name, events[0]?.block ?? 0);
-  const state = stateFile === null ? null : readState(stateFile);
-  const notes: string[] = [...(stored?.notes ?? []), ...(state?.notes ?? [])];
-  const pool = stored?.pool ? withAddresses(stored.pool, state) : poolMeta(name, state, notes);
+  const read = stateFile === null ? null : readState(stateFile);
+  const notes: string[] = [...(stored?.notes ?? []), ...(read?.notes ?? [])];
+  const pool = stored?.pool ? withAddresses(stored.pool, read) : poolMeta(name, read, notes);
+  const state = read ?? createdState(all, pool);
   return { name, eventFile, stateFile, events, state, pool, notes };
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { GridSize } from "../../ml/ranges/candidates.ts";
-import type { Bounds, DecisionSettings, PoolHistory, VaultState } from "../../ml/types.ts";
+import type { Address, Bounds, DecisionSettings, Hex, PoolHistory, VaultState } from "../../ml/types.ts";
 import { decodeJson, encodeJson } from "../json.ts";
 import type { Database } from "./database.ts";
 
@@ -35,10 +35,32 @@ export interface InputStore {
   recordInputs(decisionId: string, inputs: DecisionInputs): void;
   /** Null for a decision of before inputs were kept. */
   inputs(decisionId: string): DecisionInputs | null;
+  /** Where and when each decision was taken, in the order of time, without what was decided. */
+  decisionPlaces(filter?: DecisionPlaceFilter): readonly DecisionPlace[];
+}
+
+export interface DecisionPlaceFilter {
+  readonly vault?: Address | undefined;
+  /** All included. */
+  readonly fromBlock?: number | undefined;
+  readonly toBlock?: number | undefined;
+  readonly sinceSeconds?: number | undefined;
+  readonly untilSeconds?: number | undefined;
+}
+
+export interface DecisionPlace {
+  readonly id: string;
+  readonly vault: Address;
+  readonly pool: Address;
+  readonly block: number;
+  readonly blockHash: Hex;
+  readonly atSeconds: number;
+  readonly modelSet: string;
 }
 
 /** Conditions that were written lately: vaults of one pool share them, so most need not be written again. */
 const REMEMBERED = 256;
+const LAST = Number.MAX_SAFE_INTEGER;
 
 /** The stamp of a history. */
 export const stampOf = ({ fromTimestamp, swaps, sqrtPriceX96, tick, liquidity }: PoolHistory): HistoryStamp => ({
@@ -50,7 +72,7 @@ export const stampOf = ({ fromTimestamp, swaps, sqrtPriceX96, tick, liquidity }:
 });
 
 /** The inputs of an open journal. */
-export function inputStore({ run, one }: Database): InputStore {
+export function inputStore({ run, all, one }: Database): InputStore {
   const written = new Map<string, string>();
   const conditionsOf = (body: string): string => {
     const known = written.get(body);
@@ -78,6 +100,27 @@ export function inputStore({ run, one }: Database): InputStore {
         ...decodeJson<Omit<DecisionInputs, "state">>(String(row.body)),
         state: decodeJson<VaultState>(String(row.state)),
       };
+    },
+    decisionPlaces({ vault, fromBlock = 0, toBlock = LAST, sinceSeconds = 0, untilSeconds = LAST } = {}) {
+      return all(
+        `SELECT id, vault, pool, block, block_hash, at_seconds, model_set FROM decisions
+         WHERE (? IS NULL OR vault = ?) AND block BETWEEN ? AND ? AND at_seconds BETWEEN ? AND ?
+         ORDER BY at_seconds, block, vault, id`,
+        vault ?? null,
+        vault ?? null,
+        fromBlock,
+        toBlock,
+        sinceSeconds,
+        untilSeconds,
+      ).map((row) => ({
+        id: String(row.id),
+        vault: row.vault as Address,
+        pool: row.pool as Address,
+        block: Number(row.block),
+        blockHash: row.block_hash as Hex,
+        atSeconds: Number(row.at_seconds),
+        modelSet: String(row.model_set),
+      }));
     },
   };
 }

@@ -10,7 +10,7 @@ import type { ExactPool } from "../../sim/exact/types.ts";
 import type { PoolMeta } from "../../types.ts";
 import type { BacktestMarket, OpenMarketParameters } from "../market.ts";
 import { type EventSession, openEventSession, type RecordedBlock } from "./eventSession.ts";
-import { blockSecondsOf, createTimeline, type Timeline } from "./timeline.ts";
+import { type BlockTime, blockSecondsOf, createTimeline, mergeTimes, type Timeline } from "./timeline.ts";
 
 /** Length of the bars that a clairvoyant sees: as fine as LVR is measured by default. */
 const FUTURE_SECONDS = 300;
@@ -25,6 +25,8 @@ export interface EventRecord {
   /** How each swap was ordered, in their order. */
   readonly orders: readonly ReplayOrder[];
   readonly timeline: Timeline;
+  /** Since when no swap is missing, unix seconds. */
+  readonly completeFrom: number;
   readonly createPool: (state: PoolState) => ExactPool;
   readonly gasPriceWei: GasSeries | null;
 }
@@ -40,6 +42,10 @@ export interface EventMarketParameters {
   readonly createPool?: (state: PoolState) => ExactPool;
   /** Takes the place of the gas prices that the events record. */
   readonly gasPriceWei?: GasSeries;
+  /** Blocks whose times are known beside those of the events: between known ones block numbers are interpolated. */
+  readonly blockTimes?: readonly BlockTime[];
+  /** Since when the events are complete, unix seconds, where that is before the first one; absent = from the first on. */
+  readonly completeFrom?: number;
 }
 
 /** An event market, whose sessions know their pool. */
@@ -76,7 +82,8 @@ export function createEventMarket(parameters: EventMarketParameters): EventMarke
     startTimestamp,
     blocks,
     orders: summary.orders,
-    timeline: createTimeline(blocks, blockSecondsOf(pool.chainId)),
+    timeline: createTimeline(mergeTimes(blocks, parameters.blockTimes ?? []), blockSecondsOf(pool.chainId)),
+    completeFrom: Math.min(parameters.completeFrom ?? Number.POSITIVE_INFINITY, blocks[0]?.timestamp ?? startTimestamp),
     createPool,
     gasPriceWei,
   };

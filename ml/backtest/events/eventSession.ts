@@ -114,7 +114,7 @@ export function openEventSession(record: EventRecord, { fromSeconds, numeraire }
     advance,
     actsAt: (latencyBlocks) => Math.max(now.atSeconds + 1, timeline.timeOf(now.block + latencyBlocks)),
     history(lookbackSeconds): PoolHistory {
-      const start = Math.max(blocks[0]?.timestamp ?? 0, now.atSeconds - lookbackSeconds);
+      const start = Math.max(record.completeFrom, now.atSeconds - lookbackSeconds);
       return {
         pool: record.pool,
         swaps: swaps.slice(firstAfter(swaps, start - 1)),

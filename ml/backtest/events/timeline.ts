@@ -15,6 +15,14 @@ export interface Timeline {
   timeOf(block: number): number;
 }
 
+/** Two lists of known moments as one, in order. Where both name a block they must agree; the first is kept. */
+export function mergeTimes(recorded: readonly BlockTime[], more: readonly BlockTime[]): readonly BlockTime[] {
+  if (more.length === 0) return recorded;
+  const byBlock = new Map(more.map(({ block, timestamp }) => [block, { block, timestamp }]));
+  for (const { block, timestamp } of recorded) byBlock.set(block, { block, timestamp });
+  return [...byBlock.values()].sort((a, b) => a.block - b.block);
+}
+
 /** Blocks between recorded ones are taken to be evenly spaced, those outside of the record to come at the chain's pace. */
 export function createTimeline(known: readonly BlockTime[], blockSeconds: number): Timeline {
   const first = known[0] as BlockTime;

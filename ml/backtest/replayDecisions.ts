@@ -1,0 +1,67 @@
+import type { GridSize } from "../ranges/candidates.ts";
+import type { Bounds, Decision, DecisionSettings, ModelSet, PoolHistory, VaultState } from "../types.ts";
+import type { MarketSession } from "./market.ts";
+import { modelDecision } from "./modelPolicy.ts";
+import { orientationOf, priceAtSqrt } from "./price.ts";
+import type { PolicyContext } from "./types.ts";
+
+/** What a decision that was taken somewhere else was made from, beside models and swaps. */
+export interface DecisionCase {
+  readonly atSeconds: number;
+  /** Since when its history was complete, unix seconds. */
+  readonly fromTimestamp: number;
+  readonly state: VaultState;
+  readonly bounds: Bounds;
+  readonly settings: DecisionSettings;
+  /** Null = the default. */
+  readonly grid: GridSize | null;
+}
+
+/** As much of a market's session as deciding again needs. */
+export type ReplaySession = Pick<MarketSession, "advance" | "history" | "atSeconds" | "block">;
+
+export interface ReplayDecisionsParameters<Case extends DecisionCase> {
+  /** A session that stands at or before the first case. */
+  readonly session: ReplaySession;
+  readonly models: ModelSet;
+  /** In the order of their times. */
+  readonly cases: Iterable<Case>;
+}
+
+export interface ReplayedDecision<Case> {
+  readonly of: Case;
+  readonly decision: Decision;
+  readonly history: PoolHistory;
+}
+
+/**
+ * Takes decisions again in a backtest's session: the market comes from its record, what the vault held and was allowed
+ * comes from each case, and the deciding is that of the model policy.
+ */
+export async function* replayDecisions<Case extends DecisionCase>({
+  session,
+  models,
+  cases,
+}: ReplayDecisionsParameters<Case>): AsyncGenerator<ReplayedDecision<Case>> {
+  for (const of of cases) {
+    session.advance(of.atSeconds, () => {});
+    const history = session.history(of.atSeconds - of.fromTimestamp);
+    if (history === null) throw new TypeError("a decision can be taken again only where the market knows its swaps");
+    const { state, bounds, settings, grid } = of;
+    const { pool } = history;
+    const orientation = orientationOf(pool, state.numeraire);
+    const context: PolicyContext = {
+      pool,
+      numeraire: state.numeraire,
+      atSeconds: session.atSeconds,
+      block: session.block,
+      bars: [],
+      history,
+      state,
+      price: priceAtSqrt(history.sqrtPriceX96, orientation),
+      nav: Number(state.nav) / orientation.assetUnit,
+    };
+    const decision = await modelDecision({ models, bounds, settings, ...(grid === null ? {} : { grid }) }, context);
+    yield { of, decision, history };
+  }
+}
