@@ -1,13 +1,14 @@
-import { toBars } from "./data/bars.ts";
-import { digestOf, tableDigest } from "./digest.ts";
-import { computeFeatures } from "./features/index.ts";
-import { candidateRanges, type GridSize } from "./ranges/candidates.ts";
+import { digestOf } from "./digest.ts";
+import { InvalidInputError } from "./errors.ts";
+import { type Outlook, outlookOf } from "./outlook.ts";
+import { DEFAULT_GRID, type GridSize } from "./ranges/candidates.ts";
 import { type Confidence, confidenceLimits, spreadOf } from "./ranges/confidence.ts";
 import type { MoveMarket } from "./ranges/cost.ts";
 import { type Holdings, holdingsOf } from "./ranges/holdings.ts";
 import { planMove, planStandAside } from "./ranges/plan.ts";
 import { best } from "./ranges/rank.ts";
 import { score } from "./ranges/score.ts";
+import { tableDigest } from "./table.ts";
 import type {
   Bar,
   Bounds,
@@ -24,7 +25,6 @@ import type {
 import { sqrtPriceX96ToLnPrice, tickToLnPrice } from "./units.ts";
 
 const HOUR = 3600;
-const DAY = 86_400;
 
 export interface DecideParameters {
   readonly history: PoolHistory;
@@ -36,6 +36,8 @@ export interface DecideParameters {
   readonly grid?: GridSize;
   /** Hourly bars that end with the history, from a market whose swaps are not known; absent = made of its swaps. */
   readonly bars?: readonly Bar[];
+  /** What these models make of this history, where decisions share it; absent = worked out for this decision alone. */
+  readonly outlook?: Outlook;
 }
 
 /**
@@ -50,57 +52,56 @@ export async function decide(parameters: DecideParameters): Promise<Decision> {
     return rest(parameters, "history", reason);
   }
   if (holdingsOf(state, history).value === 0n) return rest(parameters, "empty", "The vault holds nothing to place.");
-  const bars =
-    parameters.bars ?? toBars(history, state.numeraire, { barSeconds: HOUR, untilSeconds: history.toTimestamp });
-  if (bars.length === 0 || Number.isNaN(bars.at(-1)?.close)) {
-    return rest(parameters, "history", "The history holds no price to measure from.");
+  const outlook = parameters.outlook ?? outlookOf(parameters);
+  if (outlook.history !== history || outlook.models !== models) {
+    throw new InvalidInputError("outlook must be of the history and the models of the decision");
   }
-  const features = computeFeatures(bars);
+  const features = outlook.features(state.numeraire);
+  if (features === null) return rest(parameters, "history", "The history holds no price to measure from.");
   const outside = outsideDomain(models, features);
   if (outside.length > 0) {
     const reason = `The market is unlike anything the models were trained on (${outside.join(", ")}), so nothing moves.`;
     return rest(parameters, "out-of-domain", reason, { features });
   }
   try {
-    return await decideOnForecasts(parameters, features);
+    return await decideOnForecasts(parameters, outlook, features);
   } catch (error) {
     const reason = `A model failed, so nothing moves: ${error instanceof Error ? error.message : String(error)}`;
     return rest(parameters, "model-error", reason, { features });
   }
 }
 
-async function decideOnForecasts(parameters: DecideParameters, features: Features): Promise<Decision> {
-  const { history, state, models, bounds, settings, grid } = parameters;
-  const volatility = await models.volatility.predict(features, DAY);
+async function decideOnForecasts(
+  parameters: DecideParameters,
+  outlook: Outlook,
+  features: Features,
+): Promise<Decision> {
+  const { history, state, bounds, settings, grid = DEFAULT_GRID } = parameters;
+  const { numeraire, referenceTick } = state;
+  const { horizonSeconds } = settings;
+  const volatility = await outlook.volatility(numeraire);
   requireFinite("volatility", [volatility.mean, volatility.q10, volatility.q50, volatility.q90]);
   const spreadWad = spreadOf(volatility);
   const confidence = confidenceLimits(bounds, spreadWad);
   const holdings = holdingsOf(state, history);
   const market = marketOf(parameters, holdings);
-  const ranges = candidateRanges({
-    bounds,
-    minWidthTicks: confidence.minWidthTicks,
-    referenceTick: state.referenceTick,
-    tickSpacing: history.pool.tickSpacing,
-    ...(grid === undefined ? {} : { grid }),
-  });
-  const { sqrtPriceX96 } = history;
-  const candidates = await score({
-    models,
-    features,
-    ranges,
+  const { minWidthTicks } = confidence;
+  const table = score({
+    candidates: await outlook.candidates({ numeraire, bounds, minWidthTicks, referenceTick, horizonSeconds, grid }),
+    held: await outlook.held(
+      numeraire,
+      state.positions.filter((position) => position.liquidity > 0n),
+      horizonSeconds,
+    ),
     state,
     holdings,
     market,
-    sqrtPriceX96,
+    sqrtPriceX96: history.sqrtPriceX96,
     bounds,
     confidence,
     settings,
   });
-  for (const { inRange, feesBps, ilBps, lvrBps, costBps, tailBps } of candidates) {
-    requireFinite("candidate", [inRange, feesBps, ilBps, lvrBps, costBps, tailBps]);
-  }
-  return choose({ parameters, features, volatility, spreadWad, confidence, holdings, market, candidates });
+  return choose({ parameters, features, volatility, spreadWad, confidence, holdings, market, candidates: table });
 }
 
 interface Scored {

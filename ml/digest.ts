@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import { keccak256, toBytes } from "viem";
-import type { Candidate, Hex } from "./types.ts";
+import type { Hex } from "./types.ts";
 
 /** keccak256 over JSON with sorted keys; bigints as decimal strings, what is not a number as null. */
 export const digestOf = (value: unknown): Hex => keccak256(toBytes(canonicalJson(value)));
@@ -17,28 +16,4 @@ export function canonicalJson(value: unknown): string {
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
   entries.sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${canonicalJson(inner)}`).join(",")}}`;
-}
-
-/**
- * sha256 over the candidate table as JSON rows in a fixed column order. A table has thousands of rows and keccak in
- * JavaScript is slow, so a decision's digest covers this in place of the table itself.
- */
-export function tableDigest(candidates: readonly Candidate[]): Hex {
-  const rows = candidates.map(
-    ({ kind, range, share, inRange, feesBps, ilBps, lvrBps, costBps, tailBps, netBps, refusal }) => [
-      kind,
-      range?.lowerTick ?? null,
-      range?.upperTick ?? null,
-      share,
-      inRange,
-      feesBps,
-      ilBps,
-      lvrBps,
-      costBps,
-      tailBps,
-      netBps,
-      refusal,
-    ],
-  );
-  return `0x${createHash("sha256").update(JSON.stringify(rows)).digest("hex")}`;
 }

@@ -10,6 +10,8 @@ export interface ToBarsParameters {
   readonly barSeconds: number;
   /** End of the last bar; swaps after it are ignored. */
   readonly untilSeconds: number;
+  /** Most bars to make: the latest ones. Absent = all. */
+  readonly atMost?: number;
 }
 
 /** What bars are made of: a `PoolHistory`, or the part of one that a file gives. */
@@ -24,19 +26,18 @@ export const fullRangeValue = (liquidity: number, lnPrice: number): number => 2 
  * Bars of `barSeconds` that end exactly at `untilSeconds` and reach back as far as the history is complete. A bar holds
  * the swaps of (start, end]; one without swaps repeats the last price. Before the first known price a bar is all NaN.
  */
-export function toBars(source: BarSource, numeraire: Numeraire, { barSeconds, untilSeconds }: ToBarsParameters): Bar[] {
+export function toBars(source: BarSource, numeraire: Numeraire, parameters: ToBarsParameters): Bar[] {
+  const { barSeconds, untilSeconds, atMost = Number.POSITIVE_INFINITY } = parameters;
   if (!Number.isInteger(barSeconds) || barSeconds <= 0) {
     throw new InvalidInputError(`barSeconds ${barSeconds} must be a positive whole number`);
   }
-  const count = Math.max(0, Math.floor((untilSeconds - source.fromTimestamp) / barSeconds));
+  const count = Math.min(atMost, Math.max(0, Math.floor((untilSeconds - source.fromTimestamp) / barSeconds)));
   const firstStart = untilSeconds - count * barSeconds;
   const fee = pipsToRatio(source.pool.feePips);
   const { swaps } = source;
   let i = 0;
-  let last: Spot = { price: Number.NaN, liquidity: Number.NaN };
-  for (let swap = swaps[i]; swap !== undefined && swap.timestamp <= firstStart; swap = swaps[++i]) {
-    last = { price: sqrtPriceX96ToLnPrice(swap.sqrtPriceX96, numeraire), liquidity: Number(swap.liquidity) };
-  }
+  while (i < swaps.length && (swaps[i] as SwapEvent).timestamp <= firstStart) i++;
+  let last = spotAfter(swaps[i - 1], numeraire);
   const bars: Bar[] = [];
   for (let k = 0; k < count; k++) {
     const startSeconds = firstStart + k * barSeconds;
@@ -45,10 +46,7 @@ export function toBars(source: BarSource, numeraire: Numeraire, { barSeconds, un
     while (i < swaps.length && (swaps[i] as SwapEvent).timestamp <= endSeconds) i++;
     const inside = swaps.slice(first, i);
     bars.push(swapsToBar(inside, last, { numeraire, fee, startSeconds, endSeconds }));
-    const latest = inside.at(-1);
-    if (latest !== undefined) {
-      last = { price: sqrtPriceX96ToLnPrice(latest.sqrtPriceX96, numeraire), liquidity: Number(latest.liquidity) };
-    }
+    if (inside.length > 0) last = spotAfter(inside.at(-1), numeraire);
   }
   return bars;
 }
@@ -57,6 +55,12 @@ interface Spot {
   readonly price: number;
   readonly liquidity: number;
 }
+
+/** What a swap left behind; not known where there was none. */
+const spotAfter = (swap: SwapEvent | undefined, numeraire: Numeraire): Spot =>
+  swap === undefined
+    ? { price: Number.NaN, liquidity: Number.NaN }
+    : { price: sqrtPriceX96ToLnPrice(swap.sqrtPriceX96, numeraire), liquidity: Number(swap.liquidity) };
 
 interface SwapsToBarParameters {
   readonly numeraire: Numeraire;

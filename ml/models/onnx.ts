@@ -14,10 +14,15 @@ import type {
 
 const DAY_SECONDS = 86_400;
 
-const quantilesAt = ({ data, columns }: Matrix, row: number, offset: number): Quantiles => {
-  const at = (i: number): number => data[row * columns + offset + i] as number;
-  return { mean: at(0), q10: at(1), q50: at(2), q90: at(3) };
-};
+function quantilesAt({ data, columns }: Matrix, row: number, offset: number): Quantiles {
+  const at = row * columns + offset;
+  return {
+    mean: data[at] as number,
+    q10: data[at + 1] as number,
+    q50: data[at + 2] as number,
+    q90: data[at + 3] as number,
+  };
+}
 
 async function open(folder: string, task: ModelTask, outputs: number): Promise<ModelSession> {
   const session = await openModel(folder);
@@ -40,6 +45,7 @@ const identity = <T extends ModelTask>({ manifest }: ModelSession, task: T) => (
   task,
   sha256: manifest.sha256,
   outOfDomain: (features: Features) => outOfDomain(features, manifest),
+  domain: manifest.domain,
 });
 
 /** A volatility package. It forecasts one day; other horizons scale with time, as variance does. */

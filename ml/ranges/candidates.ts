@@ -31,7 +31,7 @@ export function candidateRanges(parameters: CandidateParameters): Range[] {
   const greatest = floorToSpacing(bounds.maxWidthTicks, tickSpacing);
   if (least > greatest) return [];
   const reach = bounds.maxCentreDistanceTicks * (1 - CENTRE_RESERVE);
-  const found = new Map<string, Range>();
+  const found: Range[] = [];
   for (let w = 0; w < grid.widths; w++) {
     const part = grid.widths === 1 ? 0 : w / (grid.widths - 1);
     const width = Math.round((least * (greatest / least) ** part) / tickSpacing) * tickSpacing;
@@ -44,8 +44,12 @@ export function candidateRanges(parameters: CandidateParameters): Range[] {
       const distance = Math.abs((range.lowerTick + range.upperTick) / 2 - referenceTick);
       if (range.lowerTick < MIN_TICK || range.upperTick > MAX_TICK) continue;
       if (distance > reach) continue;
-      found.set(`${range.lowerTick} ${range.upperTick}`, range);
+      found.push(range);
     }
   }
-  return [...found.values()].sort((a, b) => a.lowerTick - b.lowerTick || a.upperTick - b.upperTick);
+  found.sort((a, b) => a.lowerTick - b.lowerTick || a.upperTick - b.upperTick);
+  return found.filter((range, i) => {
+    const before = found[i - 1];
+    return range.lowerTick !== before?.lowerTick || range.upperTick !== before.upperTick;
+  });
 }

@@ -43,8 +43,11 @@ export interface Placement {
  * The smallest swap that lets a range take `target` of NAV when at most `maxWeight` of each token may be offered. The
  * token that is scarce decides how much goes in, so the other one need not be sold down to the range's proportion.
  */
-export function placement(range: Offsets, otherShare: number, target: number, maxWeight: number): Placement {
-  const wanted = otherShareOf(range);
+export const placement = (range: Offsets, otherShare: number, target: number, maxWeight: number): Placement =>
+  placementOf(otherShareOf(range), otherShare, target, maxWeight);
+
+/** The same for a range whose positions have the part `wanted` of their value in the other token. */
+export function placementOf(wanted: number, otherShare: number, target: number, maxWeight: number): Placement {
   const offered = Math.max(maxWeight, 1e-9);
   const needOther = (target * wanted) / offered;
   const needAsset = (target * (1 - wanted)) / offered;

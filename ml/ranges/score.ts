@@ -1,26 +1,14 @@
-import { fullRangeValue } from "../data/bars.ts";
-import { concentration, type Offsets } from "../risk/position.ts";
-import type {
-  Bounds,
-  Candidate,
-  DecisionSettings,
-  Features,
-  ModelSet,
-  Range,
-  RangeQuery,
-  RangeRiskPrediction,
-  VaultState,
-  YieldPrediction,
-} from "../types.ts";
+import type { Bounds, Candidate, DecisionSettings, Range, VaultState } from "../types.ts";
 import { fromWad, ratioToBps, valueInAsset } from "../units.ts";
 import type { Confidence } from "./confidence.ts";
-import { type MoveMarket, offsetsOf, placement, swapCost } from "./cost.ts";
+import { type MoveMarket, placementOf, swapCost } from "./cost.ts";
+import type { RangeForecast } from "./forecast.ts";
 import type { Holdings } from "./holdings.ts";
 
 export interface ScoreParameters {
-  readonly models: ModelSet;
-  readonly features: Features;
-  readonly ranges: readonly Range[];
+  /** Of the candidate ranges, and of the positions with liquidity in their order. */
+  readonly candidates: readonly RangeForecast[];
+  readonly held: readonly RangeForecast[];
   readonly state: VaultState;
   readonly holdings: Holdings;
   readonly market: MoveMarket;
@@ -45,45 +33,16 @@ const IDLE: Candidate = {
 };
 
 /**
- * The candidate table: idle, the current holding if there is one, then every range. All forecasts come from one batch
- * per model. Idle is worth exactly nothing: everything else must beat that.
+ * The candidate table: idle, the current holding if there is one, then every range. Idle is worth exactly nothing:
+ * everything else must beat that.
  */
-export async function score(parameters: ScoreParameters): Promise<Candidate[]> {
-  const { models, features, ranges, state, holdings, market, settings } = parameters;
-  const held = state.positions.filter((position) => position.liquidity > 0n);
-  const all: readonly Range[] = [...held, ...ranges];
-  const queries = all.map((range): RangeQuery => {
-    const { lower, upper } = offsetsOf(range, market);
-    return { lowerOffset: lower, upperOffset: upper, horizonSeconds: settings.horizonSeconds };
-  });
-  const [risks, yields] = await Promise.all([
-    models.il.predict(features, queries),
-    models.yield.predict(features, queries),
-  ]);
-  const forecast = (i: number): Forecast => ({
-    offsets: { lower: queries[i]?.lowerOffset ?? 0, upper: queries[i]?.upperOffset ?? 0 },
-    risk: risks[i] as RangeRiskPrediction,
-    fees: yields[i] as YieldPrediction,
-  });
+export function score(parameters: ScoreParameters): Candidate[] {
+  const { candidates, held } = parameters;
   const table: Candidate[] = [IDLE];
-  if (held.length > 0)
-    table.push(
-      currentCandidate(
-        parameters,
-        held.map((_, i) => forecast(i)),
-      ),
-    );
-  const nav = Number(holdings.value);
-  ranges.forEach((range, i) => {
-    table.push(rangeCandidate(parameters, range, forecast(held.length + i), nav));
-  });
+  if (held.length > 0) table.push(currentCandidate(parameters));
+  const limits = limitsOf(parameters);
+  for (const forecast of candidates) table.push(rangeCandidate(limits, forecast));
   return table;
-}
-
-interface Forecast {
-  readonly offsets: Offsets;
-  readonly risk: RangeRiskPrediction;
-  readonly fees: YieldPrediction;
 }
 
 const round4 = (value: number): number => Math.round(value * 1e4) / 1e4 + 0;
@@ -101,9 +60,12 @@ interface Parts {
 }
 
 function row(
-  { kind, range, share, refusal }: Pick<Candidate, "kind" | "range" | "share" | "refusal">,
+  kind: Candidate["kind"],
+  range: Range | null,
+  share: number,
   parts: Parts,
   riskAversion: number,
+  refusal: string | null,
 ): Candidate {
   const feesBps = bps(parts.fees);
   const lvrBps = bps(parts.lvr);
@@ -124,80 +86,98 @@ function row(
   };
 }
 
-/** The loss tail beyond what is expected: expected impermanent loss is expected LVR, which is counted already. */
-const tailOf = ({ il, lvr }: RangeRiskPrediction): number => Math.max(0, -il.q10 - lvr.mean);
-
-function currentCandidate(
-  { state, holdings, sqrtPriceX96, settings }: ScoreParameters,
-  forecasts: readonly Forecast[],
-): Candidate {
-  const held = state.positions.filter((position) => position.liquidity > 0n);
+function currentCandidate({ state, holdings, sqrtPriceX96, settings, held }: ScoreParameters): Candidate {
+  const positions = state.positions.filter((position) => position.liquidity > 0n);
   const total = Number(holdings.value);
   const parts = { inRange: 0, fees: 0, il: 0, lvr: 0, cost: 0, tail: 0 };
   let share = 0;
-  held.forEach((position, i) => {
-    const { risk, fees } = forecasts[i] as Forecast;
+  positions.forEach((position, i) => {
+    const { inRange, fees, il, lvr, tail } = held[i] as RangeForecast;
     const part = total === 0 ? 0 : Number(valueInAsset(position, sqrtPriceX96, state.numeraire)) / total;
     share += part;
-    parts.inRange += part * risk.inRange;
+    parts.inRange += part * inRange;
     // Our liquidity is in the pool that the fee forecast was made from: nothing to dilute.
-    parts.fees += part * fees.mean;
-    parts.il += part * risk.il.mean;
-    parts.lvr += part * risk.lvr.mean;
-    parts.tail += part * tailOf(risk);
+    parts.fees += part * fees;
+    parts.il += part * il;
+    parts.lvr += part * lvr;
+    parts.tail += part * tail;
   });
   if (share > 0) parts.inRange /= share;
-  const only = held.length === 1 ? held[0] : undefined;
+  const only = positions.length === 1 ? positions[0] : undefined;
   const range = only === undefined ? null : { lowerTick: only.lowerTick, upperTick: only.upperTick };
-  return row({ kind: "current", range, share: floor4(share), refusal: null }, parts, settings.riskAversion);
+  return row("current", range, floor4(share), parts, settings.riskAversion, null);
 }
 
-function rangeCandidate(parameters: ScoreParameters, range: Range, forecast: Forecast, nav: number): Candidate {
-  const { bounds, confidence, holdings, market, settings } = parameters;
-  const { offsets, risk, fees } = forecast;
-  const { share, diluted, refusal: poolRefusal } = deployable(parameters, offsets, nav);
-  const { swapShare } = placement(offsets, holdings.otherShare, share, fromWad(confidence.maxShareWad));
+/** What is the same for all of a vault's candidates, out of the integers. */
+interface Limits {
+  readonly market: MoveMarket;
+  readonly riskAversion: number;
+  readonly nav: number;
+  readonly otherShare: number;
+  readonly gas: number;
+  readonly maxShare: number;
+  readonly maxSwapShare: number;
+  /** Most liquidity that may be ours, pool units. */
+  readonly mostLiquidity: number;
+  readonly observedLiquidity: number;
+  readonly deRiskOnly: boolean;
+}
+
+function limitsOf({ bounds, confidence, holdings, market, settings }: ScoreParameters): Limits {
+  const nav = Number(holdings.value);
+  // The vault checks its cap at spot; here it holds for ranges beside spot too, which the price may enter any minute.
+  const cap = bounds.maxPoolShareWad === undefined ? 1 : fromWad(bounds.maxPoolShareWad) * 0.9;
+  return {
+    market,
+    riskAversion: settings.riskAversion,
+    nav,
+    otherShare: holdings.otherShare,
+    gas: nav === 0 ? 0 : Number(settings.gasCost) / nav,
+    maxShare: fromWad(confidence.maxShareWad),
+    maxSwapShare: fromWad(bounds.maxSwapShareWad),
+    mostLiquidity: cap >= 1 ? Number.POSITIVE_INFINITY : (cap / (1 - cap)) * market.otherLiquidity,
+    observedLiquidity: market.otherLiquidity + Number(holdings.liquidityInRange),
+    deRiskOnly: confidence.deRiskOnly,
+  };
+}
+
+function rangeCandidate(limits: Limits, forecast: RangeForecast): Candidate {
+  const { market, nav, maxShare, maxSwapShare } = limits;
+  const { share, diluted, refusal: poolRefusal } = deployable(limits, forecast.liquidityPerValue);
+  const { swapShare } = placementOf(forecast.otherShare, limits.otherShare, share, maxShare);
   const cost = swapCost(swapShare, nav, market);
-  const gas = nav === 0 ? 0 : Number(settings.gasCost) / nav;
-  const cap = fromWad(bounds.maxSwapShareWad);
   const refusal =
     poolRefusal ??
-    (Math.abs(swapShare) > cap
-      ? `needs to swap ${(100 * Math.abs(swapShare)).toFixed(1)} % of NAV, at most ${(100 * cap).toFixed(1)} % is allowed`
-      : confidence.deRiskOnly
+    (Math.abs(swapShare) > maxSwapShare
+      ? `needs to swap ${(100 * Math.abs(swapShare)).toFixed(1)} % of NAV, at most ${(100 * maxSwapShare).toFixed(1)} % is allowed`
+      : limits.deRiskOnly
         ? "spread above the ceiling: only de-risking is accepted"
         : null);
   const parts = {
-    inRange: risk.inRange,
-    fees: share * fees.mean * diluted,
-    il: share * risk.il.mean,
-    lvr: share * risk.lvr.mean,
-    cost: Number.isFinite(cost) ? cost + gas : 1,
-    tail: share * tailOf(risk),
+    inRange: forecast.inRange,
+    fees: share * forecast.fees * diluted,
+    il: share * forecast.il,
+    lvr: share * forecast.lvr,
+    cost: Number.isFinite(cost) ? cost + limits.gas : 1,
+    tail: share * forecast.tail,
   };
-  return row({ kind: "range", range, share: floor4(share), refusal }, parts, settings.riskAversion);
+  return row("range", forecast.range, floor4(share), parts, limits.riskAversion, refusal);
 }
 
 /** How much of NAV goes into the range under the share bounds, and what our own size leaves of the fee forecast. */
 function deployable(
-  { bounds, confidence, holdings, market }: ScoreParameters,
-  offsets: Offsets,
-  nav: number,
+  { maxShare, mostLiquidity, nav, market, observedLiquidity }: Limits,
+  liquidityPerValue: number,
 ): { share: number; diluted: number; refusal: string | null } {
-  let share = fromWad(confidence.maxShareWad);
-  // Liquidity per unit of value, from what the same value buys over all prices.
-  const perValue = concentration(offsets) / fullRangeValue(1, market.lnPrice);
-  // The vault checks its cap at spot; here it holds for ranges beside spot too, which the price may enter any minute.
-  if (bounds.maxPoolShareWad !== undefined) {
-    const cap = fromWad(bounds.maxPoolShareWad) * 0.9;
-    const most = cap >= 1 ? Number.POSITIVE_INFINITY : (cap / (1 - cap)) * market.otherLiquidity;
-    share = Math.min(share, nav === 0 ? share : most / (perValue * nav));
-    if (share < 0.02)
-      return { share, diluted: 0, refusal: "the pool is too thin for the vault's share of its liquidity" };
+  const share =
+    nav === 0 || mostLiquidity === Number.POSITIVE_INFINITY
+      ? maxShare
+      : Math.min(maxShare, mostLiquidity / (liquidityPerValue * nav));
+  if (share < 0.02 && mostLiquidity !== Number.POSITIVE_INFINITY) {
+    return { share, diluted: 0, refusal: "the pool is too thin for the vault's share of its liquidity" };
   }
-  const observed = market.otherLiquidity + Number(holdings.liquidityInRange);
-  const withUs = market.otherLiquidity + perValue * share * nav;
-  return { share, diluted: withUs > 0 ? observed / withUs : 0, refusal: null };
+  const withUs = market.otherLiquidity + liquidityPerValue * share * nav;
+  return { share, diluted: withUs > 0 ? observedLiquidity / withUs : 0, refusal: null };
 }
 
 /** Down, so that a share never exceeds the bound it came from. */

@@ -150,7 +150,7 @@ async function runBatch(compute: Compute, manifest: Manifest, inputs: Inputs): P
       `${manifest.id}: output quantiles is [${dims.join(", ")}], but must be float32 [${rows}, ${columns}]`,
     );
   }
-  const bad = data.findIndex((value) => !Number.isFinite(value));
+  const bad = firstNotFinite(data);
   if (bad >= 0) {
     const [row, column] = [Math.floor(bad / columns), bad % columns];
     throw new ModelOutputError(
@@ -161,6 +161,14 @@ async function runBatch(compute: Compute, manifest: Manifest, inputs: Inputs): P
     );
   }
   return { rows, columns, data };
+}
+
+/** Index of the first value that is no number, or -1. */
+function firstNotFinite(data: Float32Array): number {
+  // Anything times zero is zero, or there is something to look for.
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += (data[i] as number) * 0;
+  return sum === 0 ? -1 : data.findIndex((value) => !Number.isFinite(value));
 }
 
 function warmInputs(manifest: Manifest): Record<string, Matrix> {

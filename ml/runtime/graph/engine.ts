@@ -73,7 +73,8 @@ export function createEngine({ graph, output, widths, perRow }: CreateEnginePara
 
   return {
     evaluate(inputs, rows) {
-      const answer = new Float32Array(rows * answers.length);
+      const width = answers.length;
+      const answer = new Float32Array(rows * width);
       const most = Math.min(BLOCK, Math.ceil(rows / LANES) * LANES);
       for (const { name, index, at } of layout.inputs) {
         if (!perRow.has(name)) floats.fill(inputs[name]?.[index] ?? Number.NaN, at >> 2, (at >> 2) + most);
@@ -84,14 +85,14 @@ export function createEngine({ graph, output, widths, perRow }: CreateEnginePara
         for (const { name, index, at } of layout.inputs) {
           if (!perRow.has(name)) continue;
           const data = inputs[name] as Float32Array;
-          const width = widths[name] as number;
-          for (let row = 0, from = first * width + index; row < count; row++, from += width) {
+          const step = widths[name] as number;
+          for (let row = 0, from = first * step + index; row < count; row++, from += step) {
             floats[(at >> 2) + row] = data[from] as number;
           }
         }
         kernel.run(base + rowwise.at, rowwise.count, Math.ceil(count / LANES) * LANES);
         places.forEach((place, column) => {
-          for (let row = 0, to = first * answers.length + column; row < count; row++, to += answers.length) {
+          for (let row = 0, to = first * width + column; row < count; row++, to += width) {
             answer[to] = floats[place + row] as number;
           }
         });

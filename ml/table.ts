@@ -1,0 +1,101 @@
+import { createHash } from "node:crypto";
+import { InvalidInputError } from "./errors.ts";
+import type { Candidate, Hex } from "./types.ts";
+
+/**
+ * Candidate tables as bytes: columns of little-endian numbers, then the distinct refusals as JSON. The journal keeps
+ * these bytes, and a decision's digest covers them. Shares and basis points have four decimals, so 32-bit integers of
+ * ten-thousandths hold them exactly; a table with a number beyond that is written in doubles.
+ */
+const KINDS = ["idle", "current", "range"] as const;
+const NONE = -1;
+/** No tick: candidates without a range have it on both sides. */
+const NO_TICK = -(2 ** 31);
+const SCALE = 1e4;
+const COLUMNS = 12;
+const HEADER_BYTES = 16;
+
+/** The table as bytes; the same bytes for the same table. */
+export function encodeTable(candidates: readonly Candidate[]): Uint8Array {
+  return encode(candidates, true) ?? (encode(candidates, false) as Uint8Array);
+}
+
+function encode(candidates: readonly Candidate[], narrow: boolean): Uint8Array | null {
+  const rows = candidates.length;
+  const refusals = new Map<string, number>();
+  const numbers = narrow ? new Int32Array(rows * COLUMNS) : new Float64Array(rows * COLUMNS);
+  const scale = narrow ? SCALE : 1;
+  let exact = true;
+  const put = (column: number, row: number, value: number): void => {
+    const whole = narrow ? Math.round(value * scale) : value;
+    numbers[column * rows + row] = whole;
+    if (narrow && (Math.abs(whole) >= 2 ** 31 || whole / SCALE !== value)) exact = false;
+  };
+  for (let row = 0; row < rows; row++) {
+    const candidate = candidates[row] as Candidate;
+    const { kind, range, refusal } = candidate;
+    numbers[row] = KINDS.indexOf(kind);
+    numbers[rows + row] = range === null ? NO_TICK : range.lowerTick;
+    numbers[2 * rows + row] = range === null ? NO_TICK : range.upperTick;
+    put(3, row, candidate.share);
+    put(4, row, candidate.inRange);
+    put(5, row, candidate.feesBps);
+    put(6, row, candidate.ilBps);
+    put(7, row, candidate.lvrBps);
+    put(8, row, candidate.costBps);
+    put(9, row, candidate.tailBps);
+    put(10, row, candidate.netBps);
+    if (!exact) return null;
+    let index = NONE;
+    if (refusal !== null) {
+      index = refusals.get(refusal) ?? refusals.size;
+      refusals.set(refusal, index);
+    }
+    numbers[11 * rows + row] = index;
+  }
+  const text = Buffer.from(JSON.stringify([...refusals.keys()]));
+  const bytes = new Uint8Array(HEADER_BYTES + numbers.byteLength + text.length);
+  new Uint32Array(bytes.buffer, 0, 3).set([narrow ? 1 : 2, rows, text.length]);
+  bytes.set(new Uint8Array(numbers.buffer), HEADER_BYTES);
+  bytes.set(text, HEADER_BYTES + numbers.byteLength);
+  return bytes;
+}
+
+/** The table that `encodeTable` wrote. Throws InvalidInputError for other bytes. */
+export function decodeTable(bytes: Uint8Array): readonly Candidate[] {
+  // A copy: typed arrays want an aligned start.
+  const { buffer } = bytes.slice();
+  const [version = 0, rows = 0, textBytes = 0] = buffer.byteLength < HEADER_BYTES ? [] : new Uint32Array(buffer, 0, 3);
+  const width = version === 1 ? 4 : 8;
+  const numbersEnd = HEADER_BYTES + rows * COLUMNS * width;
+  if ((version !== 1 && version !== 2) || numbersEnd + textBytes !== buffer.byteLength) {
+    throw new InvalidInputError(`candidate table of ${bytes.length} bytes must be of version 1 or 2 and whole`);
+  }
+  const numbers =
+    version === 1
+      ? new Int32Array(buffer, HEADER_BYTES, rows * COLUMNS)
+      : new Float64Array(buffer, HEADER_BYTES, rows * COLUMNS);
+  const refusals = JSON.parse(Buffer.from(buffer, numbersEnd, textBytes).toString("utf8")) as string[];
+  const scale = version === 1 ? SCALE : 1;
+  return Array.from({ length: rows }, (_, row): Candidate => {
+    const at = (column: number): number => numbers[column * rows + row] as number;
+    const lowerTick = at(1);
+    return {
+      kind: KINDS[at(0)] ?? "range",
+      range: lowerTick === NO_TICK ? null : { lowerTick, upperTick: at(2) },
+      share: at(3) / scale,
+      inRange: at(4) / scale,
+      feesBps: at(5) / scale,
+      ilBps: at(6) / scale,
+      lvrBps: at(7) / scale,
+      costBps: at(8) / scale,
+      tailBps: at(9) / scale,
+      netBps: at(10) / scale,
+      refusal: at(11) === NONE ? null : (refusals[at(11)] ?? null),
+    };
+  });
+}
+
+/** sha256 over the table's bytes: a table has thousands of rows, so a decision's digest covers this in its place. */
+export const tableDigest = (candidates: readonly Candidate[]): Hex =>
+  `0x${createHash("sha256").update(encodeTable(candidates)).digest("hex")}`;

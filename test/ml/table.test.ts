@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { decodeTable, encodeTable, tableDigest } from "../../ml/table.ts";
+import type { Candidate } from "../../ml/types.ts";
+
+const row: Candidate = {
+  kind: "range",
+  range: { lowerTick: -60, upperTick: 60 },
+  share: 1,
+  inRange: 0.5,
+  feesBps: 1,
+  ilBps: -2,
+  lvrBps: 3,
+  costBps: 4,
+  tailBps: 5,
+  netBps: 6,
+  refusal: null,
+};
+
+describe("tableDigest", () => {
+  it("covers every field of every row, and their order", () => {
+    const plain = tableDigest([row]);
+    const changes: Partial<Candidate>[] = [
+      { kind: "current" },
+      { range: { lowerTick: -60, upperTick: 120 } },
+      { range: { lowerTick: -120, upperTick: 60 } },
+      { range: null },
+      { share: 0.9 },
+      { inRange: 0.4 },
+      { feesBps: 2 },
+      { ilBps: -3 },
+      { lvrBps: 4 },
+      { costBps: 5 },
+      { tailBps: 6 },
+      { netBps: 7 },
+      { refusal: "too narrow" },
+    ];
+    const digests = changes.map((change) => tableDigest([{ ...row, ...change }]));
+    expect(new Set([plain, ...digests]).size).toBe(changes.length + 1);
+    expect(tableDigest([row, { ...row, share: 0 }])).not.toBe(tableDigest([{ ...row, share: 0 }, row]));
+  });
+});
+
+describe("encodeTable", () => {
+  const tables: readonly (readonly [string, readonly Candidate[]])[] = [
+    ["nothing", []],
+    [
+      "what has no range",
+      [
+        { ...row, kind: "idle", range: null },
+        { ...row, kind: "current", range: null },
+      ],
+    ],
+    ["four decimals", [{ ...row, netBps: -12.3456, share: 0.0001, inRange: 0.9999, tailBps: 214_748.3647 }]],
+    ["numbers beyond 32 bits", [row, { ...row, feesBps: 3e9 + 0.1234 }]],
+    ["finer numbers", [{ ...row, costBps: 0.00001 }]],
+    [
+      "refusals",
+      [{ ...row, refusal: "too narrow" }, row, { ...row, refusal: 'é "' }, { ...row, refusal: "too narrow" }],
+    ],
+    ["extreme ticks", [{ ...row, range: { lowerTick: -887272, upperTick: 887272 } }]],
+  ];
+  it.each(tables)("keeps %s to the last digit", (_, table) => {
+    expect(decodeTable(encodeTable(table))).toEqual(table);
+  });
+
+  it("takes fifty bytes a row", () => {
+    const table = Array.from({ length: 1000 }, () => row);
+    expect(encodeTable(table).length).toBeLessThan(50_000);
+  });
+
+  it("refuses bytes that are cut off or no table", () => {
+    const bytes = encodeTable([row, row]);
+    expect(() => decodeTable(bytes.subarray(0, bytes.length - 1))).toThrow(/must be of version 1 or 2 and whole/);
+    expect(() => decodeTable(new Uint8Array(5))).toThrow(/of 5 bytes/);
+    expect(() => decodeTable(new Uint8Array(64))).toThrow(/must be of version/);
+  });
+});
