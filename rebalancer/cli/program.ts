@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { registerApi } from "./api.ts";
 import { registerBacktest } from "./backtest.ts";
 import { registerConfig } from "./config.ts";
 import { registerData } from "./data.ts";
@@ -7,6 +8,7 @@ import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerJournal } from "./journal.ts";
 import { registerMarket } from "./market.ts";
+import { registerParity } from "./parity.ts";
 import { registerRisk } from "./risk.ts";
 import { registerScore } from "./score.ts";
 import { registerStatus } from "./status.ts";
@@ -23,6 +25,7 @@ export function createProgram(): Command {
     .exitOverride();
   registerDemo(program);
   registerWorker(program);
+  registerApi(program);
   registerBacktest(program);
   registerMarket(program);
   registerRisk(program);
@@ -33,6 +36,7 @@ export function createProgram(): Command {
   registerDoctor(program);
   registerJournal(program);
   registerData(program);
+  registerParity(program);
   return program;
 }
 

@@ -1,0 +1,36 @@
+import type { Logger } from "pino";
+import type { Config, VaultConfig } from "../config.ts";
+import type { Answers } from "./answers.ts";
+import type { ChainView } from "./chainView.ts";
+import { ApiError } from "./errors.ts";
+import type { Journals } from "./journals.ts";
+import type { ApiMetrics } from "./metrics.ts";
+import type { SharedView } from "./sharedView.ts";
+import type { Tail } from "./tail.ts";
+
+/** Everything that answering a request needs, built once in server.ts. */
+export interface ApiContext {
+  readonly config: Config;
+  readonly vaults: readonly VaultConfig[];
+  readonly journals: Journals;
+  readonly shared: SharedView;
+  readonly chain: ChainView;
+  readonly answers: Answers;
+  readonly tail: Tail;
+  readonly metrics: ApiMetrics;
+  readonly token: string | null;
+  readonly logger: Logger;
+  readonly startedAtMilliseconds: number;
+}
+
+/** The configured vault at an address, however it is capitalised; throws 404. */
+export function vaultAt({ vaults }: Pick<ApiContext, "vaults">, address: string): VaultConfig {
+  const wanted = address.toLowerCase();
+  const found = vaults.find(({ vault }) => vault.toLowerCase() === wanted);
+  if (found) return found;
+  throw new ApiError("not-found", {
+    field: "path.vault",
+    value: address,
+    rule: "must be one of the configured vaults",
+  });
+}

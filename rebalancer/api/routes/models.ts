@@ -1,0 +1,141 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "@hono/zod-openapi";
+import { MODEL_SETS, MODELS } from "../../../ml/models/index.ts";
+import { parseManifest } from "../../../ml/runtime/manifest.ts";
+import type { ModelIdentity } from "../../../ml/types.ts";
+import type { ApiContext } from "../context.ts";
+import { defineEndpoint } from "../endpoint.ts";
+import { digest, seconds } from "../schemas.ts";
+
+/** How many of the newest outcomes the error is a mean over. */
+const OUTCOMES = 500;
+const PACKAGES = join(import.meta.dirname, "../../../ml/models");
+
+const modelSchema = z
+  .object({
+    id: z.string(),
+    task: z.enum(["volatility", "il", "yield"]),
+    version: z.string(),
+    sha256: digest,
+    weights: z.boolean().openapi({ description: "false: plain code without weights" }),
+  })
+  .openapi("Model");
+
+const setSchema = z
+  .object({
+    set: z.string(),
+    role: z.enum(["champion", "challenger", "none"]),
+    models: z.array(z.string()),
+    lastDecisionAtSeconds: seconds.nullable(),
+    settled: z.int().openapi({ description: `outcomes that the error is a mean over, at most ${OUTCOMES}` }),
+    netErrorBps: z
+      .number()
+      .nullable()
+      .openapi({ description: "mean of realised less predicted net of the chosen ranges; the drift of the set" }),
+  })
+  .openapi("ModelSet");
+
+export const listModels = defineEndpoint({
+  method: "get",
+  path: "/v1/models",
+  tag: "models",
+  summary: "Every registered model and set, who decides and who only watches, and how far their forecasts were off",
+  answer: z.object({
+    models: z.array(modelSchema),
+    sets: z.array(setSchema),
+    packages: z.array(z.object({ id: z.string(), sha256: digest, manifestHash: digest.nullable() })),
+  }),
+  version: ({ journals }) => journals.version(),
+  async serve(context) {
+    const { config } = context;
+    return {
+      models: await identities(),
+      sets: Object.entries(MODEL_SETS).map(([set, { volatility, il, yield: fees }]) => ({
+        set,
+        role: roleOf(context, set),
+        models: [volatility.id, il.id, fees.id],
+        ...record(context, set),
+      })),
+      packages: config.models.packages.map(({ id, sha256, manifestHash }) => ({
+        id,
+        sha256,
+        manifestHash: manifestHash ?? null,
+      })),
+    };
+  },
+});
+
+function roleOf({ config }: Pick<ApiContext, "config">, set: string): "champion" | "challenger" | "none" {
+  if (set === config.models.set) return "champion";
+  return config.models.challengers.some((challenger) => challenger === set) ? "challenger" : "none";
+}
+
+type Registered = ModelIdentity & { readonly weights: boolean };
+let registered: Promise<Registered[]> | null = null;
+
+/** Reads manifests, not weights: what is served here loads no model. Files of a release do not change. */
+function identities(): Promise<Registered[]> {
+  registered ??= Promise.all(
+    MODELS.map(async (definition) => {
+      const { id, task, folder } = definition;
+      if (folder !== null) {
+        const file = join(PACKAGES, folder, "manifest.json");
+        if (!existsSync(file))
+          return { id, task, version: "missing", sha256: `0x${"0".repeat(64)}` as const, weights: true };
+        const { version, sha256 } = parseManifest(readFileSync(file, "utf8"), file);
+        return { id, task, version, sha256, weights: true };
+      }
+      const { version, sha256 } = await definition.load({});
+      return { id, task, version, sha256, weights: false };
+    }),
+  );
+  return registered;
+}
+
+/** What the journals say of a set's decisions. */
+function record({ journals, config }: Pick<ApiContext, "journals" | "config">, set: string) {
+  const readers = journals.readers();
+  const isChampion = set === config.models.set;
+  const times = readers.flatMap(({ all }) =>
+    isChampion
+      ? all("SELECT at_seconds FROM decisions WHERE model_set = ? ORDER BY at_seconds DESC LIMIT 1", set)
+      : all(
+          `SELECT at_seconds FROM challengers JOIN decisions ON decisions.id = decision_id
+           WHERE challengers.model_set = ? ORDER BY challengers.rowid DESC LIMIT 1`,
+          set,
+        ),
+  );
+  const errors = readers
+    .flatMap(({ all }) =>
+      isChampion
+        ? all(
+            "SELECT settled_at_seconds, outcome FROM outcomes JOIN decisions ON decisions.id = decision_id WHERE model_set = ? ORDER BY outcomes.rowid DESC LIMIT ?",
+            set,
+            OUTCOMES,
+          )
+        : all(
+            "SELECT settled_at_seconds, outcome FROM challenger_outcomes WHERE model_set = ? ORDER BY rowid DESC LIMIT ?",
+            set,
+            OUTCOMES,
+          ),
+    )
+    .sort((a, b) => Number(b.settled_at_seconds) - Number(a.settled_at_seconds))
+    .slice(0, OUTCOMES)
+    .flatMap(({ outcome }) => netError(String(outcome)));
+  return {
+    lastDecisionAtSeconds: times.length === 0 ? null : Math.max(...times.map((row) => Number(row.at_seconds))),
+    settled: errors.length,
+    netErrorBps: errors.length === 0 ? null : errors.reduce((sum, error) => sum + error, 0) / errors.length,
+  };
+}
+
+/** Realised less predicted fees − LVR; holds that chose nothing say nothing of the forecasts. */
+function netError(text: string): number[] {
+  const { netBps, predicted } = JSON.parse(text) as {
+    netBps?: number;
+    predicted?: { feesBps: number; lvrBps: number } | null;
+  };
+  if (typeof netBps !== "number" || !predicted || predicted.feesBps === 0) return [];
+  return [netBps - (predicted.feesBps - predicted.lvrBps)];
+}

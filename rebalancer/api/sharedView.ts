@@ -1,0 +1,131 @@
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import type { Redis } from "ioredis";
+import type { Address } from "../../ml/types.ts";
+import type { VaultConfig } from "../config.ts";
+import { explain } from "../errors.ts";
+import { openJournal } from "../journal.ts";
+import { createKillSwitch, type KillSwitch, type StopOrder } from "../killSwitch.ts";
+import { type Marker, readMarker, settledKey } from "../marker.ts";
+import type { QueueName, Queues } from "../queue.ts";
+import { unavailable } from "./errors.ts";
+import { FRESHNESS_MILLISECONDS, type Journals } from "./journals.ts";
+import { memo, within } from "./memo.ts";
+
+const REDIS_PATIENCE_MILLISECONDS = 2_000;
+const COUNTS_FRESHNESS_MILLISECONDS = 1_000;
+
+/** Orders of the kill switch, the newest of each scope. */
+export interface StopsReading {
+  readonly orders: readonly StopOrder[];
+  /** "journals" while Redis does not answer: an order given since then may be missing. */
+  readonly source: "redis" | "journals";
+}
+
+/** How many jobs of a queue are in which state. */
+export type QueueCounts = Readonly<Record<string, number>>;
+
+/** What the workers share through Redis; answers are kept for a fraction of a second. */
+export interface SharedView {
+  /** Runs one piece of work against Redis; throws 503 when it does not answer in time. */
+  ask<T>(work: () => Promise<T>): Promise<T>;
+  stops(): Promise<StopsReading>;
+  /** How far each pool has come, by address. */
+  markers(): Promise<ReadonlyMap<Address, Marker | null>>;
+  counts(): Promise<Readonly<Record<QueueName, QueueCounts>>>;
+  /**
+   * Writes an order down for everybody: in the journal of the configuration where that can be written, and in Redis.
+   * Later than the newest order of its scope, whatever the clock says, so that it counts.
+   */
+  give(order: StopOrder): Promise<{ readonly given: StopOrder; readonly journaled: boolean }>;
+  readonly queues: Queues;
+  readonly redis: Redis;
+}
+
+export interface SharedViewParameters {
+  readonly redis: Redis;
+  readonly queues: Queues;
+  readonly journals: Journals;
+  readonly prefix: string;
+  readonly chainId: number;
+  readonly vaults: readonly VaultConfig[];
+  /** Of the journal that orders given here are written to. */
+  readonly journalPath: string;
+}
+
+/** A view of one Redis; connections heal by themselves. */
+export function createSharedView(parameters: SharedViewParameters): SharedView {
+  const { redis, queues, journals, prefix, chainId, vaults, journalPath } = parameters;
+  const pools = [...new Set(vaults.map(({ pool }) => pool))];
+  const names = Object.keys(queues).filter((name) => name !== "close") as QueueName[];
+
+  const ask = async <T>(work: () => Promise<T>): Promise<T> => {
+    // While the connection is down commands would be kept for later; here somebody waits.
+    if (redis.status !== "ready") throw unavailable("redis", "must answer");
+    const late = () => unavailable("redis", `must answer within ${REDIS_PATIENCE_MILLISECONDS} ms`);
+    return within(REDIS_PATIENCE_MILLISECONDS, work(), late).catch((error) => {
+      throw unavailable("redis", `must answer with what the workers keep there: ${explain(error)}`, error);
+    });
+  };
+  const remembered = (): readonly StopOrder[] => journals.readers().flatMap((reader) => reader.stops(chainId));
+  const memory = { stops: () => remembered(), recordStop: () => undefined };
+  const killSwitch: KillSwitch = createKillSwitch({ redis, journal: memory, prefix, chainId });
+
+  const readStops = async (): Promise<StopsReading> => {
+    if (redis.status !== "ready") return { orders: newestOf(remembered()), source: "journals" };
+    return { orders: await ask(() => killSwitch.orders()), source: "redis" };
+  };
+  let stops = memo(FRESHNESS_MILLISECONDS, readStops);
+  return {
+    ask,
+    queues,
+    redis,
+    stops: () => stops(),
+    markers: memo(COUNTS_FRESHNESS_MILLISECONDS, () =>
+      ask(async () => {
+        const read = pools.map(
+          async (pool) => [pool, await readMarker(redis, settledKey(chainId, pool, prefix))] as const,
+        );
+        return new Map(await Promise.all(read));
+      }),
+    ),
+    counts: memo(COUNTS_FRESHNESS_MILLISECONDS, () =>
+      ask(async () => {
+        const read = names.map(async (name) => [name, await queues[name].getJobCounts()] as const);
+        return Object.fromEntries(await Promise.all(read)) as Record<QueueName, QueueCounts>;
+      }),
+    ),
+    async give(order) {
+      const orders = await ask(() => killSwitch.orders());
+      const newest = orders.find(({ scope }) => scope === order.scope)?.atMilliseconds ?? 0;
+      const given = { ...order, atMilliseconds: Math.max(order.atMilliseconds, newest + 1) };
+      const journaled = recordStop(journalPath, chainId, given);
+      await ask(() => killSwitch.give(given));
+      stops = memo(FRESHNESS_MILLISECONDS, readStops);
+      return { given, journaled };
+    },
+  };
+}
+
+/** False when the journal is not there or cannot be written from here: Redis alone carries the order to the workers. */
+function recordStop(path: string, chainId: number, order: StopOrder): boolean {
+  if (!existsSync(path)) return false;
+  try {
+    const journal = openJournal(path, randomUUID);
+    try {
+      journal.recordStop(chainId, order);
+    } finally {
+      journal.close();
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const newestOf = (orders: readonly StopOrder[]): readonly StopOrder[] => {
+  const newest = new Map<string, StopOrder>();
+  for (const order of [...orders].sort((a, b) => a.atMilliseconds - b.atMilliseconds || a.level - b.level))
+    newest.set(order.scope, order);
+  return [...newest.values()];
+};
