@@ -135,6 +135,8 @@ export interface ModelIdentity {
 interface ModelBase extends ModelIdentity {
   /** Names of the features that lie well outside of what the model was trained on; absent = it was not trained. */
   outOfDomain?(features: Features): readonly string[];
+  /** Where 98 % of each feature lay in training; absent = it was not trained. */
+  readonly domain?: Readonly<Record<string, { readonly p1: number; readonly p99: number }>>;
 }
 
 export interface VolatilityModel extends ModelBase {

@@ -9,7 +9,9 @@ import type { HistoryStore } from "./history.ts";
 import type { Journal } from "./journal.ts";
 import type { Keys } from "./keys/keys.ts";
 import type { KillSwitch } from "./killSwitch.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 import type { Queues } from "./queue.ts";
+import type { Secrets } from "./secrets.ts";
 
 /** A pool and the vaults that share its features and scores. */
 export interface PoolGroup {
@@ -45,6 +47,10 @@ export interface Context {
   readonly queues: Queues;
   readonly pools: readonly PoolGroup[];
   readonly keys: Keys;
+  /** Told of what happens; never waited for. */
+  readonly metrics: Metrics;
+  /** What must not be seen in logs, Redis and journal. */
+  readonly secrets: Secrets;
   /** Says that a proposal reached a milestone. */
   readonly reached: (milestone: Milestone, fields: Record<string, unknown>) => void;
   /** Makes the observer look again now rather than at its next poll. */

@@ -17,12 +17,17 @@ import { loadKeys } from "./keys/keys.ts";
 import { createKillSwitch, describeStop } from "./killSwitch.ts";
 import { acquireLeases } from "./lease.ts";
 import { createLogger } from "./log.ts";
+import { createMetrics, nameVaults } from "./metrics/metrics.ts";
+import { watchedJournal } from "./metrics/timed.ts";
 import { checkMode } from "./mode.ts";
 import { createWaker, observe } from "./observe.ts";
 import { openQueues, startWorker } from "./queue.ts";
 import { recover } from "./recover.ts";
 import { bullConnection, connectRedis } from "./redis.ts";
+import { secretsFrom } from "./secrets.ts";
+import { startSeeing } from "./seen.ts";
 import { createShutdown } from "./shutdown.ts";
+import { version } from "./version.ts";
 
 export interface RunParameters {
   readonly config: Config;
@@ -41,8 +46,10 @@ export interface RunParameters {
 /** The worker: observes, evaluates, executes and confirms until the signal fires. */
 export async function run(parameters: RunParameters): Promise<void> {
   const { config, signal, env = process.env } = parameters;
-  const logger = parameters.logger ?? createLogger({ level: config.log.level });
-  const keys = await loadKeys({ config, env });
+  const secrets = secretsFrom(env);
+  for (const url of [config.rpcUrl, config.redis.url, ...Object.values(config.rpc).flat()]) secrets.addAddress(url);
+  const logger = parameters.logger ?? createLogger({ level: config.log.level, secrets });
+  const keys = await loadKeys({ config, env, onSecret: secrets.add });
   checkMode(config, parameters.live === true, keys);
   const vaults = resolveVaults(config);
 
@@ -63,8 +70,11 @@ export async function run(parameters: RunParameters): Promise<void> {
     shutdown.add("rpc", () => endpoints.close());
     const redis = await connectRedis(config.redis.url, onError);
     shutdown.add("redis", () => redis.disconnect());
-    const journal = openJournal(config.journal.path, randomUUID);
-    shutdown.add("journal", () => journal.close());
+    const models = parameters.models ?? (await loadModelSet(config.models.set));
+    const metrics = createMetrics({ config, models, version: version(), process: true });
+    const opened = openJournal(config.journal.path, randomUUID);
+    shutdown.add("journal", () => opened.close());
+    const journal = watchedJournal(opened, metrics, secrets);
     const leases = await acquireLeases({
       redis,
       prefix: config.redis.prefix,
@@ -77,7 +87,6 @@ export async function run(parameters: RunParameters): Promise<void> {
       },
     });
     shutdown.add("leases", () => leases.release());
-    const models = parameters.models ?? (await loadModelSet(config.models.set));
     const options = {
       connection: bullConnection(config.redis.url),
       prefix: `${config.redis.prefix}:${config.chainId}`,
@@ -98,6 +107,8 @@ export async function run(parameters: RunParameters): Promise<void> {
       queues,
       pools: await poolGroups(config, vaults, client, redis),
       keys,
+      metrics,
+      secrets,
       reached(milestone, fields) {
         logger.debug({ stage: milestone, ...fields });
         parameters.onMilestone?.(milestone, fields);
@@ -105,6 +116,7 @@ export async function run(parameters: RunParameters): Promise<void> {
       nudge: waker.nudge,
     };
 
+    nameVaults(metrics, context.pools);
     for (const order of await context.killSwitch.orders()) {
       if (order.level > 0) logger.warn({ stage: "start" }, `the kill switch is on: ${describeStop(order)}`);
     }
@@ -140,7 +152,11 @@ export async function run(parameters: RunParameters): Promise<void> {
         onGivenUp: (payload, _job, error) => logger.error({ stage: "confirm", payload }, explain(error)),
       }),
     ];
-    for (const worker of workers) shutdown.add("worker", () => worker.close());
+    for (const worker of workers) {
+      metrics.watch(worker);
+      shutdown.add("worker", () => worker.close());
+    }
+    await startSeeing(context, { shutdown, leasesHeld: () => (lost === null ? vaults.length : 0) });
     logger.info(
       { stage: "start", mode: config.worker.mode, models: models.id, vaults: vaults.map(({ vault }) => vault) },
       `watching chain ${config.chainId}`,

@@ -95,6 +95,7 @@ export async function observe(context: Context, waker: Waker, signal: AbortSigna
 async function look(context: Context, observation: Observation): Promise<void> {
   const { client, config } = context;
   const head = await getBlock(client, "latest");
+  context.metrics.headSeen(head);
   await watchTrips(context, observation, head);
   if (head.hash !== observation.head?.hash) {
     await followHead(context, observation, head);
@@ -200,6 +201,7 @@ async function follow(
   const marker: Marker = { block: head.number, state };
   const text = `${head.hash} ${state}`;
   if (observation.published.get(pool) === text) return;
+  context.metrics.ticked(pool);
   await writeMarker(redis, settledKey(config.chainId, pool, config.redis.prefix), marker);
   observation.published.set(pool, text);
 }

@@ -21,6 +21,8 @@ const LONG_PART = /(\b(?:https?|wss?):\/\/[^\s"'\\]*?[/=])(?=[\w~.:-]*\d)(?!0x[0
 export interface Secrets {
   /** Adds a value that must never be seen, such as a key that came out of a keystore. */
   add(value: string): void;
+  /** Adds what an address may hide: a password, a key in its path or query. Anything but text is left out. */
+  addAddress(value: unknown): void;
   /** The text without any secret: known values, properties with a secret's name, credentials and keys in addresses. */
   redact(text: string): string;
 }
@@ -35,6 +37,9 @@ export function secretsFrom(env: NodeJS.ProcessEnv): Secrets {
       const longestFirst = [...values].sort((a, b) => b.length - a.length).map(escapePattern);
       pattern = longestFirst.length === 0 ? null : new RegExp(longestFirst.join("|"), "gi");
     },
+    addAddress(value) {
+      if (typeof value === "string") for (const part of secretParts(value)) secrets.add(part);
+    },
     redact(text) {
       const known = pattern === null ? text : text.replace(pattern, HIDDEN);
       const named = known.replace(PROPERTIES[0], `$1"${HIDDEN}"`).replace(PROPERTIES[1], `$1\\"${HIDDEN}\\"`);
@@ -44,7 +49,7 @@ export function secretsFrom(env: NodeJS.ProcessEnv): Secrets {
   for (const [name, value] of Object.entries(env)) {
     if (!value) continue;
     if (SECRET_VARIABLE.test(name)) secrets.add(value);
-    if (ADDRESS_VARIABLE.test(name)) for (const part of secretParts(value)) secrets.add(part);
+    if (ADDRESS_VARIABLE.test(name)) secrets.addAddress(value);
   }
   return secrets;
 }

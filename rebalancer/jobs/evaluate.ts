@@ -121,6 +121,7 @@ async function decideOnce(
     record = journal.recordDecision(fresh);
     journal.recordInputs(id, inputs);
   });
+  context.metrics.decided({ decision, state, tick: history.tick });
   logger.info(
     { stage: "evaluate", vault: vault.vault, block: block.number, action: decision.action, reason: decision.reasonKey },
     decision.reason,

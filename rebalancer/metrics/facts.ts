@@ -30,8 +30,8 @@ export interface VaultFacts {
   lastFailure?: string;
   /** Decisions in a row that lay outside of what the models know. */
   outOfDomain: number;
-  /** Unix seconds, chain's clock, until which the vault is paused on chain; 0 = it is not. */
-  pausedUntil?: number;
+  /** On the chain, at the newest decision. */
+  paused?: boolean;
 }
 
 export interface PoolFacts {
@@ -70,7 +70,12 @@ export interface EndpointFacts {
 export interface Facts {
   readonly startedAtMilliseconds: number;
   /** `timestamp` by the chain's clock, the other by ours. */
-  head: { readonly number: number; readonly timestamp: number; readonly seenAtMilliseconds: number } | null;
+  head: {
+    readonly number: number;
+    readonly timestamp: number;
+    readonly baseFeePerGas: bigint;
+    readonly seenAtMilliseconds: number;
+  } | null;
   readonly pools: Map<Address, PoolFacts>;
   readonly vaults: Map<Address, VaultFacts>;
   readonly keepers: Map<string, KeeperFacts>;

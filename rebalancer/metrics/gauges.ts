@@ -96,7 +96,7 @@ export function registerGauges({ registry, facts, config, models, version, now }
     for (const [state, count] of Object.entries(counts)) set(count, { state });
   });
   gauge("rangekeeper_vaults_paused", "Vaults that are paused on the chain.", [], "sum", (set) =>
-    set([...facts.vaults.values()].filter(({ pausedUntil = 0 }) => pausedUntil > (facts.head?.timestamp ?? 0)).length),
+    set([...facts.vaults.values()].filter(({ paused }) => paused).length),
   );
   gauge("rangekeeper_out_of_range_seconds", "Longest time that a vault is out of range.", [], "max", (set) =>
     set(Math.max(0, ...each(facts, ({ outOfRangeSince }) => age(facts, outOfRangeSince)))),

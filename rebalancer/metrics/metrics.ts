@@ -56,8 +56,8 @@ export function createMetrics(parameters: CreateMetricsParameters): Metrics {
     registry,
     instruments,
     facts,
-    headSeen({ number, timestamp }) {
-      facts.head = { number, timestamp, seenAtMilliseconds: now() };
+    headSeen({ number, timestamp, baseFeePerGas }) {
+      facts.head = { number, timestamp, baseFeePerGas, seenAtMilliseconds: now() };
     },
     ticked(pool) {
       const known = facts.pools.get(pool);
@@ -71,6 +71,7 @@ export function createMetrics(parameters: CreateMetricsParameters): Metrics {
       vault.assetDecimals = pool.decimals[decision.numeraire];
       vault.ranges = state.positions;
       vault.referenceTick = state.referenceTick;
+      vault.paused = state.paused;
       const chosen = decision.candidates[decision.chosen];
       if (chosen !== undefined) vault.predictedNetBps = chosen.netBps;
       placeVault(facts, decision.vault, decision.atSeconds);
