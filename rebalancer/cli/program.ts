@@ -11,6 +11,7 @@ import { registerMarket } from "./market.ts";
 import { registerParity } from "./parity.ts";
 import { registerRisk } from "./risk.ts";
 import { registerScore } from "./score.ts";
+import { registerShadow } from "./shadow.ts";
 import { registerStatus } from "./status.ts";
 import { registerStops } from "./stops.ts";
 import { registerWorker } from "./worker.ts";
@@ -25,6 +26,7 @@ export function createProgram(): Command {
     .exitOverride();
   registerDemo(program);
   registerWorker(program);
+  registerShadow(program);
   registerApi(program);
   registerBacktest(program);
   registerMarket(program);

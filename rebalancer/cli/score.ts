@@ -1,61 +1,80 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { loadModelSet } from "../../ml/models/index.ts";
 import type { Candidate, Decision } from "../../ml/types.ts";
 import { openChain } from "../chain/open.ts";
 import { getBlock } from "../chain.ts";
-import { resolveVaults } from "../config.ts";
 import { decideAt } from "../decideAt.ts";
 import { ConfigError } from "../errors.ts";
 import { poolGroups } from "../main.ts";
-import { answer, type CommonOptions, guarded, readConfig, withCommonOptions } from "./options.ts";
+import { answer, type CommonOptions, examples, guarded, readConfig, withCommonOptions } from "./options.ts";
+import { patiently } from "./progress.ts";
 import { formatTable } from "./table.ts";
+import { vaultNamed } from "./vaultNamed.ts";
 import { wrap } from "./wrap.ts";
 
-type ScoreOptions = CommonOptions & { readonly top: string };
+type ScoreOptions = CommonOptions & { readonly top: number };
 
 /** `score VAULT`: the candidate table at the newest block; nothing is journaled or sent. */
 export function registerScore(program: Command): void {
-  withCommonOptions(
+  const score = withCommonOptions(
     program
       .command("score")
-      .argument("<vault>", "address or name")
-      .description("the candidate table now; nothing is sent"),
+      .argument("<vault>", "name or address of a configured vault")
+      .description("the candidate table now, with why each range is taken or not; nothing is sent"),
   )
-    .option("--top <n>", "how many ranges", "12")
+    .addOption(new Option("--top <n>", "how many ranges, the best first").argParser(wholeAbove0).default(12))
     .action((wanted: string, options: ScoreOptions) =>
       guarded(options, async () => {
-        const config = readConfig(options);
-        const vaults = resolveVaults(config);
-        const vault = vaults.find(({ name, vault }) => name === wanted || vault.toLowerCase() === wanted.toLowerCase());
-        if (!vault)
-          throw new ConfigError(`score vault: ${wanted}; rule: one of ${vaults.map(({ name }) => name).join(", ")}`);
-        const { client } = await openChain(config);
-        const [group] = await poolGroups(config, [vault], client, null);
-        if (!group) throw new ConfigError(`score vault: ${wanted}; rule: must have a pool`);
-        const block = await getBlock(client, "latest");
-        const [history, models] = await Promise.all([group.history.at(block), loadModelSet(config.models.set)]);
-        const { decision } = await decideAt({ client, config, models, group, vault, block, history });
-        answer(options, decision, () => formatDecision(decision, Number(options.top)));
+        const decision = await patiently(options, "scoring", scoreNow(wanted, options));
+        answer(options, decision, () => formatDecision(decision, options.top));
       }),
     );
+  examples(
+    score,
+    'rangekeeper score "Rangekeeper WETH" --config vaults.toml',
+    "rangekeeper score 0x5FbD...0aa3 --top 40 --models rules",
+    "rangekeeper score demo --json | jq '.candidates[] | select(.refusal == null)'",
+  );
 }
 
-/** The decision in words and its best candidates, at most 80 columns wide. Amounts in basis points of NAV. */
+/** An option's whole number above 0. */
+export function wholeAbove0(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError(`${text}; rule: a whole number above 0.`);
+}
+
+async function scoreNow(wanted: string, options: CommonOptions): Promise<Decision> {
+  const config = readConfig(options);
+  const vault = vaultNamed(config, wanted);
+  const { client } = await openChain(config);
+  const [group] = await poolGroups(config, [vault], client, null);
+  if (!group) throw new ConfigError(`vault: ${wanted}; rule: must have a pool`);
+  const block = await getBlock(client, "latest");
+  const [history, models] = await Promise.all([group.history.at(block), loadModelSet(config.models.set)]);
+  return (await decideAt({ client, config, models, group, vault, block, history })).decision;
+}
+
+/**
+ * The decision in words and its best candidates, at most 80 columns wide. Amounts in basis points of NAV over the
+ * horizon; "in" is the expected share of the horizon inside the range.
+ */
 export function formatDecision(decision: Decision, top: number): string {
   const named = decision.candidates.map((candidate, index) => ({ candidate, chosen: index === decision.chosen }));
   const shown = new Set([...named].sort((a, b) => b.candidate.netBps - a.candidate.netBps).slice(0, top));
   for (const entry of named) if (entry.chosen || entry.candidate.kind !== "range") shown.add(entry);
-  const rows = [...shown]
-    .sort((a, b) => b.candidate.netBps - a.candidate.netBps)
-    .map(({ candidate, chosen }) => [
-      label(candidate),
-      String(candidate.range ? candidate.range.upperTick - candidate.range.lowerTick : ""),
-      candidate.kind === "idle" ? "" : `${(candidate.inRange * 100).toFixed(0)}%`,
-      ...[candidate.feesBps, candidate.ilBps, candidate.lvrBps, candidate.costBps, candidate.netBps].map((value) =>
-        value.toFixed(1),
-      ),
-      chosen ? "chosen" : (candidate.refusal ?? ""),
-    ]);
+  const sorted = [...shown].sort((a, b) => b.candidate.netBps - a.candidate.netBps);
+  const reasons = [...new Set(sorted.flatMap(({ candidate }) => candidate.refusal ?? []))];
+  const rows = sorted.map(({ candidate, chosen }) => [
+    label(candidate),
+    String(candidate.range ? candidate.range.upperTick - candidate.range.lowerTick : ""),
+    candidate.kind === "idle" ? "" : `${(candidate.inRange * 100).toFixed(0)}%`,
+    ...[candidate.feesBps, candidate.ilBps, candidate.lvrBps, candidate.costBps, candidate.netBps].map((value) =>
+      value.toFixed(1),
+    ),
+    candidate.refusal === null ? "ok" : "no",
+    chosen ? "chosen" : candidate.refusal === null ? "" : `[${reasons.indexOf(candidate.refusal) + 1}]`,
+  ]);
   const right = { align: "right" as const };
   const table = formatTable(
     [
@@ -66,12 +85,19 @@ export function formatDecision(decision: Decision, top: number): string {
       { title: "IL", ...right },
       { title: "LVR", ...right },
       { title: "cost", ...right },
-      { title: "net bps", ...right },
-      { title: "", max: 14 },
+      { title: "net bp", ...right },
+      { title: "bounds" },
+      { title: "why", max: 6 },
     ],
     rows,
   );
-  return `${wrap(`${decision.action}: ${decision.reason}`, 2)}\n\n${table}`;
+  const left = decision.candidates.length - sorted.length;
+  return [
+    wrap(`${decision.action}: ${decision.reason}`, 2),
+    ...(rows.length === 0 ? [] : ["", table]),
+    ...reasons.map((reason, index) => wrap(`[${index + 1}] ${reason}`, 4)),
+    ...(left > 0 ? [`${left} more ranges: --top ${decision.candidates.length}`] : []),
+  ].join("\n");
 }
 
 const label = ({ kind, range }: Candidate) =>
