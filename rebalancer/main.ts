@@ -20,7 +20,7 @@ import { createLogger } from "./log.ts";
 import { createMetrics, nameVaults } from "./metrics/metrics.ts";
 import { watchedJournal } from "./metrics/timed.ts";
 import { checkMode } from "./mode.ts";
-import { createWaker, observe } from "./observe.ts";
+import { observe } from "./observe.ts";
 import { openQueues, startWorker } from "./queue.ts";
 import { recover } from "./recover.ts";
 import { bullConnection, connectRedis } from "./redis.ts";
@@ -28,6 +28,7 @@ import { secretsFrom } from "./secrets.ts";
 import { startSeeing } from "./seen.ts";
 import { createShutdown } from "./shutdown.ts";
 import { version } from "./version.ts";
+import { createWaker } from "./waker.ts";
 
 export interface RunParameters {
   readonly config: Config;

@@ -1,15 +1,17 @@
 import { FEATURE_NAMES } from "../ml/features/index.ts";
+import type { OpenSink } from "./alerts/sinks.ts";
+import { startAlerts } from "./alerts/watch.ts";
 import type { Context } from "./context.ts";
 import { explain } from "./errors.ts";
 import { metricsKey, publishMetrics } from "./metrics/publish.ts";
 import { createSampler, within } from "./metrics/sampler.ts";
 import { type ReadinessCheck, startMetricsServer } from "./metrics/server.ts";
 import { openTallies } from "./metrics/tallies.ts";
-import { createWaker } from "./observe.ts";
 import type { Shutdown } from "./shutdown.ts";
+import { createWaker } from "./waker.ts";
 
-const SAMPLE_MILLISECONDS = 5_000;
-const CHAIN_MILLISECONDS = 30_000;
+const SAMPLE_MILLISECONDS = 2_000;
+const CHAIN_MILLISECONDS = 15_000;
 const PUBLISH_MILLISECONDS = 10_000;
 const SAVE_MILLISECONDS = 60_000;
 /** A head that nobody has read for so long is not a head. */
@@ -20,6 +22,8 @@ export interface StartSeeingParameters {
   readonly shutdown: Shutdown;
   /** Vaults whose leases this worker holds now. */
   readonly leasesHeld: () => number;
+  /** Who is told of alerts. */
+  readonly sinks: readonly OpenSink[];
   readonly now?: () => number;
 }
 
@@ -29,18 +33,25 @@ export interface StartSeeingParameters {
  */
 export async function startSeeing(context: Context, parameters: StartSeeingParameters): Promise<void> {
   const { config, journal, logger, metrics, models, redis } = context;
-  const { shutdown, leasesHeld, now = Date.now } = parameters;
+  const { shutdown, leasesHeld, sinks, now = Date.now } = parameters;
   const { domain } = models.volatility;
   const features = domain === undefined ? null : { names: FEATURE_NAMES, domain };
   const sampler = createSampler({ context, metrics, leasesHeld, features, now });
+  const alerts = startAlerts({ context, sinks, now });
+  shutdown.add("alerts", () => alerts.stop());
+  let started = false;
   const tallies = openTallies({
     journal,
     metrics,
     config,
-    onFeed({ steps }) {
-      for (const { vault, status } of steps) if (status === "confirmed") sampler.moved(vault);
+    onFeed(feed) {
+      for (const { vault, status } of feed.steps) if (status === "confirmed") sampler.moved(vault);
+      // what was refused before this start was told then
+      if (started) alerts.feed(feed);
     },
   });
+  await tallies.follow();
+  started = true;
   shutdown.add("tallies", () => tallies.save());
   const readiness = () => readinessOf(context, now());
 
@@ -61,7 +72,9 @@ export async function startSeeing(context: Context, parameters: StartSeeingParam
     if (at >= due.chain) {
       due.chain = at + CHAIN_MILLISECONDS;
       await sampler.sampleChain();
+      await alerts.lookAtChain();
     }
+    await alerts.look();
     if (at >= due.publish && metrics.facts.redis.up) {
       due.publish = at + PUBLISH_MILLISECONDS;
       const ready = readiness().every(({ ok }) => ok);
