@@ -2,10 +2,11 @@ import { toBars } from "./data/bars.ts";
 import { rangeOutcome, realisedVariance } from "./data/dataset.ts";
 import { InvalidInputError } from "./errors.ts";
 import { offsetsOf } from "./ranges/cost.ts";
-import type { Decision, PoolHistory } from "./types.ts";
+import type { Bar, Decision, PoolHistory, Quantiles } from "./types.ts";
 import { ratioToBps, sqrtPriceX96ToLnPrice } from "./units.ts";
 
 const STEP_SECONDS = 300;
+const DAY = 86_400;
 
 export interface SettleParameters {
   readonly decision: Decision;
@@ -32,26 +33,46 @@ export interface Outcome {
     readonly lvrBps: number;
     readonly ilBps: number;
     readonly netBps: number;
+    /** What the move was expected to cost: not in the realised net. */
+    readonly costBps: number;
   } | null;
+  /** What the realised variance was forecast to be, where the forecast was of the same time: a day. */
+  readonly predictedVariance: Quantiles | null;
 }
 
 /** Measures the chosen range over the horizon that followed. Fees are those of the pool as it was, so with us in it. */
-export function settle({ decision, history, horizonSeconds }: SettleParameters): Outcome {
-  const fromSeconds = decision.atSeconds;
-  const toSeconds = fromSeconds + horizonSeconds;
-  if (history.fromTimestamp > fromSeconds || history.toTimestamp < toSeconds) {
-    throw new InvalidInputError(
-      `history ${history.fromTimestamp}..${history.toTimestamp} must reach from ${fromSeconds} to ${toSeconds} to settle`,
-    );
-  }
-  const { numeraire } = decision;
-  const lnPrice = sqrtPriceX96ToLnPrice(decision.sqrtPriceX96, numeraire);
-  const start = { swaps: history.swaps, fromTimestamp: fromSeconds, pool: history.pool };
-  const after = toBars(start, numeraire, { barSeconds: STEP_SECONDS, untilSeconds: toSeconds });
-  const at = after[0]?.startSeconds ?? fromSeconds;
+export const settle = ({ decision, ...more }: SettleParameters): Outcome => settler(more)(decision);
+
+/**
+ * Settles any number of decisions on one history: those that were taken at one block, in one numeraire, share the bars
+ * of what followed.
+ */
+export function settler({ history, horizonSeconds }: Omit<SettleParameters, "decision">) {
+  const known = new Map<string, readonly Bar[]>();
+  return (decision: Decision): Outcome => {
+    const { atSeconds, numeraire, sqrtPriceX96 } = decision;
+    const toSeconds = atSeconds + horizonSeconds;
+    if (history.fromTimestamp > atSeconds || history.toTimestamp < toSeconds) {
+      throw new InvalidInputError(
+        `history ${history.fromTimestamp}..${history.toTimestamp} must reach from ${atSeconds} to ${toSeconds} to settle`,
+      );
+    }
+    const key = `${atSeconds} ${numeraire} ${sqrtPriceX96}`;
+    const bars = known.get(key) ?? barsAfter(decision, history, toSeconds);
+    known.set(key, bars);
+    return outcomeOf(decision, bars, horizonSeconds);
+  };
+}
+
+/** Bars of the horizon, after one that ends with the decision's own price. */
+function barsAfter({ atSeconds, numeraire, sqrtPriceX96 }: Decision, history: PoolHistory, untilSeconds: number) {
+  const lnPrice = sqrtPriceX96ToLnPrice(sqrtPriceX96, numeraire);
+  const start = { swaps: history.swaps, fromTimestamp: atSeconds, pool: history.pool };
+  const after = toBars(start, numeraire, { barSeconds: STEP_SECONDS, untilSeconds });
+  const at = after[0]?.startSeconds ?? atSeconds;
   const startBar = { ...flatBar(lnPrice), startSeconds: at - STEP_SECONDS, endSeconds: at };
   // Without a swap before the first bar its price is the decision's own spot.
-  const bars = [
+  return [
     startBar,
     ...after.map((bar) =>
       Number.isNaN(bar.close)
@@ -59,12 +80,28 @@ export function settle({ decision, history, horizonSeconds }: SettleParameters):
         : bar,
     ),
   ];
+}
+
+function outcomeOf(decision: Decision, bars: readonly Bar[], horizonSeconds: number): Outcome {
+  const { numeraire } = decision;
+  const lnPrice = sqrtPriceX96ToLnPrice(decision.sqrtPriceX96, numeraire);
   const chosen = decision.candidates[decision.chosen];
-  const predicted =
-    chosen === undefined
-      ? null
-      : { feesBps: chosen.feesBps, lvrBps: chosen.lvrBps, ilBps: chosen.ilBps, netBps: chosen.netBps };
-  const base = { fromSeconds, toSeconds, realisedVariance: realisedVariance(bars), predicted };
+  const base = {
+    fromSeconds: decision.atSeconds,
+    toSeconds: decision.atSeconds + horizonSeconds,
+    realisedVariance: realisedVariance(bars),
+    predicted:
+      chosen === undefined
+        ? null
+        : {
+            feesBps: chosen.feesBps,
+            lvrBps: chosen.lvrBps,
+            ilBps: chosen.ilBps,
+            netBps: chosen.netBps,
+            costBps: chosen.costBps,
+          },
+    predictedVariance: horizonSeconds === DAY ? decision.volatility : null,
+  };
   const nothing = { ...base, feesBps: 0, lvrBps: 0, ilBps: 0, netBps: 0, inRange: 0 };
   if (chosen === undefined || chosen.range === null) return nothing;
   const { lower, upper } = offsetsOf(chosen.range, { numeraire, lnPrice });

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { PublicClient } from "viem";
 import type { Address, ModelSet, PoolMeta } from "../ml/types.ts";
 import type { Endpoints } from "./chain/endpoints.ts";
+import type { Challengers } from "./challengers.ts";
 import type { Config, VaultConfig } from "./config.ts";
 import { FatalError } from "./errors.ts";
 import type { HistoryStore } from "./history.ts";
@@ -44,6 +45,8 @@ export interface Context {
   readonly journal: Journal;
   readonly killSwitch: KillSwitch;
   readonly models: ModelSet;
+  /** Null without any. */
+  readonly challengers: Challengers | null;
   readonly queues: Queues;
   readonly pools: readonly PoolGroup[];
   readonly keys: Keys;

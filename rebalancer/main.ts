@@ -5,6 +5,7 @@ import { loadModelSet } from "../ml/models/index.ts";
 import type { Address, ModelSet } from "../ml/types.ts";
 import { openChain } from "./chain/open.ts";
 import { getBlock, getPoolMeta } from "./chain.ts";
+import { createChallengers } from "./challengers.ts";
 import { type Config, resolveVaults, type VaultConfig } from "./config.ts";
 import type { Context, Milestone, PoolGroup } from "./context.ts";
 import { explain, type RefusedError } from "./errors.ts";
@@ -95,6 +96,9 @@ export async function run(parameters: RunParameters): Promise<void> {
     const queues = openQueues(options, onError);
     shutdown.add("queues", () => queues.close());
 
+    const challengers = createChallengers({ config, journal, logger });
+    if (challengers) shutdown.add("challengers", () => challengers.close());
+
     const waker = createWaker(stop.signal);
     const context: Context = {
       config,
@@ -105,6 +109,7 @@ export async function run(parameters: RunParameters): Promise<void> {
       journal,
       killSwitch: createKillSwitch({ redis, journal, prefix: config.redis.prefix, chainId: config.chainId }),
       models,
+      challengers,
       queues,
       pools: await poolGroups(config, vaults, client, redis),
       keys,

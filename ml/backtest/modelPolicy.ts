@@ -1,4 +1,5 @@
 import { decide } from "../decide.ts";
+import type { Outlook } from "../outlook.ts";
 import type { GridSize } from "../ranges/candidates.ts";
 import type { Bar, Bounds, Decision, DecisionSettings, ModelSet, PoolHistory } from "../types.ts";
 import { getTickAtSqrtPrice, lnPriceToSqrtPriceX96 } from "../units.ts";
@@ -33,10 +34,11 @@ export const modelPolicy =
     };
   };
 
-/** What a model set decides on what a policy sees. */
+/** What a model set decides on what a policy sees; decisions on one history may share what is made of it. */
 export function modelDecision(
   { models, bounds, settings, grid }: ModelPolicyParameters,
   context: PolicyContext,
+  outlook?: Outlook,
 ): Promise<Decision> {
   const { assetUnit } = orientationOf(context.pool, context.numeraire);
   const gasCost = settings.gasCost ?? BigInt(Math.round((context.moveGas ?? 0) * assetUnit));
@@ -47,6 +49,7 @@ export function modelDecision(
     bounds,
     settings: { ...settings, gasCost },
     ...(grid === undefined ? {} : { grid }),
+    ...(outlook === undefined ? {} : { outlook }),
   });
 }
 

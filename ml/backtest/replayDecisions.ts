@@ -1,3 +1,4 @@
+import { type Outlook, outlookOf } from "../outlook.ts";
 import type { GridSize } from "../ranges/candidates.ts";
 import type { Bounds, Decision, DecisionSettings, ModelSet, PoolHistory, VaultState } from "../types.ts";
 import type { MarketSession } from "./market.ts";
@@ -43,10 +44,15 @@ export async function* replayDecisions<Case extends DecisionCase>({
   models,
   cases,
 }: ReplayDecisionsParameters<Case>): AsyncGenerator<ReplayedDecision<Case>> {
+  let shared: Outlook | null = null;
   for (const of of cases) {
     session.advance(of.atSeconds, () => {});
-    const history = session.history(of.atSeconds - of.fromTimestamp);
+    const last: PoolHistory | null = shared?.history ?? null;
+    const same = last?.toTimestamp === of.atSeconds && last.fromTimestamp === of.fromTimestamp;
+    const history: PoolHistory | null = same ? last : session.history(of.atSeconds - of.fromTimestamp);
     if (history === null) throw new TypeError("a decision can be taken again only where the market knows its swaps");
+    const outlook: Outlook = same && shared !== null ? shared : outlookOf({ history, models });
+    shared = outlook;
     const { state, bounds, settings, grid } = of;
     const { pool } = history;
     const orientation = orientationOf(pool, state.numeraire);
@@ -61,7 +67,8 @@ export async function* replayDecisions<Case extends DecisionCase>({
       price: priceAtSqrt(history.sqrtPriceX96, orientation),
       nav: Number(state.nav) / orientation.assetUnit,
     };
-    const decision = await modelDecision({ models, bounds, settings, ...(grid === null ? {} : { grid }) }, context);
+    const given = { models, bounds, settings, ...(grid === null ? {} : { grid }) };
+    const decision = await modelDecision(given, context, outlook);
     yield { of, decision, history };
   }
 }

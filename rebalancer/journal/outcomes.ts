@@ -20,8 +20,8 @@ export interface OutcomeStore {
   recordOutcome(record: OutcomeRecord): void;
   /** Oldest first; `limit` keeps the newest. */
   outcomes(filter?: { vault?: Address; limit?: number }): readonly OutcomeRecord[];
-  /** Decisions whose horizon ended by `atSeconds` and which have no outcome yet, oldest first. */
-  unsettled(atSeconds: number, horizonSeconds: number, pool: Address): readonly DecisionRecord[];
+  /** Decisions taken since `fromSeconds` whose horizon ended by `atSeconds` and which have no outcome yet, oldest first. */
+  unsettled(atSeconds: number, horizonSeconds: number, pool: Address, fromSeconds?: number): readonly DecisionRecord[];
 }
 
 /** The outcomes of an open journal. */
@@ -45,13 +45,13 @@ export function outcomeStore({ run, all }: Database): OutcomeStore {
           outcome: decodeJson<unknown>(String(row.outcome)),
         }));
     },
-    unsettled(atSeconds, horizonSeconds, pool) {
+    unsettled(atSeconds, horizonSeconds, pool, fromSeconds = 0) {
       return all(
-        `SELECT * FROM decisions WHERE pool = ? AND at_seconds + ? <= ?
-         AND id NOT IN (SELECT decision_id FROM outcomes) ORDER BY block LIMIT 100`,
+        `SELECT * FROM decisions WHERE pool = ? AND at_seconds BETWEEN ? AND ?
+         AND NOT EXISTS (SELECT 1 FROM outcomes WHERE decision_id = id) ORDER BY at_seconds LIMIT 100`,
         pool,
-        horizonSeconds,
-        atSeconds,
+        fromSeconds,
+        atSeconds - horizonSeconds,
       ).map(toDecision);
     },
   };

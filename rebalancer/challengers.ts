@@ -1,0 +1,78 @@
+import type { Logger } from "pino";
+import { toBars } from "../ml/data/bars.ts";
+import { LOOKBACK_BARS } from "../ml/features/index.ts";
+import type { Bar, Numeraire, PoolHistory } from "../ml/types.ts";
+import { type ChallengerParameters, startChallenger } from "./challengers/challenger.ts";
+import type { Config } from "./config.ts";
+import type { Journal } from "./journal.ts";
+
+const HOUR = 3600;
+
+export interface CreateChallengersParameters {
+  readonly config: Pick<Config, "models">;
+  readonly journal: Pick<Journal, "inputs" | "recordChallenger">;
+  readonly logger: Pick<Logger, "warn">;
+  /** How each one's thread is kept, where not as usual. */
+  readonly thread?: Pick<ChallengerParameters, "patienceMilliseconds" | "mostWaiting" | "program">;
+}
+
+/** The model sets that decide beside the champion: journaled, never executed. */
+export interface Challengers {
+  /** Hands over journaled decisions that were made on one history; returns at once, whatever becomes of them. */
+  offer(history: PoolHistory, decisionIds: readonly string[]): void;
+  /** Answers that failed since the start, by model set. */
+  readonly failures: ReadonlyMap<string, number>;
+  close(): Promise<void>;
+}
+
+/** One thread for each configured challenger; null when there is none. */
+export function createChallengers({
+  config,
+  journal,
+  logger,
+  thread = {},
+}: CreateChallengersParameters): Challengers | null {
+  const sets = [...new Set(config.models.challengers)];
+  if (sets.length === 0) return null;
+  const failures = new Map<string, number>();
+  const started = sets.map((modelSet) =>
+    startChallenger({
+      modelSet,
+      ...thread,
+      onAnswer({ id, decision, error }) {
+        if (error !== null) {
+          failures.set(modelSet, (failures.get(modelSet) ?? 0) + 1);
+          logger.warn(
+            { stage: "challenge", modelSet, decisionId: id },
+            `challenger ${modelSet} gave no answer: ${error}`,
+          );
+        }
+        try {
+          journal.recordChallenger({ decisionId: id, modelSet, decision, error: error ?? "" });
+        } catch (cause) {
+          // What is only compared must not end the worker.
+          logger.warn({ stage: "challenge", modelSet, decisionId: id, err: cause }, "a challenger's answer is lost");
+        }
+      },
+    }),
+  );
+  return {
+    failures,
+    offer(history, decisionIds) {
+      const cases = decisionIds.flatMap((id) => {
+        const inputs = journal.inputs(id);
+        return inputs === null ? [] : [{ id, inputs }];
+      });
+      const held = new Set(cases.map(({ inputs }) => inputs.state.numeraire));
+      const barsOf = (numeraire: Numeraire): readonly Bar[] =>
+        held.has(numeraire)
+          ? toBars(history, numeraire, { barSeconds: HOUR, untilSeconds: history.toTimestamp, atMost: LOOKBACK_BARS })
+          : [];
+      const batch = { history: { ...history, swaps: [] }, bars: [barsOf(0), barsOf(1)] as const, cases };
+      for (const challenger of started) challenger.offer(batch);
+    },
+    async close() {
+      await Promise.all(started.map((challenger) => challenger.close()));
+    },
+  };
+}

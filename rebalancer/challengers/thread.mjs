@@ -1,0 +1,5 @@
+// A challenger's worker thread: TypeScript under plain node, as bin.mjs does it.
+import { register } from "tsx/esm/api";
+
+register();
+await import("./thread.ts");

@@ -1,0 +1,37 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { decide } from "../../ml/decide.ts";
+import { loadModelSet } from "../../ml/models/index.ts";
+import { type Outlook, outlookOf } from "../../ml/outlook.ts";
+import type { Numeraire } from "../../ml/types.ts";
+import { explain } from "../errors.ts";
+import type { FromChallenger, ToChallenger } from "./messages.ts";
+
+const port = parentPort;
+if (port === null) throw new Error("thread.ts must run as a worker thread");
+const tell = (message: FromChallenger) => port.postMessage(message);
+
+const loaded = loadModelSet((workerData as { readonly modelSet: string }).modelSet);
+loaded.catch(() => undefined);
+
+port.on("message", async ({ batch, history, bars, cases }: ToChallenger) => {
+  const outlooks = new Map<Numeraire, Outlook>();
+  for (const { id, inputs } of cases) {
+    const { state, bounds, settings, grid } = inputs;
+    try {
+      const models = await loaded;
+      const { numeraire } = state;
+      const outlook = outlooks.get(numeraire) ?? outlookOf({ history, models, bars: bars[numeraire] });
+      outlooks.set(numeraire, outlook);
+      const given = grid === null ? {} : { grid };
+      tell({
+        kind: "decided",
+        batch,
+        id,
+        decision: await decide({ history, state, models, bounds, settings, outlook, ...given }),
+      });
+    } catch (error) {
+      tell({ kind: "failed", batch, id, reason: explain(error) });
+    }
+  }
+  tell({ kind: "done", batch });
+});
