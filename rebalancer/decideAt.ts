@@ -1,5 +1,6 @@
 import { type PublicClient, parseGwei } from "viem";
 import { decide } from "../ml/decide.ts";
+import { type Outlook, outlookOf } from "../ml/outlook.ts";
 import type { Decision, DecisionSettings, ModelSet, Numeraire, PoolHistory, PoolMeta } from "../ml/types.ts";
 import { valueInAsset } from "../ml/units.ts";
 import { getBounds } from "../sdk/actions/getBounds.ts";
@@ -9,10 +10,14 @@ import type { Config, VaultConfig } from "./config.ts";
 import type { Context, PoolGroup } from "./context.ts";
 import { type DecisionInputs, stampOf } from "./journal/inputs.ts";
 
-export interface DecideAtParameters {
+/** What a decision is made from, with what else the chain told of the vault. */
+export interface VaultInputs extends DecisionInputs {
+  readonly state: MovableState;
+}
+
+export interface ReadInputsParameters {
   readonly client: PublicClient;
   readonly config: Config;
-  readonly models: ModelSet;
   readonly group: Pick<PoolGroup, "meta">;
   readonly vault: VaultConfig;
   readonly block: BlockStamp;
@@ -20,36 +25,49 @@ export interface DecideAtParameters {
   readonly history: PoolHistory;
 }
 
-/** What a vault should do at a block, and the state it was decided on; the worker and `score` ask the same way. */
-export async function decideAt(
-  parameters: DecideAtParameters,
-): Promise<{ readonly decision: Decision; readonly state: MovableState; readonly inputs: DecisionInputs }> {
-  const { client, config, models, group, vault, block, history } = parameters;
+/** Reads what a vault is decided on at a block. Reads of one instant travel together, so ask for many vaults at once. */
+export async function readInputs(parameters: ReadInputsParameters): Promise<VaultInputs> {
+  const { client, config, group, vault, block, history } = parameters;
   const [state, bounds] = await Promise.all([
     readState({ client }, vault, block),
     getBounds(client, { strategy: vault.strategy, blockNumber: BigInt(block.number) }),
   ]);
-  const inputs: DecisionInputs = {
+  const { sqrtPriceX96 } = history;
+  const { numeraire, maxPoolShareWad } = state;
+  return {
     state,
-    bounds: { ...bounds, maxPoolShareWad: state.maxPoolShareWad },
+    bounds: { ...bounds, maxPoolShareWad },
     settings: settingsOf({
       config,
       pool: group.meta,
-      numeraire: state.numeraire,
-      sqrtPriceX96: history.sqrtPriceX96,
+      numeraire,
+      sqrtPriceX96,
       baseFeePerGas: block.baseFeePerGas,
     }),
-    grid: null,
+    grid: { widths: config.evaluate.widths, centres: config.evaluate.centres },
     history: stampOf(history),
   };
-  const decision = await decide({
-    history,
-    state,
-    models,
-    bounds: inputs.bounds,
-    settings: inputs.settings,
-  });
-  return { decision, state, inputs };
+}
+
+/** The decision on inputs. Vaults of a pool share the outlook of its history; the worker and `score` ask the same way. */
+export function decideOn(inputs: DecisionInputs, outlook: Outlook): Promise<Decision> {
+  const { state, bounds, settings, grid } = inputs;
+  const { history, models } = outlook;
+  return decide({ history, state, models, bounds, settings, outlook, ...(grid === null ? {} : { grid }) });
+}
+
+export interface DecideAtParameters extends ReadInputsParameters {
+  readonly models: ModelSet;
+}
+
+/** What one vault should do at a block, and what that was decided on. */
+export async function decideAt(
+  parameters: DecideAtParameters,
+): Promise<{ readonly decision: Decision; readonly state: MovableState; readonly inputs: VaultInputs }> {
+  const { history, models } = parameters;
+  const inputs = await readInputs(parameters);
+  const decision = await decideOn(inputs, outlookOf({ history, models }));
+  return { decision, state: inputs.state, inputs };
 }
 
 /** State of a vault at the end of a block. */

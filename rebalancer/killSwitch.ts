@@ -76,16 +76,19 @@ export function createKillSwitch({ redis, journal, prefix, chainId }: KillSwitch
 
   return {
     orders,
-    async of(vault) {
-      const scope = vault.toLowerCase();
-      const active = (await orders()).filter((order) => order.level > 0 && [scope, "all"].includes(order.scope));
-      return active.sort((a, b) => b.level - a.level)[0] ?? null;
-    },
+    of: async (vault) => stopFor(await orders(), vault),
     async give(order) {
       journal?.recordStop(chainId, order);
       await redis.hset(key, order.scope, JSON.stringify(order));
     },
   };
+}
+
+/** The strictest of these orders that is in force for a vault; null when it runs. */
+export function stopFor(orders: readonly StopOrder[], vault: Address): StopOrder | null {
+  const scope = vault.toLowerCase();
+  const active = orders.filter((order) => order.level > 0 && (order.scope === scope || order.scope === "all"));
+  return active.sort((a, b) => b.level - a.level)[0] ?? null;
 }
 
 const isSame = (a: StopOrder, b: StopOrder): boolean =>

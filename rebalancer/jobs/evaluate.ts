@@ -1,16 +1,23 @@
-import type { PoolHistory } from "../../ml/types.ts";
-import type { MovableState } from "../../sdk/actions/getVault.ts";
+import { type Outlook, outlookOf } from "../../ml/outlook.ts";
+import type { Address, Decision, Hex, PoolHistory } from "../../ml/types.ts";
+import { atBlock } from "../chain/atBlock.ts";
 import { type BlockStamp, getBlock } from "../chain.ts";
 import type { VaultConfig } from "../config.ts";
 import { type Context, type PoolGroup, poolAt } from "../context.ts";
-import { decideAt, readState } from "../decideAt.ts";
+import { decideOn, readInputs, readState, type VaultInputs } from "../decideAt.ts";
 import type { DecisionRecord } from "../journal/decisions.ts";
+import type { ProposalStore } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
-import { describeStop } from "../killSwitch.ts";
+import { describeStop, type StopOrder, stopFor } from "../killSwitch.ts";
 import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
 import { ensureJob, type Payload } from "../queue.ts";
 import { openProposals } from "./open.ts";
 import { settleOutcomes } from "./settle.ts";
+
+type NewProposal = Parameters<ProposalStore["recordProposal"]>[0];
+
+/** Vaults that are read in one go and written in one transaction: enough to share, few enough to leave others a turn. */
+const TOGETHER = 50;
 
 /** Scores a pool at one block and decides for each of its vaults; what should move is journaled and queued. */
 export async function evaluate(context: Context, payload: Payload<"evaluate">): Promise<void> {
@@ -22,109 +29,211 @@ export async function evaluate(context: Context, payload: Payload<"evaluate">): 
   if (waiting.length > 0) {
     context.reached("evaluating", { pool: group.meta.address, block: block.number });
     const history = await group.history.at(block);
-    for (const vault of waiting) await evaluateVault(context, { group, vault, block, history });
+    const outlook = outlookOf({ history, models: context.models });
+    for (let first = 0; first < waiting.length; first += TOGETHER) {
+      const vaults = waiting.slice(first, first + TOGETHER);
+      await evaluateVaults(context, { group, vaults, block, history, outlook });
+      // Nobody waits for them: what is to be executed is queued already.
+      context.challengers?.offer(
+        history,
+        vaults.map(({ vault }) => decisionIdOf(config.chainId, vault, block)),
+      );
+    }
     await settleOutcomes(context, group, history);
   }
   context.nudge();
 }
 
-interface EvaluateVaultParameters {
+interface EvaluateVaultsParameters {
+  readonly group: PoolGroup;
+  readonly vaults: readonly VaultConfig[];
+  readonly block: BlockStamp;
+  readonly history: PoolHistory;
+  readonly outlook: Outlook;
+}
+
+/** A vault's decision at a block has one id, however often it is taken. */
+const decisionIdOf = (chainId: number, vault: Address, block: Pick<BlockStamp, "number" | "hash">): string =>
+  `${chainId}-${vault.toLowerCase()}-${block.number}-${block.hash}`;
+
+/** A vault with its decision: `inputs` are null where the journal had it already. */
+interface Decided {
+  readonly vault: VaultConfig;
+  readonly record: DecisionRecord;
+  readonly inputs: VaultInputs | null;
+}
+
+/** What follows from a decision: the vault rests, or a proposal waits to be executed. */
+type Consequence = { readonly vault: Address } & (
+  | { readonly rest: RestState; readonly stop?: StopOrder }
+  | { readonly proposal: NewProposal }
+);
+
+/** Returns the ids of the decisions that were journaled now. */
+async function evaluateVaults(context: Context, parameters: EvaluateVaultsParameters): Promise<readonly string[]> {
+  const { config, journal, logger, metrics, queues } = context;
+  const { group, block, history } = parameters;
+  const place = { chainId: config.chainId, pool: group.meta.address, block: block.number, blockHash: block.hash };
+  const { decided, absent } = await decideAll(context, parameters);
+  const consequences = await consequencesOf(context, parameters, decided);
+
+  // One transaction: a vault's decision is never in the journal without where it led.
+  journal.together(() => {
+    for (const vault of absent) journal.rest({ ...place, vault, state: "absent" });
+    for (const { record, inputs } of decided) {
+      if (inputs === null) continue;
+      journal.recordDecision(record);
+      journal.recordInputs(record.id, inputs);
+    }
+    for (const consequence of consequences) {
+      if ("rest" in consequence) journal.rest({ ...place, vault: consequence.vault, state: consequence.rest });
+      else journal.recordProposal(consequence.proposal);
+    }
+  });
+
+  for (const { vault, record, inputs } of decided) {
+    const { decision } = record;
+    const { action, reasonKey } = decision;
+    if (inputs !== null) {
+      metrics.decided({ decision, state: inputs.state, tick: history.tick });
+      logger.info(
+        { stage: "evaluate", decision: record.id, vault: vault.vault, block: block.number, action, reason: reasonKey },
+        decision.reason,
+      );
+    }
+    context.reached("decided", { vault: vault.vault, block: block.number, action, reason: reasonKey });
+  }
+  for (const consequence of consequences) {
+    const { vault } = consequence;
+    if ("rest" in consequence) {
+      const { stop } = consequence;
+      if (stop === undefined) continue;
+      logger.warn(
+        { stage: "evaluate", vault, block: block.number, stop },
+        `not proposed: the kill switch is on, ${describeStop(stop)}`,
+      );
+      continue;
+    }
+    const { digest, nonce } = consequence.proposal;
+    context.reached("proposed", { vault, block: block.number, digest });
+    await ensureJob(queues, "execute", { chainId: config.chainId, vault, nonce: nonce.toString(), digest });
+    context.reached("execute-queued", { vault, block: block.number, digest });
+  }
+  return decided.flatMap(({ record, inputs }) => (inputs === null ? [] : [record.id]));
+}
+
+/** Every vault's journaled decision at the block, or a fresh one; `absent` are not deployed yet. */
+async function decideAll(
+  context: Context,
+  { group, vaults, block, history, outlook }: EvaluateVaultsParameters,
+): Promise<{ readonly decided: readonly Decided[]; readonly absent: readonly Address[] }> {
+  const { config, journal, models, metrics } = context;
+  const client = atBlock(context.client, block);
+  const read = await Promise.all(
+    vaults.map(async (vault) => {
+      const id = decisionIdOf(config.chainId, vault.vault, block);
+      const known = journal.decision(id);
+      if (known) return { vault, id, known };
+      try {
+        return { vault, id, known, inputs: await readInputs({ client, config, group, vault, block, history }) };
+      } catch (error) {
+        // Only a vault that cannot be read is asked whether it is there at all.
+        const code = await client.getCode({ address: vault.vault, blockNumber: BigInt(block.number) });
+        if (code === undefined || code === "0x") return { vault, id, known, inputs: null };
+        throw error;
+      }
+    }),
+  );
+  const decided: Decided[] = [];
+  const absent: Address[] = [];
+  for (const { vault, id, known, inputs } of read) {
+    if (known) decided.push({ vault, record: known, inputs: null });
+    else if (!inputs) absent.push(vault.vault);
+    else {
+      const began = performance.now();
+      const decision = await decideOn(inputs, outlook);
+      metrics.instruments.modelLatency.observe((performance.now() - began) / 1_000);
+      const { nav, sharePrice } = inputs.state;
+      const where = { chainId: config.chainId, vault: vault.vault, pool: group.meta.address };
+      const when = { block: block.number, blockHash: block.hash };
+      decided.push({
+        vault,
+        record: { id, ...where, ...when, modelSet: models.id, decision, nav, sharePrice },
+        inputs,
+      });
+    }
+  }
+  return { decided, absent };
+}
+
+async function consequencesOf(
+  context: Context,
+  parameters: EvaluateVaultsParameters,
+  decided: readonly Decided[],
+): Promise<readonly Consequence[]> {
+  const { config, journal, killSwitch } = context;
+  const { group, block } = parameters;
+  const toMove = decided.filter(({ record }) => record.decision.plan !== null);
+  if (config.worker.mode === "shadow" || toMove.length === 0) {
+    return decided.map(({ vault, record }) => ({
+      vault: vault.vault,
+      rest: record.decision.plan === null ? "held" : "shadow",
+    }));
+  }
+  const orders = await killSwitch.orders();
+  const open = openProposals(context, block);
+  const consequences: Consequence[] = [];
+  for (const { vault, record, inputs } of decided) {
+    const { decision } = record;
+    if (decision.plan === null) {
+      consequences.push({ vault: vault.vault, rest: "held" });
+      continue;
+    }
+    const stop = stopFor(orders, vault.vault);
+    if (stop !== null) {
+      consequences.push({ vault: vault.vault, rest: "stopped", stop });
+      continue;
+    }
+    if ((open.get(vault.vault) ?? []).some(({ decisionId }) => decisionId !== record.id)) {
+      consequences.push({ vault: vault.vault, rest: "pending" });
+      continue;
+    }
+    const known = inputs === null ? journal.proposals({ vault: vault.vault }) : [];
+    const before = known.find(({ decisionId }) => decisionId === record.id);
+    const state = inputs?.state ?? (before ? null : await readState(context, vault, block));
+    const nonce = before?.nonce ?? state?.nextNonce ?? 0n;
+    consequences.push({
+      vault: vault.vault,
+      proposal: proposalOf(context, { group, vault, block, decisionId: record.id, decision, nonce }),
+    });
+  }
+  return consequences;
+}
+
+interface ProposalOfParameters {
   readonly group: PoolGroup;
   readonly vault: VaultConfig;
   readonly block: BlockStamp;
-  readonly history: PoolHistory;
+  readonly decisionId: string;
+  readonly decision: Decision;
+  readonly nonce: bigint;
 }
 
-async function evaluateVault(context: Context, parameters: EvaluateVaultParameters): Promise<void> {
-  const { config, journal, queues } = context;
-  const { group, vault, block } = parameters;
-  const pool = group.meta.address;
-  const rest = (state: RestState) =>
-    journal.rest({
-      chainId: config.chainId,
-      pool,
-      block: block.number,
-      blockHash: block.hash,
-      vault: vault.vault,
-      state,
-    });
-
-  const code = await context.client.getCode({ address: vault.vault, blockNumber: BigInt(block.number) });
-  if (code === undefined || code === "0x") return rest("absent");
-  const { record, state } = await decideOnce(context, parameters);
-  const { decision } = record;
-  context.reached("decided", {
-    vault: vault.vault,
-    block: block.number,
-    action: decision.action,
-    reason: decision.reasonKey,
-  });
-  if (decision.plan === null) return rest("held");
-  if (config.worker.mode === "shadow") return rest("shadow");
-
-  const stop = await context.killSwitch.of(vault.vault);
-  if (stop !== null) {
-    context.logger.warn(
-      { stage: "evaluate", vault: vault.vault, block: block.number, stop },
-      `not proposed: the kill switch is on, ${describeStop(stop)}`,
-    );
-    return rest("stopped");
-  }
-  const others = (await openProposals(context, vault, block)).filter(({ decisionId }) => decisionId !== record.id);
-  if (others.length > 0) return rest("pending");
-  const known = journal.proposals({ vault: vault.vault }).find(({ decisionId }) => decisionId === record.id);
-  const nonce = known?.nonce ?? (state ?? (await readState(context, vault, block))).nextNonce;
+function proposalOf({ config }: Context, parameters: ProposalOfParameters): NewProposal {
+  const { group, vault, block, decisionId, decision, nonce } = parameters;
   const proposal = buildProposal({ decision, modelId: modelIdOf(config.registry.decisionModel), nonce });
-  const digest = digestOf(config.chainId, vault.strategy, proposal);
-  journal.recordProposal({
+  const digest: Hex = digestOf(config.chainId, vault.strategy, proposal);
+  return {
     digest,
-    decisionId: record.id,
+    decisionId,
     chainId: config.chainId,
     vault: vault.vault,
     strategy: vault.strategy,
-    pool,
+    pool: group.meta.address,
     nonce,
     block: block.number,
     blockHash: block.hash,
     baseFeePerGas: block.baseFeePerGas,
     proposal,
-  });
-  context.reached("proposed", { vault: vault.vault, block: block.number, digest });
-  await ensureJob(queues, "execute", { chainId: config.chainId, vault: vault.vault, nonce: nonce.toString(), digest });
-  context.reached("execute-queued", { vault: vault.vault, block: block.number, digest });
-}
-
-/** The journaled decision of a vault at a block, or a fresh one, journaled. */
-async function decideOnce(
-  context: Context,
-  { group, vault, block, history }: EvaluateVaultParameters,
-): Promise<{ record: DecisionRecord; state: MovableState | null }> {
-  const { config, client, journal, models, logger } = context;
-  const id = `${config.chainId}-${vault.vault.toLowerCase()}-${block.number}-${block.hash}`;
-  const known = journal.decision(id);
-  if (known) return { record: known, state: null };
-  const { decision, state, inputs } = await decideAt({ client, config, models, group, vault, block, history });
-  const fresh = {
-    id,
-    chainId: config.chainId,
-    vault: vault.vault,
-    pool: group.meta.address,
-    block: block.number,
-    blockHash: block.hash,
-    modelSet: models.id,
-    decision,
-    nav: state.nav,
-    sharePrice: state.sharePrice,
   };
-  let record: DecisionRecord = fresh;
-  journal.together(() => {
-    record = journal.recordDecision(fresh);
-    journal.recordInputs(id, inputs);
-  });
-  context.metrics.decided({ decision, state, tick: history.tick });
-  logger.info(
-    { stage: "evaluate", vault: vault.vault, block: block.number, action: decision.action, reason: decision.reasonKey },
-    decision.reason,
-  );
-  return { record, state };
 }

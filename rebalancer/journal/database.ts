@@ -1,6 +1,6 @@
 import Libsql from "libsql";
 
-export type Row = Record<string, string | number | null>;
+export type Row = Record<string, string | number | Uint8Array | null>;
 
 /** An open SQLite file, asked in plain SQL; a statement is prepared once. */
 export interface Database {

@@ -1,6 +1,7 @@
+import { decodeTable, encodeTable } from "../../ml/table.ts";
 import type { Address, Decision, Hex } from "../../ml/types.ts";
 import { decodeJson, encodeJson } from "../json.ts";
-import { type Database, known, type Row } from "./database.ts";
+import type { Database, Row } from "./database.ts";
 
 export interface DecisionRecord {
   readonly id: string;
@@ -21,18 +22,27 @@ CREATE TABLE IF NOT EXISTS decisions (
   id TEXT PRIMARY KEY, chain_id INTEGER NOT NULL, vault TEXT NOT NULL, pool TEXT NOT NULL,
   block INTEGER NOT NULL, block_hash TEXT NOT NULL, at_seconds INTEGER NOT NULL, model_set TEXT NOT NULL,
   action TEXT NOT NULL, reason_key TEXT NOT NULL, reason TEXT NOT NULL, inputs_digest TEXT NOT NULL,
-  nav TEXT NOT NULL, share_price TEXT NOT NULL, decision TEXT NOT NULL
+  nav TEXT NOT NULL, share_price TEXT NOT NULL, decision TEXT NOT NULL, candidates BLOB
 ) STRICT;
-CREATE INDEX IF NOT EXISTS decisions_by_vault ON decisions (chain_id, vault, block);
+DROP INDEX IF EXISTS decisions_by_vault;
+CREATE INDEX IF NOT EXISTS decisions_of_vault ON decisions (vault, block);
+CREATE INDEX IF NOT EXISTS decisions_of_pool ON decisions (pool, at_seconds);
 CREATE INDEX IF NOT EXISTS decisions_by_time ON decisions (at_seconds);
 `;
+
+/** A journal of before candidate tables had a column of their own gets it; what it holds stays as it is. */
+export function addCandidatesColumn({ all, run }: Database): void {
+  const columns = all("SELECT name FROM pragma_table_info('decisions')").map(({ name }) => name);
+  if (!columns.includes("candidates")) run("ALTER TABLE decisions ADD COLUMN candidates BLOB");
+}
 
 /** What was decided, holds and refusals too. */
 export interface DecisionStore {
   /** Inserts a decision unless its id is there; returns what the journal holds. */
   recordDecision(record: DecisionRecord): DecisionRecord;
   decision(id: string): DecisionRecord | null;
-  decisions(filter?: { vault?: Address; limit?: number }): readonly DecisionRecord[];
+  /** Oldest first; `limit` keeps the newest. Without `candidates` their tables are left out, which is much faster. */
+  decisions(filter?: { vault?: Address; limit?: number; candidates?: boolean }): readonly DecisionRecord[];
   /** Reason keys of a vault's newest decisions, newest first. */
   reasonKeys(vault: Address, limit: number): readonly string[];
 }
@@ -46,18 +56,30 @@ export const toDecision = (row: Row): DecisionRecord => ({
   block: Number(row.block),
   blockHash: row.block_hash as Hex,
   modelSet: String(row.model_set),
-  decision: decodeJson<Decision>(String(row.decision)),
+  decision: decisionOf(row),
   nav: BigInt(String(row.nav)),
   sharePrice: BigInt(String(row.share_price)),
 });
+
+/** The table is in a column of its own, or, in older rows, in the decision. */
+function decisionOf(row: Row): Decision {
+  const decision = decodeJson<Decision>(String(row.decision));
+  const { candidates } = row;
+  if (candidates instanceof Uint8Array) return { ...decision, candidates: decodeTable(candidates) };
+  return decision.candidates === undefined ? { ...decision, candidates: [] } : decision;
+}
 
 /** The decisions of an open journal. */
 export function decisionStore({ run, all, one }: Database): DecisionStore {
   const store: DecisionStore = {
     recordDecision(record) {
-      const { decision } = record;
+      const before = store.decision(record.id);
+      if (before) return before;
+      const { candidates, ...decision } = record.decision;
       run(
-        "INSERT OR IGNORE INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        `INSERT INTO decisions (id, chain_id, vault, pool, block, block_hash, at_seconds, model_set, action, reason_key,
+           reason, inputs_digest, nav, share_price, decision, candidates)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         record.id,
         record.chainId,
         record.vault,
@@ -73,20 +95,20 @@ export function decisionStore({ run, all, one }: Database): DecisionStore {
         record.nav.toString(),
         record.sharePrice.toString(),
         encodeJson(decision),
+        candidates.length === 0 ? null : Buffer.from(encodeTable(candidates)),
       );
-      return known(store.decision(record.id), record.id);
+      return record;
     },
     decision(id) {
       const row = one("SELECT * FROM decisions WHERE id = ?", id);
       return row && toDecision(row);
     },
-    decisions({ vault, limit = -1 } = {}) {
-      const rows = all(
-        "SELECT * FROM decisions WHERE (? IS NULL OR vault = ?) ORDER BY block DESC, vault LIMIT ?",
-        vault ?? null,
-        vault ?? null,
-        limit,
-      );
+    decisions({ vault, limit = -1, candidates = true } = {}) {
+      const columns = `id, chain_id, vault, pool, block, block_hash, model_set, nav, share_price, decision${candidates ? ", candidates" : ""}`;
+      const rows =
+        vault === undefined
+          ? all(`SELECT ${columns} FROM decisions ORDER BY block DESC, vault LIMIT ?`, limit)
+          : all(`SELECT ${columns} FROM decisions WHERE vault = ? ORDER BY block DESC LIMIT ?`, vault, limit);
       return rows.map(toDecision).reverse();
     },
     reasonKeys(vault, limit) {

@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS rests (
   chain_id INTEGER NOT NULL, pool TEXT NOT NULL, block INTEGER NOT NULL, block_hash TEXT NOT NULL,
   vault TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (chain_id, block_hash, vault)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS rests_of_pool ON rests (block_hash, pool, vault, state);
 `;
 
 /** Where each vault came to rest after a block. */
