@@ -30,6 +30,8 @@ export interface VaultFacts {
   lastFailure?: string;
   /** Decisions in a row that lay outside of what the models know. */
   outOfDomain: number;
+  /** Blocks since the oldest transaction that was sent and is not mined yet; absent = there is none. */
+  pendingBlocks?: number | undefined;
   /** On the chain, at the newest decision. */
   paused?: boolean;
 }
@@ -68,6 +70,8 @@ export interface EndpointFacts {
 
 /** What a worker knows of itself and its surroundings, kept in memory: metrics and alerts only read it. */
 export interface Facts {
+  /** This worker's name: its journal's identity. */
+  worker: string;
   readonly startedAtMilliseconds: number;
   /** `timestamp` by the chain's clock, the other by ours. */
   head: {
@@ -95,6 +99,7 @@ export interface Facts {
 /** Facts of a worker that has seen nothing yet. */
 export function emptyFacts(startedAtMilliseconds: number): Facts {
   return {
+    worker: "",
     startedAtMilliseconds,
     head: null,
     pools: new Map(),

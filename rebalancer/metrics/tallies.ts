@@ -43,6 +43,8 @@ export interface Tallies {
   follow(): Promise<void>;
   /** Writes the totals down, so that the next start need not read the whole journal again. */
   save(): void;
+  /** False while a journal is read for the first time, from its beginning. */
+  resumed(): boolean;
 }
 
 export interface OpenTalliesParameters {
@@ -63,6 +65,7 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
     : { cursor: FEED_START, decisions: {}, rebalances: {}, fees: {}, gasWei: 0, gasByHour: {}, vaults: {} };
   const gasOf = new Map<string, number>();
   let changed = false;
+  let resumed = saved.success;
 
   const decided = (key: string, by: number) => {
     const [action = "", reason = ""] = key.split(" ");
@@ -146,7 +149,10 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
       for (;;) {
         const feed = journal.since(totals.cursor, CHUNK_ROWS);
         take(feed);
-        if (!feed.more) break;
+        if (!feed.more) {
+          resumed = true;
+          break;
+        }
         await new Promise((resolve) => setImmediate(resolve));
       }
       const oldest = ((facts.head?.timestamp ?? 0) - DAY_SECONDS) / HOUR_SECONDS;
@@ -154,6 +160,7 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
         for (const hour of byHour.keys()) if (hour < oldest) byHour.delete(hour);
       }
     },
+    resumed: () => resumed,
     save() {
       if (!changed) return;
       changed = false;
