@@ -219,7 +219,7 @@ function rest(
 const restAction = (state: VaultState): "hold" | "stand-aside" =>
   state.positions.some((position) => position.liquidity > 0n) ? "hold" : "stand-aside";
 
-interface Verdict {
+export interface Verdict {
   readonly action: Decision["action"];
   readonly reasonKey: string;
   readonly reason: string;
@@ -230,7 +230,8 @@ interface Verdict {
   readonly features: Features | null;
 }
 
-function seal({ history, state, models, bounds, settings }: DecideParameters, verdict: Verdict): Decision {
+/** A decision with its identity and digest, and no plan yet. */
+export function seal({ history, state, models, bounds, settings }: DecideParameters, verdict: Verdict): Decision {
   const { action, reason, reasonKey, candidates, chosen, spreadWad, volatility } = verdict;
   const identities = [models.volatility, models.il, models.yield].map(identityOf);
   const features = verdict.features && {
@@ -271,12 +272,14 @@ function seal({ history, state, models, bounds, settings }: DecideParameters, ve
 
 const identityOf = ({ id, version, task, sha256 }: ModelIdentity): ModelIdentity => ({ id, version, task, sha256 });
 
-function outsideDomain(models: ModelSet, features: Features): string[] {
+/** Names of the features that a model was not trained on. */
+export function outsideDomain(models: ModelSet, features: Features): string[] {
   const all = [models.volatility, models.il, models.yield];
   return [...new Set(all.flatMap((model) => model.outOfDomain?.(features) ?? []))];
 }
 
-function marketOf({ history, state }: DecideParameters, holdings: Holdings): MoveMarket {
+/** The pool as a move of this vault meets it. */
+export function marketOf({ history, state }: DecideParameters, holdings: Holdings): MoveMarket {
   const { numeraire } = state;
   const lnPrice = sqrtPriceX96ToLnPrice(history.sqrtPriceX96, numeraire);
   const others = history.liquidity - holdings.liquidityInRange;

@@ -16,14 +16,14 @@ import { type MoveMarket, offsetsOf, type Placement, placement, referenceLoss, s
 import type { Holdings } from "./holdings.ts";
 
 /** Head-room on the declared cost: the pool may be a little thinner, or the price a little off, one block later. */
-const COST_HEADROOM = 1.25;
+export const COST_HEADROOM = 1.25;
 /** The swap may move the price this much further than expected before it stops, plus a little for the empty pool. */
 const IMPACT_HEADROOM = 1.5;
 const LEAST_LIMIT_DISTANCE = 0.0005;
 /** How long a proposal may wait to be mined, as a share of the day that the spread is about. */
 const WAIT_DAYS = 900 / 86_400;
 /** How long it usually waits. */
-const MINED_DAYS = 60 / 86_400;
+export const MINED_DAYS = 60 / 86_400;
 
 export interface PlanParameters {
   readonly candidate: Candidate;
@@ -82,7 +82,7 @@ export function planMove(parameters: PlanParameters): PlannedMove | { readonly r
 }
 
 /** The share price may fall by the cost and by what the market may do while the proposal waits. */
-function leastSharePrice(state: VaultState, value: bigint, declaredCost: bigint, spreadWad: bigint): bigint {
+export function leastSharePrice(state: VaultState, value: bigint, declaredCost: bigint, spreadWad: bigint): bigint {
   if (value === 0n) return 0n;
   const market = toWad(fromWad(spreadWad) * Math.sqrt(WAIT_DAYS));
   const kept = WAD - market - mulDivUp(declaredCost, WAD, value);
