@@ -13,6 +13,8 @@ import type { KillSwitch } from "./killSwitch.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { Queues } from "./queue.ts";
 import type { Secrets } from "./secrets.ts";
+import type { KeeperLock } from "./sending/nonces.ts";
+import type { Relay } from "./sending/relay.ts";
 
 /** A pool and the vaults that share its features and scores. */
 export interface PoolGroup {
@@ -32,7 +34,10 @@ export type Milestone =
   | "broadcast"
   | "sent"
   | "mined"
-  | "confirmed";
+  | "confirmed"
+  | "bumped"
+  | "cancelling"
+  | "heartbeat";
 
 /** Everything that a running worker shares, built once in main.ts and passed down. */
 export interface Context {
@@ -50,6 +55,9 @@ export interface Context {
   readonly queues: Queues;
   readonly pools: readonly PoolGroup[];
   readonly keys: Keys;
+  /** Where transactions go instead of to the nodes; null = to the nodes. */
+  readonly relay: Relay | null;
+  readonly keeperLock: KeeperLock;
   /** Told of what happens; never waited for. */
   readonly metrics: Metrics;
   /** What must not be seen in logs, Redis and journal. */

@@ -1,7 +1,10 @@
+import { ATTEMPTS_SCHEMA, type AttemptStore, attemptStore } from "./journal/attempts.ts";
 import { CHALLENGERS_SCHEMA, type ChallengerStore, challengerStore } from "./journal/challengers.ts";
 import { openDatabase } from "./journal/database.ts";
-import { DECISIONS_SCHEMA, type DecisionStore, decisionStore } from "./journal/decisions.ts";
+import { DEAD_LETTERS_SCHEMA, type DeadLetterStore, deadLetterStore } from "./journal/deadLetters.ts";
+import { addCandidatesColumn, DECISIONS_SCHEMA, type DecisionStore, decisionStore } from "./journal/decisions.ts";
 import { FEED_SCHEMA, type FeedStore, feedStore } from "./journal/feed.ts";
+import { HEARTBEATS_SCHEMA, type HeartbeatStore, heartbeatStore } from "./journal/heartbeats.ts";
 import { INPUTS_SCHEMA, type InputStore, inputStore } from "./journal/inputs.ts";
 import { OUTCOMES_SCHEMA, type OutcomeStore, outcomeStore } from "./journal/outcomes.ts";
 import { PROPOSALS_SCHEMA, type ProposalStore, proposalStore } from "./journal/proposals.ts";
@@ -18,6 +21,9 @@ export interface Journal
   extends DecisionStore,
     InputStore,
     ProposalStore,
+    AttemptStore,
+    HeartbeatStore,
+    DeadLetterStore,
     RestStore,
     OutcomeStore,
     ChallengerStore,
@@ -37,6 +43,9 @@ export function openJournal(path: string, identity: () => string): Journal {
     DECISIONS_SCHEMA,
     INPUTS_SCHEMA,
     PROPOSALS_SCHEMA,
+    ATTEMPTS_SCHEMA,
+    HEARTBEATS_SCHEMA,
+    DEAD_LETTERS_SCHEMA,
     RESTS_SCHEMA,
     OUTCOMES_SCHEMA,
     CHALLENGERS_SCHEMA,
@@ -44,6 +53,7 @@ export function openJournal(path: string, identity: () => string): Journal {
     FEED_SCHEMA,
   ].join("");
   const db = openDatabase(path, schema);
+  addCandidatesColumn(db);
   db.run("INSERT OR IGNORE INTO meta VALUES ('identity', ?)", identity());
   return {
     identity: String(db.one("SELECT value FROM meta WHERE key = 'identity'")?.value),
@@ -51,6 +61,9 @@ export function openJournal(path: string, identity: () => string): Journal {
     ...decisionStore(db),
     ...inputStore(db),
     ...proposalStore(db),
+    ...attemptStore(db),
+    ...heartbeatStore(db),
+    ...deadLetterStore(db),
     ...restStore(db),
     ...outcomeStore(db),
     ...challengerStore(db),

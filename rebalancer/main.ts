@@ -2,17 +2,16 @@ import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { PublicClient } from "viem";
 import { loadModelSet } from "../ml/models/index.ts";
-import type { Address, ModelSet } from "../ml/types.ts";
+import type { Address, ModelSet, PoolMeta } from "../ml/types.ts";
+import { openSinks } from "./alerts/sinks.ts";
 import { openChain } from "./chain/open.ts";
-import { getBlock, getPoolMeta } from "./chain.ts";
+import { getPoolMeta } from "./chain.ts";
 import { createChallengers } from "./challengers.ts";
 import { type Config, resolveVaults, type VaultConfig } from "./config.ts";
 import type { Context, Milestone, PoolGroup } from "./context.ts";
 import { explain, type RefusedError } from "./errors.ts";
-import { createHistory } from "./history.ts";
-import { confirm } from "./jobs/confirm.ts";
-import { evaluate } from "./jobs/evaluate.ts";
-import { execute } from "./jobs/execute.ts";
+import { createHistories } from "./history.ts";
+import { scheduleHousekeeping } from "./jobs/housekeeping.ts";
 import { openJournal } from "./journal.ts";
 import { loadKeys } from "./keys/keys.ts";
 import { createKillSwitch, describeStop } from "./killSwitch.ts";
@@ -22,14 +21,17 @@ import { createMetrics, nameVaults } from "./metrics/metrics.ts";
 import { watchedJournal } from "./metrics/timed.ts";
 import { checkMode } from "./mode.ts";
 import { observe } from "./observe.ts";
-import { openQueues, startWorker } from "./queue.ts";
+import { openQueues, queuePrefix } from "./queue.ts";
 import { recover } from "./recover.ts";
 import { bullConnection, connectRedis } from "./redis.ts";
 import { secretsFrom } from "./secrets.ts";
 import { startSeeing } from "./seen.ts";
+import { createKeeperLock } from "./sending/nonces.ts";
+import { createRelay } from "./sending/relay.ts";
 import { createShutdown } from "./shutdown.ts";
 import { version } from "./version.ts";
 import { createWaker } from "./waker.ts";
+import { startWorkers } from "./workers.ts";
 
 export interface RunParameters {
   readonly config: Config;
@@ -54,6 +56,7 @@ export async function run(parameters: RunParameters): Promise<void> {
   const keys = await loadKeys({ config, env, onSecret: secrets.add });
   checkMode(config, parameters.live === true, keys);
   const vaults = resolveVaults(config);
+  const sinks = openSinks(config, env);
 
   const shutdown = createShutdown();
   const stop = new AbortController();
@@ -91,7 +94,7 @@ export async function run(parameters: RunParameters): Promise<void> {
     shutdown.add("leases", () => leases.release());
     const options = {
       connection: bullConnection(config.redis.url),
-      prefix: `${config.redis.prefix}:${config.chainId}`,
+      prefix: queuePrefix(config, journal.identity),
     };
     const queues = openQueues(options, onError);
     shutdown.add("queues", () => queues.close());
@@ -111,8 +114,10 @@ export async function run(parameters: RunParameters): Promise<void> {
       models,
       challengers,
       queues,
-      pools: await poolGroups(config, vaults, client, redis),
+      pools: await poolGroups(config, vaults, client, redis, logger),
       keys,
+      relay: createRelay(config),
+      keeperLock: createKeeperLock(),
       metrics,
       secrets,
       reached(milestone, fields) {
@@ -123,46 +128,18 @@ export async function run(parameters: RunParameters): Promise<void> {
     };
 
     nameVaults(metrics, context.pools);
+    metrics.facts.worker = journal.identity;
     for (const order of await context.killSwitch.orders()) {
       if (order.level > 0) logger.warn({ stage: "start" }, `the kill switch is on: ${describeStop(order)}`);
     }
     await recover(context);
-    const workers = [
-      startWorker({
-        name: "evaluate",
-        options,
-        process: (payload) => evaluate(context, payload),
-        onError,
-        async onGivenUp(payload, _job, error) {
-          logger.error({ stage: "evaluate", payload }, explain(error));
-          if (payload) await restFailed(context, payload);
-        },
-      }),
-      startWorker({
-        name: "execute",
-        options,
-        process: (payload) => execute(context, payload),
-        onError,
-        onGivenUp(payload, _job, error) {
-          logger.error({ stage: "execute", payload }, explain(error));
-          const record = payload && journal.proposal(payload.digest);
-          if (record) journal.rest({ ...record, state: "failed" });
-          waker.nudge();
-        },
-      }),
-      startWorker({
-        name: "confirm",
-        options,
-        process: (payload, job, token) => confirm(context, payload, job, token),
-        onError,
-        onGivenUp: (payload, _job, error) => logger.error({ stage: "confirm", payload }, explain(error)),
-      }),
-    ];
+    await scheduleHousekeeping(context);
+    const workers = startWorkers(context, options);
     for (const worker of workers) {
       metrics.watch(worker);
       shutdown.add("worker", () => worker.close());
     }
-    await startSeeing(context, { shutdown, leasesHeld: () => (lost === null ? vaults.length : 0) });
+    await startSeeing(context, { shutdown, sinks, leasesHeld: () => (lost === null ? vaults.length : 0) });
     logger.info(
       { stage: "start", mode: config.worker.mode, models: models.id, vaults: vaults.map(({ vault }) => vault) },
       `watching chain ${config.chainId}`,
@@ -174,39 +151,27 @@ export async function run(parameters: RunParameters): Promise<void> {
   if (lost) throw lost;
 }
 
-/** A block whose evaluation was given up: its vaults rest as failed, so that nobody waits for it for ever. */
-async function restFailed(context: Context, payload: { pool: Address; block: number }): Promise<void> {
-  const { journal, config, client } = context;
-  const block = await getBlock(client, payload.block).catch(() => null);
-  const group = context.pools.find(({ meta }) => meta.address.toLowerCase() === payload.pool.toLowerCase());
-  if (!block || !group) return;
-  for (const { vault } of group.vaults) {
-    const place = { chainId: config.chainId, pool: group.meta.address, block: block.number, blockHash: block.hash };
-    if (!journal.rests(place).has(vault)) journal.rest({ ...place, vault, state: "failed" });
-  }
-  context.nudge();
-}
-
 /** Groups vaults by pool; `redis` is where histories are cached, null for memory only. */
 export async function poolGroups(
   config: Config,
   vaults: readonly VaultConfig[],
   client: PublicClient,
   redis: Awaited<ReturnType<typeof connectRedis>> | null,
+  logger?: Logger,
 ): Promise<readonly PoolGroup[]> {
-  const pools = [...new Set(vaults.map(({ pool }) => pool))];
-  return Promise.all(
-    pools.map(async (pool) => {
-      const meta = await getPoolMeta(client, config.chainId, pool);
-      const key = `${config.redis.prefix}:${config.chainId}:${pool.toLowerCase()}:history`;
-      const history = createHistory({
-        client,
-        pool: meta,
-        lookbackSeconds: config.evaluate.lookbackSeconds,
-        chunkBlocks: config.worker.logChunkBlocks,
-        ...(redis ? { cache: { redis, key } } : {}),
-      });
-      return { meta, history, vaults: vaults.filter((vault) => vault.pool === pool) };
-    }),
-  );
+  const addresses = [...new Set(vaults.map(({ pool }) => pool))];
+  const pools = await Promise.all(addresses.map((pool) => getPoolMeta(client, config.chainId, pool)));
+  const keyOf = (pool: Address) => `${config.redis.prefix}:${config.chainId}:${pool.toLowerCase()}:history`;
+  const histories = createHistories({
+    client,
+    pools,
+    lookbackSeconds: config.evaluate.lookbackSeconds,
+    chunkBlocks: config.worker.logChunkBlocks,
+    ...(redis ? { cache: { redis, keyOf } } : {}),
+    onCacheTrouble: (pool, why) => logger?.warn({ stage: "history", pool }, `history in Redis: ${why}`),
+  });
+  return histories.map((history, index) => {
+    const meta = pools[index] as PoolMeta;
+    return { meta, history, vaults: vaults.filter(({ pool }) => pool === addresses[index]) };
+  });
 }

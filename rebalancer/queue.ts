@@ -1,7 +1,9 @@
 import { type ConnectionOptions, type Job, type JobsOptions, Queue, UnrecoverableError, Worker } from "bullmq";
 import { z } from "zod";
 import type { Address, Hex } from "../ml/types.ts";
-import { explain, FatalError, PayloadError } from "./errors.ts";
+import { classify } from "./classify.ts";
+import type { Config } from "./config.ts";
+import { explain, PayloadError } from "./errors.ts";
 import { describeIssue } from "./issues.ts";
 
 const address = z
@@ -26,8 +28,10 @@ export const payloadSchemas = {
     nonce: z.string().regex(/^\d+$/, "a nonce is decimal digits"),
     digest,
   }),
+  housekeeping: z.strictObject({ chainId: z.int().positive(), task: z.enum(["nonces", "heartbeats"]) }),
 } as const;
 
+export type HousekeepingTask = Payload<"housekeeping">["task"];
 export type QueueName = keyof typeof payloadSchemas;
 export type Payload<Name extends QueueName> = z.output<(typeof payloadSchemas)[Name]>;
 
@@ -38,14 +42,24 @@ export const jobIds = {
     `${chainId}-${vault.toLowerCase()}-${nonce}-${digest}`,
   confirm: ({ chainId, vault, nonce, digest }: Payload<"confirm">) =>
     `${chainId}-${vault.toLowerCase()}-${nonce}-${digest}`,
+  housekeeping: ({ chainId, task }: Payload<"housekeeping">) => `${chainId}-${task}`,
 } as const;
 
-/** Tries before a job that meets retryable errors only is given up; about half a minute in all. */
-const ATTEMPTS = 10;
+/** Tries of a job that meets an error which nobody has named, before a person has to look: about half a minute. */
+const ATTEMPTS_AT_UNKNOWN = 10;
+/**
+ * Tries of a job whose errors heal by themselves. A proposal's deadline or a block's age ends what it stands for long
+ * before; a sent move is looked for until it is found.
+ */
+const ATTEMPTS: Readonly<Record<QueueName, number>> = {
+  evaluate: 200,
+  execute: 400,
+  confirm: 1_000_000,
+  housekeeping: 1,
+};
 const backoffMilliseconds = (attemptsMade: number) => Math.min(100 * 2 ** (attemptsMade - 1), 5_000);
 
 const JOB_OPTIONS: JobsOptions = {
-  attempts: ATTEMPTS,
   backoff: { type: "custom" },
   removeOnComplete: { count: 1_000 },
   removeOnFail: { count: 1_000 },
@@ -55,6 +69,16 @@ const JOB_OPTIONS: JobsOptions = {
 const LOCK_MILLISECONDS = 3_000;
 const STALLED_CHECK_MILLISECONDS = 1_000;
 const MAX_STALLED = 100;
+
+/** Vaults that wait for the chain at the same time; what keepers sign is put in order by their locks. */
+const CONCURRENCY: Readonly<Record<QueueName, number>> = { evaluate: 1, execute: 8, confirm: 8, housekeeping: 1 };
+
+/**
+ * First part of the keys of a worker's queues. They are its own: a job means nothing to a worker with another journal.
+ * The braces keep them in one slot of a Redis Cluster.
+ */
+export const queuePrefix = (config: Pick<Config, "chainId" | "redis">, journalIdentity: string): string =>
+  `{${config.redis.prefix}:${config.chainId}:${journalIdentity}}`;
 
 export interface QueueOptions {
   readonly connection: ConnectionOptions;
@@ -66,17 +90,23 @@ export interface Queues {
   readonly evaluate: Queue;
   readonly execute: Queue;
   readonly confirm: Queue;
+  readonly housekeeping: Queue;
   close(): Promise<void>;
 }
 
-/** The three queues' sending ends. `onError` hears of broken connections, which heal by themselves. */
+/** The queues' sending ends. `onError` hears of broken connections, which heal by themselves. */
 export function openQueues(options: QueueOptions, onError: (error: Error) => void): Queues {
   const open = (name: QueueName) => {
-    const queue = new Queue(name, { ...options, defaultJobOptions: JOB_OPTIONS });
+    const queue = new Queue(name, { ...options, defaultJobOptions: { ...JOB_OPTIONS, attempts: ATTEMPTS[name] } });
     queue.on("error", onError);
     return queue;
   };
-  const queues = { evaluate: open("evaluate"), execute: open("execute"), confirm: open("confirm") };
+  const queues = {
+    evaluate: open("evaluate"),
+    execute: open("execute"),
+    confirm: open("confirm"),
+    housekeeping: open("housekeeping"),
+  };
   return {
     ...queues,
     async close() {
@@ -124,7 +154,7 @@ export interface StartWorkerParameters<Name extends QueueName> {
   readonly onError: (error: Error) => void;
 }
 
-/** One queue's receiving end: one job at a time, because jobs of one worker share its keeper's nonces. */
+/** One queue's receiving end. */
 export function startWorker<Name extends QueueName>(parameters: StartWorkerParameters<Name>): Worker {
   const { name, options, process, onGivenUp, onError } = parameters;
   const worker = new Worker(
@@ -132,21 +162,24 @@ export function startWorker<Name extends QueueName>(parameters: StartWorkerParam
     async (job, token) => {
       let payload: Payload<Name> | null = null;
       try {
+        if (job.name !== name) throw new PayloadError(`job name: ${show(job.name)}; rule: ${name} in its queue`);
         payload = parsePayload(name, job.data);
         await process(payload, job, token);
       } catch (error) {
         // Delayed and waiting errors are BullMQ's own signals: they are no failure.
         if (error instanceof Error && ["DelayedError", "WaitingError", "WaitingChildrenError"].includes(error.name))
           throw error;
-        const fatal = error instanceof FatalError;
-        if (fatal || job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) await onGivenUp(payload, job, error);
-        if (fatal) throw new UnrecoverableError(explain(error));
-        throw error;
+        const { retry } = classify(error);
+        const tries = job.attemptsMade + 1;
+        const most = retry === "never" ? 1 : retry === "limited" ? ATTEMPTS_AT_UNKNOWN : Number.POSITIVE_INFINITY;
+        if (tries < Math.min(most, job.opts.attempts ?? 1)) throw error;
+        await onGivenUp(payload, job, error);
+        throw new UnrecoverableError(explain(error));
       }
     },
     {
       ...options,
-      concurrency: 1,
+      concurrency: CONCURRENCY[name],
       lockDuration: LOCK_MILLISECONDS,
       stalledInterval: STALLED_CHECK_MILLISECONDS,
       maxStalledCount: MAX_STALLED,
@@ -156,3 +189,5 @@ export function startWorker<Name extends QueueName>(parameters: StartWorkerParam
   worker.on("error", onError);
   return worker;
 }
+
+const show = (text: string): string => JSON.stringify(text.slice(0, 60));

@@ -19,6 +19,8 @@ export interface ReorganisedParameters {
  */
 export async function repairReorganised(context: Context, { fork, atSeconds }: ReorganisedParameters): Promise<void> {
   const { journal, queues } = context;
+  // What used a keeper's nonce there did not: they are looked after again.
+  journal.forgetSpentAfter(fork);
   const recent = journal.proposals({
     status: ["confirmed", "refused", "expired"],
     sinceSeconds: atSeconds - DAY_SECONDS,
@@ -65,7 +67,10 @@ async function reopen(
 ): Promise<void> {
   if (undone === null) return;
   const { chainId, vault, digest, nonce } = record;
-  journal.advance(digest, "sent", undone);
+  journal.together(() => {
+    if (record.measured) journal.forgetSpentAt(digest, record.measured.block);
+    journal.advance(digest, "sent", undone, { again: true });
+  });
   logger.warn({ stage: "observe", vault, digest }, `looked for again: ${undone}`);
   const payload = { chainId, vault, digest, nonce: nonce.toString() };
   await ensureJob(queues, "execute", payload, { again: true });

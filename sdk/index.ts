@@ -16,6 +16,7 @@ export {
   getVaultState,
   type MovableState,
 } from "./actions/getVault.ts";
+export { encodeHeartbeat, type HeartbeatParameters, sendHeartbeat, signHeartbeat } from "./actions/heartbeat.ts";
 export { encodePauseVault, type PauseVaultParameters, pauseVault } from "./actions/pauseVault.ts";
 export { type PreviewRebalanceParameters, previewRebalance, type RebalanceReport } from "./actions/previewRebalance.ts";
 export { encodeRebalance, type RebalanceParameters, rebalance } from "./actions/rebalance.ts";
@@ -24,6 +25,9 @@ export { type RedeemInKindParameters, redeemInKind } from "./actions/redeemInKin
 export { type SignProposalParameters, signProposal } from "./actions/signProposal.ts";
 export { decodeRevert, decodeRevertData, type Refusal } from "./errors.ts";
 export {
+  type Heartbeat,
+  heartbeatTypedData,
+  heartbeatTypes,
   type ProposalDomainParameters,
   proposalDigest,
   proposalTypedData,

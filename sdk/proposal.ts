@@ -78,3 +78,32 @@ export function proposalTypedData({ chainId, strategy }: ProposalDomainParameter
 export function proposalDigest(domain: ProposalDomainParameters, proposal: RebalanceProposal): Hex {
   return hashTypedData(proposalTypedData(domain, proposal));
 }
+
+/** A signed "hold" of a model. `deadline` in Unix seconds; `nonce` above the last one's, a block number serves. */
+export interface Heartbeat {
+  readonly vault: Address;
+  readonly modelId: Hex;
+  readonly deadline: bigint;
+  readonly nonce: bigint;
+  readonly inputsDigest: Hex;
+}
+
+export const heartbeatTypes = {
+  Heartbeat: [
+    { name: "vault", type: "address" },
+    { name: "modelId", type: "bytes32" },
+    { name: "deadline", type: "uint64" },
+    { name: "nonce", type: "uint256" },
+    { name: "inputsDigest", type: "bytes32" },
+  ],
+} as const;
+
+/** Everything a wallet needs to sign a heartbeat by EIP-712. */
+export function heartbeatTypedData({ chainId, strategy }: ProposalDomainParameters, heartbeat: Heartbeat) {
+  return {
+    domain: { name: "Rangekeeper ModelStrategy", version: "1", chainId, verifyingContract: strategy },
+    types: heartbeatTypes,
+    primaryType: "Heartbeat",
+    message: heartbeat,
+  } as const;
+}

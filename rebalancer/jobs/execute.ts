@@ -1,83 +1,90 @@
-import { type Hex, keccak256, type LocalAccount, parseGwei, type TransactionSerializableEIP1559 } from "viem";
+import type { Hex } from "viem";
 import { getBounds } from "../../sdk/actions/getBounds.ts";
-import { previewRebalance } from "../../sdk/actions/previewRebalance.ts";
+import { getVaultState } from "../../sdk/actions/getVault.ts";
 import { encodeRebalance } from "../../sdk/actions/rebalance.ts";
 import { signProposal } from "../../sdk/actions/signProposal.ts";
-import { decodeRevert } from "../../sdk/errors.ts";
-import { getBlock } from "../chain.ts";
+import { type BlockStamp, getBlock } from "../chain.ts";
+import { classify } from "../classify.ts";
 import type { VaultConfig } from "../config.ts";
 import type { Context } from "../context.ts";
-import { readState } from "../decideAt.ts";
 import { explain, FatalError, RetryableError } from "../errors.ts";
-import type { ProposalRecord, ProposalStatus, SignedTransaction } from "../journal/proposals.ts";
+import type { Attempt } from "../journal/attempts.ts";
+import type { ProposalRecord, ProposalStatus } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
 import { describeStop } from "../killSwitch.ts";
 import { preflight } from "../preflight.ts";
 import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
 import { ensureJob, type Payload } from "../queue.ts";
+import { aboveCap, feeParameters, signFirst, signReplacement } from "../sending/attempt.ts";
+import { type NonceCounts, readNonceCounts } from "../sending/nonces.ts";
 import { broadcast } from "./broadcast.ts";
 
-/** Head-room over the estimate: swaps that land before ours change which ticks are crossed and initialised. */
-const GAS_HEADROOM = { numerator: 3n, denominator: 2n };
+/** Transactions signed in one run of the job: each for a nonce that a stranger took, or a price that was too low. */
+const MOST_ROUNDS = 6;
 
 /** Takes a journaled proposal through preflight, simulation, signature and broadcast, from wherever it was left. */
 export async function execute(context: Context, payload: Payload<"execute">): Promise<void> {
+  const { journal, logger, config } = context;
   const record = journaled(context, payload);
   const vault = vaultOf(context, record);
+  const about = { vault: record.vault, block: record.block, digest: record.digest, decisionId: record.decisionId };
+  const place = { chainId: record.chainId, pool: record.pool, block: record.block, blockHash: record.blockHash };
   const rest = (state: RestState) => {
-    const { chainId, pool, block, blockHash } = record;
-    context.journal.rest({ chainId, pool, block, blockHash, vault: record.vault, state });
+    journal.rest({ ...place, vault: record.vault, state });
     context.nudge();
   };
   const end = (status: ProposalStatus & RestState, detail: string) => {
-    context.journal.advance(record.digest, status, detail);
-    context.logger.info(
-      { stage: "execute", vault: record.vault, block: record.block, digest: record.digest, status },
-      detail,
-    );
-    rest(status);
+    journal.together(() => {
+      journal.advance(record.digest, status, detail);
+      journal.rest({ ...place, vault: record.vault, state: status });
+    });
+    logger.info({ stage: "execute", ...about, status }, detail);
+    context.nudge();
   };
 
   if (record.status === "confirmed" || record.status === "refused" || record.status === "expired")
     return rest(record.status);
-  if (record.status !== "sent") {
+  const wasSent = record.status === "sent";
+  let attempt = record.attempts.at(-1) ?? null;
+  if (attempt !== null && !wasSent && (await tooLate(context, record)))
+    return end("expired", `not known to be sent before its deadline ${record.proposal.deadline}`);
+  for (let round = 0; ; round++) {
+    if (round > MOST_ROUNDS)
+      throw new RetryableError(`proposal ${record.digest}: ${round} transactions refused; rule: one must be taken`);
+    if (attempt === null) {
+      const stop = wasSent ? null : await sendingStop(context, record);
+      if (stop !== null) return end("refused", stop);
+      const prepared = await prepare(context, vault, record);
+      if (prepared.status !== "simulated") return end(prepared.status, prepared.detail);
+      context.reached("simulated", about);
+      if (config.worker.mode !== "live") {
+        journal.advance(record.digest, "simulated");
+        return rest("simulated");
+      }
+      attempt = await signMove(context, vault, record, prepared);
+      context.reached("signed", { ...about, hash: attempt.hash });
+    }
+    if (config.worker.mode !== "live")
+      throw new FatalError(`worker.mode: ${config.worker.mode}; rule: a transaction is only sent in mode live`);
     const stop = await sendingStop(context, record);
-    if (stop !== null) return end("refused", stop);
+    // What went out before cannot be called back here; its confirm job puts a cancel in its place.
+    if (stop !== null) return wasSent ? rest("sent") : end("refused", stop);
+    const sent = await broadcast(context, attempt);
+    if (sent.outcome === "sent") break;
+    logger.warn({ stage: "execute", ...about, nonce: attempt.nonce, outcome: sent.outcome }, sent.detail);
+    if (sent.outcome === "hopeless") return end("refused", sent.detail);
+    // An earlier transaction of this very proposal may be what used its nonce.
+    if (sent.outcome === "nonce-used" && (await anyMined(context, journal.attempts(record.digest)))) break;
+    attempt = sent.outcome === "nonce-used" ? null : await dearer(context, record, attempt);
   }
-  let transaction = record.transaction;
-  if (transaction === null) {
-    const prepared = await prepare(context, vault, record);
-    if (prepared.status !== "simulated") return end(prepared.status, prepared.detail);
-    context.journal.advance(record.digest, "simulated");
-    context.reached("simulated", { vault: record.vault, block: record.block, digest: record.digest });
-    if (context.config.worker.mode !== "live") return rest("simulated");
-    transaction = await sign(context, vault, record, prepared.signature);
-    context.reached("signed", {
-      vault: record.vault,
-      block: record.block,
-      digest: record.digest,
-      hash: transaction.hash,
-    });
-  }
-  if (context.config.worker.mode !== "live")
-    throw new FatalError(
-      `worker.mode: ${context.config.worker.mode}; rule: a signed transaction is only sent in mode live`,
-    );
-  const stop = await sendingStop(context, record);
-  // What went out before cannot be called back; it is only not sent again.
-  if (stop !== null) return record.status === "sent" ? rest("sent") : end("refused", stop);
-  const lost = await broadcast(context, transaction);
-  if (lost !== null) return end("refused", lost);
-  context.reached("broadcast", {
-    vault: record.vault,
-    block: record.block,
-    digest: record.digest,
-    hash: transaction.hash,
+  context.reached("broadcast", { ...about, hash: attempt.hash });
+  journal.together(() => {
+    journal.advance(record.digest, "sent");
+    journal.rest({ ...place, vault: record.vault, state: "sent" });
   });
-  context.journal.advance(record.digest, "sent");
   await ensureJob(context.queues, "confirm", payload);
-  context.reached("sent", { vault: record.vault, block: record.block, digest: record.digest, hash: transaction.hash });
-  rest("sent");
+  context.reached("sent", { ...about, hash: attempt.hash });
+  context.nudge();
 }
 
 /** Why nothing may be sent for a vault now: an order of level 2 or 3; null when there is none. */
@@ -123,93 +130,88 @@ function vaultOf({ pools }: Context, record: ProposalRecord): VaultConfig {
   return vault;
 }
 
-type Prepared =
-  | { readonly status: "simulated"; readonly signature: Hex }
-  | { readonly status: "refused" | "expired"; readonly detail: string };
+interface Simulated {
+  readonly status: "simulated";
+  readonly signature: Hex;
+  readonly gas: bigint;
+  readonly head: BlockStamp;
+  readonly counts: NonceCounts;
+}
+type Prepared = Simulated | { readonly status: "refused" | "expired"; readonly detail: string };
 
-/** Preflight, signature of the model and simulation at the head. */
+/**
+ * Signature of the model, preflight and simulation at the head. All that is read comes in one request: the estimate of
+ * the gas runs the move, so it is the simulation too.
+ */
 async function prepare(context: Context, vault: VaultConfig, record: ProposalRecord): Promise<Prepared> {
-  const { client } = context;
-  const signers = context.keys.of(vault);
-  const { proposal } = record;
-  const head = await getBlock(client, "latest");
-  if (proposal.deadline < BigInt(head.timestamp)) {
-    return { status: "expired", detail: `not sent before its deadline ${proposal.deadline}` };
-  }
-  const [state, bounds] = await Promise.all([
-    readState(context, vault, head),
-    getBounds(client, { strategy: vault.strategy, blockNumber: BigInt(head.number) }),
+  const { client, keys } = context;
+  const { proposal, chainId, strategy } = record;
+  const { signer, keeper } = keys.of(vault);
+  if (!signer) throw new FatalError(`key ${vault.signer}: missing; rule: needed in modes dry-run and live`);
+  const signature = await signProposal(signer, { chainId, strategy, proposal });
+  const [head, state, bounds, counts, gas] = await Promise.all([
+    getBlock(client, "latest"),
+    getVaultState(client, { lens: vault.lens, vault: vault.vault, strategy }),
+    getBounds(client, { strategy }),
+    keeper ? readNonceCounts(client, keeper.address) : { latest: 0, pending: 0 },
+    client
+      .estimateGas({
+        ...(keeper ? { account: keeper.address } : {}),
+        to: strategy,
+        data: encodeRebalance({ proposal, signature }),
+      })
+      .catch((error: unknown) => error),
   ]);
+  if (proposal.deadline < BigInt(head.timestamp))
+    return { status: "expired", detail: `not sent before its deadline ${proposal.deadline}` };
   const broken = preflight({ proposal, bounds, state, nowSeconds: head.timestamp });
   if (broken !== null) return { status: "refused", detail: `preflight ${broken}` };
-  if (!signers.signer) throw new FatalError("RANGEKEEPER_SIGNER_KEY: missing; rule: needed in modes dry-run and live");
-  const signature = await signProposal(signers.signer, {
-    chainId: record.chainId,
-    strategy: record.strategy,
-    proposal,
-  });
-  try {
-    await previewRebalance(client, {
-      strategy: vault.strategy,
-      proposal,
-      signature,
-      blockNumber: BigInt(head.number),
-      ...(signers.keeper ? { account: signers.keeper.address } : {}),
-    });
-  } catch (error) {
-    const refusal = decodeRevert(error);
-    if (refusal === null) throw new RetryableError(`simulation: ${explain(error)}`, { cause: error });
-    return { status: "refused", detail: `simulation ${refusal.sentence}` };
-  }
-  return { status: "simulated", signature };
+  if (typeof gas === "bigint") return { status: "simulated", signature, gas, head, counts };
+  const { refusal } = classify(gas);
+  if (refusal !== null) return { status: "refused", detail: `simulation ${refusal}` };
+  throw new RetryableError(`simulation: ${explain(gas)}`, { cause: gas });
 }
 
-/** Signs the transaction and journals its bytes; from here on only these bytes are ever sent for this proposal. */
-async function sign(
+/** Signs the transaction and journals its bytes, with the step; until it is replaced only these bytes are sent. */
+function signMove(
   context: Context,
   vault: VaultConfig,
   record: ProposalRecord,
-  signature: Hex,
-): Promise<SignedTransaction> {
-  const { client, journal, config } = context;
-  const signers = context.keys.of(vault);
-  const keeper: LocalAccount | null = signers.keeper;
-  if (!keeper) throw new FatalError("RANGEKEEPER_KEEPER_KEY: missing; rule: needed in mode live");
-  const data = encodeRebalance({ proposal: record.proposal, signature });
-  const [count, estimate] = await Promise.all([
-    client.getTransactionCount({ address: keeper.address, blockTag: "latest" }),
-    client.estimateGas({ account: keeper.address, to: vault.strategy, data }),
-  ]);
-  let nonce = count;
-  let maxPriorityFeePerGas = parseGwei(String(config.worker.priorityFeeGwei));
-  let maxFeePerGas = 2n * record.baseFeePerGas + maxPriorityFeePerGas;
-  for (const earlier of journal.transactionsFrom(keeper.address, count)) {
-    if (earlier.transaction.nonce !== nonce) continue;
-    if (earlier.status !== "expired" && earlier.status !== "refused") {
-      nonce += 1;
-      continue;
-    }
-    // A dead transaction still waits with this nonce: replacing it takes a tenth more of both fees.
-    maxPriorityFeePerGas = max(maxPriorityFeePerGas, bumped(earlier.transaction.maxPriorityFeePerGas));
-    maxFeePerGas = max(maxFeePerGas, bumped(earlier.transaction.maxFeePerGas));
-  }
-  const cap = parseGwei(String(config.worker.maxFeePerGasGwei));
-  if (maxFeePerGas > cap)
-    throw new RetryableError(`fee per gas: ${maxFeePerGas} wei; rule: at most worker.maxFeePerGasGwei = ${cap} wei`);
-  const request: TransactionSerializableEIP1559 = {
-    type: "eip1559",
-    chainId: record.chainId,
-    nonce,
-    to: vault.strategy,
-    data,
-    gas: (estimate * GAS_HEADROOM.numerator) / GAS_HEADROOM.denominator,
-    maxFeePerGas,
-    maxPriorityFeePerGas,
-  };
-  const raw = await keeper.signTransaction(request);
-  const transaction = { from: keeper.address, nonce, hash: keccak256(raw), raw, maxFeePerGas, maxPriorityFeePerGas };
-  return journal.recordTransaction(record.digest, signature, transaction);
+  { signature, gas, head, counts }: Simulated,
+): Promise<Attempt> {
+  const { keeper } = context.keys.of(vault);
+  if (!keeper) throw new FatalError(`key ${vault.keeper}: missing; rule: needed in mode live`);
+  const { digest, proposal, strategy } = record;
+  return signFirst(context, {
+    kind: "rebalance",
+    subject: digest,
+    ordinal: context.journal.attempts(digest).length,
+    keeper,
+    to: strategy,
+    data: encodeRebalance({ proposal, signature }),
+    gas,
+    signature,
+    head,
+    counts,
+    alongside: () => context.journal.advance(digest, "simulated"),
+  });
 }
 
-const max = (a: bigint, b: bigint) => (a > b ? a : b);
-const bumped = (fee: bigint) => (fee * 1_125n) / 1_000n + 1n;
+/** The same move with the same nonce for more, after a node found its price too low. */
+async function dearer(context: Context, record: ProposalRecord, newest: Attempt): Promise<Attempt> {
+  const head = await getBlock(context.client, "latest");
+  const attempt = await signReplacement(context, { subject: record.digest, as: "dearer", newest, head });
+  if (attempt === null) throw aboveCap(feeParameters(context.config, head));
+  return attempt;
+}
+
+/** Whether a proposal whose transaction was perhaps never sent can no longer execute, and did not. */
+async function tooLate(context: Context, record: ProposalRecord): Promise<boolean> {
+  const head = await getBlock(context.client, "latest");
+  return record.proposal.deadline < BigInt(head.timestamp) && !(await anyMined(context, record.attempts));
+}
+
+async function anyMined({ client }: Context, attempts: readonly Attempt[]): Promise<boolean> {
+  const receipts = attempts.map(({ hash }) => client.getTransactionReceipt({ hash }).catch(() => null));
+  return (await Promise.all(receipts)).some((receipt) => receipt !== null);
+}

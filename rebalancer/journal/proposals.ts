@@ -1,6 +1,7 @@
 import type { Address, Hex } from "../../ml/types.ts";
 import type { RebalanceProposal } from "../../sdk/proposal.ts";
 import { decodeJson, encodeJson } from "../json.ts";
+import { type Attempt, attemptStore, takeOverTransactions } from "./attempts.ts";
 import { type Database, known, type Row } from "./database.ts";
 
 /** proposed -> simulated -> sent -> confirmed, or an end before: refused (by a guard, here or on chain), expired. */
@@ -22,18 +23,11 @@ export interface ProposalRecord {
   /** What is to be said about the last step: why it was refused, which block confirmed it; may be empty. */
   readonly detail: string;
   readonly signature: Hex | null;
-  readonly transaction: SignedTransaction | null;
+  /** The newest transaction that carries the proposal; any of `attempts` may be the one that is mined. */
+  readonly transaction: Attempt | null;
+  /** Everything signed for it, oldest first: first transaction, dearer ones in its place, a cancel. */
+  readonly attempts: readonly Attempt[];
   readonly measured: Measured | null;
-}
-
-/** The bytes that go out: written down before the first broadcast, so that a restart sends the same ones. */
-export interface SignedTransaction {
-  readonly from: Address;
-  readonly nonce: number;
-  readonly hash: Hex;
-  readonly raw: Hex;
-  readonly maxFeePerGas: bigint;
-  readonly maxPriorityFeePerGas: bigint;
 }
 
 /** What a confirmed move did, from its receipt and events. Values in asset units. */
@@ -56,17 +50,20 @@ CREATE TABLE IF NOT EXISTS steps (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL REFERENCES proposals (digest),
   status TEXT NOT NULL, detail TEXT NOT NULL, UNIQUE (digest, status, detail)
 ) STRICT;
-CREATE TABLE IF NOT EXISTS transactions (
-  digest TEXT PRIMARY KEY REFERENCES proposals (digest), signature TEXT NOT NULL, sender TEXT NOT NULL,
-  nonce INTEGER NOT NULL, hash TEXT NOT NULL, body TEXT NOT NULL
+CREATE INDEX IF NOT EXISTS steps_by_digest ON steps (digest, sequence);
+CREATE TABLE IF NOT EXISTS statuses (
+  digest TEXT PRIMARY KEY REFERENCES proposals (digest), status TEXT NOT NULL, detail TEXT NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS statuses_by_status ON statuses (status);
+CREATE INDEX IF NOT EXISTS proposals_by_vault ON proposals (vault, block);
+CREATE INDEX IF NOT EXISTS proposals_by_block ON proposals (block);
 CREATE TABLE IF NOT EXISTS measured (digest TEXT PRIMARY KEY REFERENCES proposals (digest), body TEXT NOT NULL) STRICT;
 `;
 
 /** What was proposed, sent and seen on the chain. */
 export interface ProposalStore {
   recordProposal(
-    record: Omit<ProposalRecord, "status" | "detail" | "signature" | "transaction" | "measured">,
+    record: Omit<ProposalRecord, "status" | "detail" | "signature" | "transaction" | "attempts" | "measured">,
   ): ProposalRecord;
   proposal(digest: Hex): ProposalRecord | null;
   /** Oldest first; `limit` keeps the newest, `sinceSeconds` those decided at or after that time. */
@@ -76,25 +73,24 @@ export interface ProposalStore {
     sinceSeconds?: number;
     limit?: number;
   }): readonly ProposalRecord[];
-  /** Appends a step; the same step twice is one. */
-  advance(digest: Hex, status: ProposalStatus, detail?: string): void;
-  signedTransaction(digest: Hex): { signature: Hex; transaction: SignedTransaction } | null;
-  /** Stores the signed bytes unless the proposal has some already; returns what is stored. */
-  recordTransaction(digest: Hex, signature: Hex, transaction: SignedTransaction): SignedTransaction;
-  /** Signed transactions of one sender from a nonce on, lowest nonce first, with their proposals' statuses. */
-  transactionsFrom(
-    sender: Address,
-    nonce: number,
-  ): readonly { readonly transaction: SignedTransaction; readonly status: ProposalStatus }[];
+  /** Appends a step; the same step twice is one, unless `again` says that it was taken back in between. */
+  advance(digest: Hex, status: ProposalStatus, detail?: string, options?: { again?: boolean }): void;
   recordMeasured(digest: Hex, measured: Measured): void;
 }
 
 /** The proposals of an open journal. */
-export function proposalStore({ run, all, one, transaction }: Database): ProposalStore {
+export function proposalStore(db: Database): ProposalStore {
+  const { run, all, one, transaction } = db;
+  const { attempts } = attemptStore(db);
+  // A journal from before the table of statuses has steps only.
+  if (one("SELECT 1 AS found FROM steps") && !one("SELECT 1 AS found FROM statuses"))
+    run(`INSERT OR IGNORE INTO statuses SELECT digest, status, detail FROM steps
+         WHERE sequence IN (SELECT max(sequence) FROM steps GROUP BY digest)`);
+  takeOverTransactions(db);
   const toProposal = (row: Row): ProposalRecord => {
     const digest = row.digest as Hex;
-    const step = one("SELECT status, detail FROM steps WHERE digest = ? ORDER BY sequence DESC LIMIT 1", digest);
-    const sent = one("SELECT signature, body FROM transactions WHERE digest = ?", digest);
+    const step = one("SELECT status, detail FROM statuses WHERE digest = ?", digest);
+    const signed = attempts(digest);
     const measured = one("SELECT body FROM measured WHERE digest = ?", digest);
     return {
       digest,
@@ -110,8 +106,9 @@ export function proposalStore({ run, all, one, transaction }: Database): Proposa
       proposal: decodeJson<RebalanceProposal>(String(row.proposal)),
       status: (step?.status ?? "proposed") as ProposalStatus,
       detail: String(step?.detail ?? ""),
-      signature: sent ? (sent.signature as Hex) : null,
-      transaction: sent ? decodeJson<SignedTransaction>(String(sent.body)) : null,
+      signature: signed[0]?.signature ?? null,
+      transaction: signed.findLast(({ kind }) => kind === "rebalance") ?? null,
+      attempts: signed,
       measured: measured ? decodeJson<Measured>(String(measured.body)) : null,
     };
   };
@@ -141,16 +138,15 @@ export function proposalStore({ run, all, one, transaction }: Database): Proposa
       return row && toProposal(row);
     },
     proposals({ vault, status, sinceSeconds = 0, limit = -1 } = {}) {
+      const wanted = status?.map(() => "?").join(", ");
       return all(
-        `SELECT * FROM (SELECT *, (SELECT status FROM steps WHERE steps.digest = proposals.digest
-           ORDER BY sequence DESC LIMIT 1) AS status FROM proposals WHERE (? IS NULL OR vault = ?))
-         WHERE (? IS NULL OR instr(?, status))
+        `SELECT proposals.* FROM proposals ${wanted ? "JOIN statuses USING (digest)" : ""} WHERE (? IS NULL OR vault = ?)
+         ${wanted ? `AND status IN (${wanted})` : ""}
          AND (? = 0 OR decision_id IN (SELECT id FROM decisions WHERE at_seconds >= ?))
          ORDER BY block DESC, vault DESC LIMIT ?`,
         vault ?? null,
         vault ?? null,
-        status?.join(" ") ?? null,
-        status?.join(" ") ?? null,
+        ...(status ?? []),
         sinceSeconds,
         sinceSeconds,
         limit,
@@ -158,34 +154,22 @@ export function proposalStore({ run, all, one, transaction }: Database): Proposa
         .reverse()
         .map(toProposal);
     },
-    advance(digest, status, detail) {
-      run("INSERT OR IGNORE INTO steps (digest, status, detail) VALUES (?, ?, ?)", digest, status, detail ?? "");
-    },
-    signedTransaction(digest) {
-      const row = one("SELECT signature, body FROM transactions WHERE digest = ?", digest);
-      return row && { signature: row.signature as Hex, transaction: decodeJson<SignedTransaction>(String(row.body)) };
-    },
-    recordTransaction(digest, signature, transaction) {
-      run(
-        "INSERT OR IGNORE INTO transactions VALUES (?, ?, ?, ?, ?, ?)",
-        digest,
-        signature,
-        transaction.from,
-        transaction.nonce,
-        transaction.hash,
-        encodeJson(transaction),
-      );
-      return known(store.signedTransaction(digest), digest).transaction;
-    },
-    transactionsFrom(sender, nonce) {
-      return all(
-        "SELECT digest, body FROM transactions WHERE sender = ? AND nonce >= ? ORDER BY nonce",
-        sender,
-        nonce,
-      ).map((row) => ({
-        transaction: decodeJson<SignedTransaction>(String(row.body)),
-        status: known(store.proposal(row.digest as Hex), String(row.digest)).status,
-      }));
+    advance(digest, status, detail = "", { again = false } = {}) {
+      transaction(() => {
+        const times = one("SELECT count(*) AS n FROM steps WHERE digest = ? AND status = ?", digest, status);
+        const current = one("SELECT status FROM statuses WHERE digest = ?", digest);
+        const repeated = one(
+          "SELECT 1 AS found FROM steps WHERE digest = ? AND status = ? AND detail = ?",
+          digest,
+          status,
+          detail,
+        );
+        if (repeated && (!again || current?.status === status)) return;
+        // The same words a second time, after a step back: told apart by their number.
+        const text = repeated ? `${detail} (${Number(times?.n) + 1})` : detail;
+        run("INSERT INTO steps (digest, status, detail) VALUES (?, ?, ?)", digest, status, text);
+        run("INSERT OR REPLACE INTO statuses VALUES (?, ?, ?)", digest, status, text);
+      });
     },
     recordMeasured(digest, measured) {
       run("INSERT OR REPLACE INTO measured VALUES (?, ?)", digest, encodeJson(measured));

@@ -21,6 +21,7 @@ const MAX_PBKDF2_ROUNDS = 10_000_000;
 const scryptParameters = z
   .object({ dklen: keyLength, n: z.int().min(2), r: z.int().min(1), p: z.int().min(1).max(16), salt })
   .refine(({ n }) => Number.isInteger(Math.log2(n)), { path: ["n"], message: "a power of two" })
+  .refine(({ n, r }) => Math.log2(n) < 16 * r, { path: ["n"], message: "below 2^(16 x r)" })
   .refine(({ n, r }) => 128 * n * r <= MAX_SCRYPT_BYTES, {
     path: ["n"],
     message: `128 x n x r is at most ${MAX_SCRYPT_BYTES}`,

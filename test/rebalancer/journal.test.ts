@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Hex } from "../../ml/types.ts";
+import { openDatabase } from "../../rebalancer/journal/database.ts";
 import type { ProposalRecord } from "../../rebalancer/journal/proposals.ts";
 import { type Journal, openJournal } from "../../rebalancer/journal.ts";
-import { decision, decisionRecord, digest, proposalRecord, transaction, VAULT } from "../support/journalRecords.ts";
+import { encodeJson } from "../../rebalancer/json.ts";
+import { attempt, decision, decisionRecord, digest, proposalRecord, VAULT } from "../support/journalRecords.ts";
 
 describe("openJournal", () => {
   let path: string;
@@ -48,24 +50,106 @@ describe("openJournal", () => {
     expect(status()).toBe("confirmed");
   });
 
-  it("never replaces signed bytes", () => {
+  it("never replaces signed bytes, and keeps every attempt of a proposal", () => {
     const { digest: id } = journal.recordProposal(proposalRecord(1));
-    expect(journal.recordTransaction(id, "0x01", transaction(1, 5)).hash).toBe(digest(1));
-    expect(journal.recordTransaction(id, "0x02", transaction(2, 6)).hash).toBe(digest(1));
-    expect(journal.proposal(id)).toMatchObject({ signature: "0x01", transaction: { nonce: 5 } });
+    expect(journal.recordAttempt(attempt(1, 5, id))?.hash).toBe(digest(1));
+    expect(journal.recordAttempt(attempt(2, 6, id))?.hash).toBe(digest(1));
+    expect(journal.recordAttempt({ ...attempt(3, 5, id), ordinal: 1 })?.hash).toBe(digest(3));
+    expect(journal.recordAttempt({ ...attempt(4, 5, id), ordinal: 2, kind: "cancel" })?.hash).toBe(digest(4));
+    expect(journal.proposal(id)).toMatchObject({
+      signature: "0x01",
+      transaction: { nonce: 5, hash: digest(3) },
+      attempts: [{ hash: digest(1) }, { hash: digest(3) }, { hash: digest(4), kind: "cancel" }],
+    });
   });
 
-  it("lists a sender's transactions from a nonce on, with statuses", () => {
-    for (const block of [1, 2]) {
-      const { digest: id } = journal.recordProposal(proposalRecord(block));
-      journal.recordTransaction(id, "0x01", transaction(block, block));
+  it("gives a nonce to one unfinished subject, and to another when that has ended", () => {
+    const [first, second] = [1, 2].map((block) => journal.recordProposal(proposalRecord(block)).digest) as [Hex, Hex];
+    expect(journal.recordAttempt(attempt(1, 5, first))?.hash).toBe(digest(1));
+    expect(journal.recordAttempt(attempt(2, 5, second))).toBeNull();
+    expect(journal.slots(VAULT, 0)).toMatchObject([{ nonce: 5, owners: [first] }]);
+    journal.advance(first, "expired", "late");
+    expect(journal.slots(VAULT, 0)).toMatchObject([{ nonce: 5, owners: [] }]);
+    expect(journal.recordAttempt(attempt(2, 5, second))?.hash).toBe(digest(2));
+    expect(journal.slots(VAULT, 5)).toMatchObject([{ owners: [second], attempts: [{}, {}] }]);
+    expect(journal.slots(VAULT, 6)).toEqual([]);
+  });
+
+  it("knows what used each nonce, until the block is reorganised away", () => {
+    const { digest: id } = journal.recordProposal(proposalRecord(1));
+    journal.recordAttempt(attempt(1, 5, id));
+    expect(journal.unspent(VAULT)).toHaveLength(1);
+    const used = {
+      sender: VAULT as Hex,
+      nonce: 5,
+      kind: "rebalance",
+      subject: id,
+      hash: digest(1),
+      block: 9,
+      blockHash: digest(9),
+      gasUsed: 2n ** 70n,
+      effectiveGasPrice: 3n,
+      succeeded: true,
+    } as const;
+    journal.recordSpent(used);
+    expect(journal.unspent(VAULT)).toEqual([]);
+    expect(journal.spentNonces(VAULT)).toEqual([used]);
+    journal.advance(id, "confirmed", "block 9");
+    // a nonce that is used up is never given again
+    expect(journal.recordAttempt(attempt(2, 5, "heartbeat-1"))).toBeNull();
+    journal.forgetSpentAfter(9);
+    expect(journal.spentNonces(VAULT)).toHaveLength(1);
+    journal.forgetSpentAfter(8);
+    expect(journal.spentNonces(VAULT)).toEqual([]);
+    expect(journal.recordAttempt(attempt(2, 5, "heartbeat-1"))?.hash).toBe(digest(2));
+    journal.endSubject("heartbeat-1", "done");
+    expect(journal.slots(VAULT, 0)).toMatchObject([{ owners: [] }]);
+  });
+
+  it("takes a step back and forth as often as the chain does", () => {
+    const { digest: id } = journal.recordProposal(proposalRecord(1));
+    const again = { again: true };
+    for (let turn = 0; turn < 3; turn++) {
+      journal.advance(id, "confirmed", "block 1", again);
+      expect(journal.proposal(id)?.status).toBe("confirmed");
+      journal.advance(id, "confirmed", "block 1", again);
+      journal.advance(id, "sent", "reorganised", again);
+      expect(journal.proposal(id)?.status).toBe("sent");
     }
-    journal.advance(digest(1002), "expired", "late");
-    expect(journal.transactionsFrom(VAULT, 0).map(({ transaction: { nonce }, status }) => [nonce, status])).toEqual([
-      [1, "proposed"],
-      [2, "expired"],
+    expect(journal.proposal(id)?.detail).toBe("reorganised (3)");
+  });
+
+  it("takes over a journal that knew one transaction for each proposal", () => {
+    const { digest: id } = journal.recordProposal(proposalRecord(1));
+    journal.advance(id, "sent");
+    journal.advance(id, "confirmed", "block 3");
+    journal.recordMeasured(id, {
+      transactionHash: digest(1),
+      block: 3,
+      blockHash: digest(3),
+      gasUsed: 7n,
+      effectiveGasPrice: 8n,
+      events: [],
+    });
+    journal.close();
+    const old = openDatabase(
+      path,
+      `DROP TABLE statuses; DROP TABLE attempts; DROP TABLE spent;
+       CREATE TABLE transactions (digest TEXT PRIMARY KEY REFERENCES proposals (digest), signature TEXT NOT NULL,
+         sender TEXT NOT NULL, nonce INTEGER NOT NULL, hash TEXT NOT NULL, body TEXT NOT NULL) STRICT;`,
+    );
+    const { from, nonce, hash, raw, maxFeePerGas, maxPriorityFeePerGas } = attempt(1, 5, id);
+    const body = encodeJson({ from, nonce, hash, raw, maxFeePerGas, maxPriorityFeePerGas });
+    old.run("INSERT INTO transactions VALUES (?, '0x01', ?, 5, ?, ?)", id, VAULT, hash, body);
+    old.close();
+    journal = openJournal(path, () => "third");
+    expect(journal.proposal(id)).toMatchObject({ status: "confirmed", detail: "block 3", signature: "0x01" });
+    expect(journal.proposal(id)?.attempts).toEqual([{ ...attempt(1, 5, id), atBlock: 1 }]);
+    expect(journal.spentNonces(VAULT)).toMatchObject([
+      { nonce: 5, kind: "rebalance", subject: id, hash, block: 3, gasUsed: 7n, effectiveGasPrice: 8n, succeeded: true },
     ]);
-    expect(journal.transactionsFrom(VAULT, 2)).toHaveLength(1);
+    journal.close();
+    expect(openJournal(path, () => "fourth").proposal(id)?.attempts).toHaveLength(1);
   });
 
   it("refuses a proposal without its decision", () => {

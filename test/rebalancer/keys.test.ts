@@ -10,9 +10,9 @@ import { environmentNames, loadKeys } from "../../rebalancer/keys/keys.ts";
 import { keystoreSchema, openKeystore, sealKeystore } from "../../rebalancer/keys/keystore.ts";
 import { checkMode } from "../../rebalancer/mode.ts";
 
-/** The two files of the format's own definition, password "testpassword". */
+/** The key of the file in the format's own definition, password "testpassword". */
 const PUBLISHED_KEY = "0x7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d";
-const published = {
+const elsewhere = {
   pbkdf2: {
     crypto: {
       cipher: "aes-128-ctr",
@@ -30,22 +30,23 @@ const published = {
     id: "3198bc9c-6672-5ab3-d995-4942343ae5b6",
     version: 3,
   },
+  /** Written by Foundry's `cast wallet import` for KEY and PASSWORD. */
   scrypt: {
     crypto: {
       cipher: "aes-128-ctr",
-      cipherparams: { iv: "83dbcc02d8ccb40e466191a123791e0e" },
-      ciphertext: "d172bf743a674da9cdad04534d56926ef8358534d458fffccd4e6ad2fbde479c",
+      cipherparams: { iv: "91e476c872c4eb4a2949300be7ab6970" },
+      ciphertext: "0fa53d4b401cbe5c6ccfb5e40aa866bce33ba3df2ea06e188968d8d51e2ab74f",
       kdf: "scrypt",
       kdfparams: {
         dklen: 32,
-        n: 262144,
-        p: 8,
-        r: 1,
-        salt: "ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19",
+        n: 8192,
+        p: 1,
+        r: 8,
+        salt: "90c4aa9b091791e2c1c19a72b8d42afd812ba7c7fab9122e961a7b1592295040",
       },
-      mac: "2103ac29920d71da29f15d75b4a16dbe95cfd7ff8faea1056c33131d846e3097",
+      mac: "dd4c25858b0951fa6b4e625ec69840ed1f4444ead797636dc7ea1dd9598a4183",
     },
-    id: "3198bc9c-6672-5ab3-d995-4942343ae5b6",
+    id: "4a458e5c-fdb2-4a51-af63-1b7455c8bb72",
     version: 3,
   },
 } as const;
@@ -57,10 +58,13 @@ const PASSWORD = "correct horse";
 const LIGHT = 1_024;
 
 describe("openKeystore", () => {
-  it.each(["scrypt", "pbkdf2"] as const)("opens the published %s file, and not with another password", async (kdf) => {
-    const file = keystoreSchema.parse(published[kdf]);
-    expect(await openKeystore(file, "testpassword")).toBe(PUBLISHED_KEY);
-    expect(await openKeystore(file, "testpasswore")).toBeNull();
+  it.each([
+    ["scrypt", KEY, PASSWORD],
+    ["pbkdf2", PUBLISHED_KEY, "testpassword"],
+  ] as const)("opens the %s file of another program, and not with another password", async (kdf, key, password) => {
+    const file = keystoreSchema.parse(elsewhere[kdf]);
+    expect(await openKeystore(file, password)).toBe(key);
+    expect(await openKeystore(file, `${password}e`)).toBeNull();
   });
 
   it("opens what it sealed, for any key and password", async () => {
@@ -83,10 +87,11 @@ describe("openKeystore", () => {
   it.each([
     ["n", { n: 3 }, "a power of two"],
     ["n", { n: 2 ** 30 }, "128 x n x r is at most"],
+    ["n", { n: 2 ** 17, r: 1 }, "below 2^(16 x r)"],
     ["dklen", { dklen: 64 }, "expected 32"],
   ])("refuses %s that no honest file has", (field, change, rule) => {
-    const { crypto } = published.scrypt;
-    const file = { ...published.scrypt, crypto: { ...crypto, kdfparams: { ...crypto.kdfparams, ...change } } };
+    const { crypto } = elsewhere.scrypt;
+    const file = { ...elsewhere.scrypt, crypto: { ...crypto, kdfparams: { ...crypto.kdfparams, ...change } } };
     const { error } = keystoreSchema.safeParse(file);
     expect(error?.issues[0]?.path.join(".")).toBe(`crypto.kdfparams.${field}`);
     expect(error?.issues[0]?.message).toContain(rule);

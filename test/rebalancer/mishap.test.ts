@@ -104,7 +104,7 @@ describe("a worker in trouble", () => {
     expect(await nextNonce()).toBe(1n);
   });
 
-  it("gives up a move that nobody mined in time, and replaces its transaction with the next", async () => {
+  it("gives up a move that nobody mined in time, and cancels its transaction before the next", async () => {
     await settled(local, await local.tick(600));
     const [lost] = proposals();
     await market("anvil_setNextBlockBaseFeePerGas", [BASE_FEE_ABOVE_OURS]);
@@ -116,10 +116,11 @@ describe("a worker in trouble", () => {
     await settled(local, await local.tick(12));
     const [, next] = proposals();
     expect(next).toMatchObject({ status: "confirmed", nonce: 0n });
-    expect(next?.transaction?.nonce).toBe(lost?.transaction?.nonce);
-    expect((next?.transaction?.maxFeePerGas ?? 0n) * 10n).toBeGreaterThanOrEqual(
-      (lost?.transaction?.maxFeePerGas ?? 1n) * 11n,
-    );
+    const [given, cancel] = proposals()[0]?.attempts ?? [];
+    expect(cancel).toMatchObject({ kind: "cancel", nonce: given?.nonce, subject: lost?.digest });
+    expect((cancel?.maxFeePerGas ?? 0n) * 10n).toBeGreaterThanOrEqual((given?.maxFeePerGas ?? 1n) * 11n);
+    // the cancel used the lost one's nonce, so that the next move has the next
+    expect(next?.transaction?.nonce).toBe((lost?.transaction?.nonce ?? 0) + 1);
     expect(await nextNonce()).toBe(1n);
   });
 

@@ -1,5 +1,6 @@
 import { zeroAddress, zeroHash } from "viem";
 import type { Decision, Hex } from "../../ml/types.ts";
+import type { Attempt } from "../../rebalancer/journal/attempts.ts";
 import type { DecisionRecord } from "../../rebalancer/journal/decisions.ts";
 import type { Journal } from "../../rebalancer/journal.ts";
 
@@ -74,11 +75,17 @@ export const proposalRecord = (block: number): Parameters<Journal["recordProposa
   },
 });
 
-export const transaction = (n: number, nonce: number) => ({
+/** The first transaction of a subject. */
+export const attempt = (n: number, nonce: number, subject: string): Attempt => ({
+  kind: "rebalance",
+  subject,
+  ordinal: 0,
   from: VAULT as Hex,
   nonce,
   hash: digest(n),
-  raw: "0x02" as Hex,
+  raw: "0x02",
   maxFeePerGas: 2n,
   maxPriorityFeePerGas: 1n,
+  atBlock: nonce,
+  signature: "0x01",
 });
