@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parse, stringify } from "smol-toml";
 import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
 import type { RedisHandle } from "../../rebalancer/cli/demo/redis.ts";
 import type { Deployment } from "../../rebalancer/cli/demo/stage.ts";
 import { type Config, loadConfig } from "../../rebalancer/config.ts";
+import { writeConfig } from "./configFile.ts";
 import { deployedChain, SWAP_AMOUNT } from "./deployedChain.ts";
 import { type LocalMarket, resumeLocalMarket } from "./localMarket.ts";
 import { startRedis } from "./redis.ts";
@@ -56,23 +56,16 @@ export async function startLocalDeployment(): Promise<LocalDeployment> {
       time: saved.time,
       env: { ...process.env, RANGEKEEPER_SIGNER_KEY: keys.modelSigner, RANGEKEEPER_KEEPER_KEY: keys.keeper },
       configure(changes = {}) {
-        const raw = parse(saved.config) as Record<string, unknown>;
         const file = files++;
-        const all = {
+        const path = join(folder, `config-${file}.toml`);
+        writeConfig(path, saved.config, {
           rpcUrl: market.anvil.url,
           addresses,
           "redis.url": redis.url,
           "journal.path": join(folder, `journal-${file}.db`),
           "log.level": "silent",
           ...changes,
-        };
-        for (const [key, value] of Object.entries(all)) {
-          const [section = "", field] = key.split(".");
-          if (field === undefined) raw[section] = value;
-          else raw[section] = { ...(raw[section] as Record<string, unknown> | undefined), [field]: value };
-        }
-        const path = join(folder, `config-${file}.toml`);
-        writeFileSync(path, stringify(raw));
+        });
         return { path, config: loadConfig({ path, env: {} }) };
       },
       async tick(seconds) {

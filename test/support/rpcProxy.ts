@@ -1,5 +1,5 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { Agent, createServer, request } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 
 export interface ProxiedCall {
   readonly id: number;
@@ -9,46 +9,145 @@ export interface ProxiedCall {
   readonly nth: number;
 }
 
-/** What a proxy does with a call: null = pass it on; a string is sent as it is; a number is an HTTP status. */
-export type Mischief = (call: ProxiedCall, forward: () => Promise<{ result?: unknown }>) => Promise<Answer> | Answer;
-type Answer = null | string | number | { result?: unknown; error?: { code: number; message: string } } | "hang";
+export type Reply = { result?: unknown; error?: { code: number; message: string } };
+
+/**
+ * What a proxy does with a call: null = pass it on; a string is sent as it is; a number is an HTTP status. Of the calls
+ * of one batch, one that hangs, has a status or is a string decides for all.
+ */
+export type Mischief = (call: ProxiedCall, forward: () => Promise<Reply>) => Promise<Answer> | Answer;
+type Answer = null | string | number | Reply | "hang";
 
 export interface RpcProxy {
   readonly url: string;
+  /** The same node over WebSocket; its messages are passed on as they are. */
+  readonly webSocketUrl: string;
   readonly calls: readonly ProxiedCall[];
+  /** Holds every request back until the function it returns is called. */
+  hold(): () => void;
+  /** Breaks the WebSocket connections that are open; returns how many there were. */
+  cutWebSockets(): number;
   stop(): Promise<void>;
 }
 
-/** A JSON-RPC node that passes calls on to a real one, except where `mischief` says otherwise. */
+interface RawCall {
+  id: number;
+  method: string;
+  params: unknown[];
+}
+
+/** A JSON-RPC node that passes calls, batches and WebSockets on to a real one, except where `mischief` says otherwise. */
 export async function startRpcProxy(target: string, mischief: Mischief): Promise<RpcProxy> {
   const calls: ProxiedCall[] = [];
-  const server = createServer((request, response) => {
+  const counts = new Map<string, number>();
+  const agent = new Agent({ keepAlive: true, noDelay: true });
+  const tunnels = new Set<Socket>();
+  let gate: Promise<void> | null = null;
+
+  const register = ({ id, method, params }: RawCall): ProxiedCall => {
+    const nth = counts.get(method) ?? 0;
+    counts.set(method, nth + 1);
+    const call = { id, method, params, nth };
+    calls.push(call);
+    return call;
+  };
+  const forward = async (call: RawCall): Promise<Reply> => JSON.parse(await post(target, agent, JSON.stringify(call)));
+
+  const server = createServer((incoming, response) => {
     const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => void serve(Buffer.concat(chunks).toString("utf8")));
+    incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+    incoming.on("end", () => {
+      serve(Buffer.concat(chunks).toString("utf8")).catch(() => response.destroy());
+    });
     async function serve(body: string): Promise<void> {
-      const { id, method, params } = JSON.parse(body) as { id: number; method: string; params: unknown[] };
-      const call = { id, method, params, nth: calls.filter((one) => one.method === method).length };
-      calls.push(call);
-      const headers = { "content-type": "application/json" };
-      const forward = async () => (await (await fetch(target, { method: "POST", headers, body })).json()) as object;
-      const answer = await mischief(call, forward as () => Promise<{ result?: unknown }>);
-      if (answer === "hang") return;
-      if (typeof answer === "number") {
-        response.writeHead(answer).end("no");
-      } else if (typeof answer === "string") response.writeHead(200, headers).end(answer);
-      else
-        response.writeHead(200, headers).end(JSON.stringify({ jsonrpc: "2.0", id, ...(answer ?? (await forward())) }));
+      await gate;
+      const parsed = JSON.parse(body) as RawCall | RawCall[];
+      const list = Array.isArray(parsed) ? parsed : [parsed];
+      const answers = await Promise.all(list.map((call) => mischief(register(call), () => forward(call))));
+      if (answers.includes("hang")) return;
+      const status = answers.find((answer) => typeof answer === "number");
+      if (status !== undefined) {
+        response.writeHead(status as number).end("no");
+        return;
+      }
+      response.writeHead(200, { "content-type": "application/json" });
+      const text = answers.find((answer) => typeof answer === "string");
+      if (text !== undefined) response.end(text);
+      else if (answers.every((answer) => answer === null)) response.end(await post(target, agent, body));
+      else {
+        const replies = await Promise.all(
+          list.map(async (call, i) => ({
+            jsonrpc: "2.0",
+            ...((answers[i] as Reply | null) ?? (await forward(call))),
+            id: call.id,
+          })),
+        );
+        response.end(JSON.stringify(Array.isArray(parsed) ? replies : replies[0]));
+      }
     }
   });
+  // A WebSocket is passed on as bytes: what it carries is the node's own.
+  server.on("upgrade", (incoming, socket: Socket, head) => {
+    const { hostname, port } = new URL(target);
+    const upstream = connect(Number(port), hostname, () => {
+      const lines = [`${incoming.method} ${incoming.url} HTTP/1.1`];
+      for (let i = 0; i < incoming.rawHeaders.length; i += 2)
+        lines.push(`${incoming.rawHeaders[i]}: ${incoming.rawHeaders[i + 1]}`);
+      upstream.write(`${lines.join("\r\n")}\r\n\r\n`);
+      upstream.write(head);
+      socket.pipe(upstream).pipe(socket);
+    });
+    tunnels.add(socket);
+    const close = () => {
+      tunnels.delete(socket);
+      socket.destroy();
+      upstream.destroy();
+    };
+    for (const end of [socket, upstream]) end.on("error", close).on("close", close);
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const cutWebSockets = () => {
+    const open = tunnels.size;
+    for (const socket of tunnels) socket.destroy();
+    return open;
+  };
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
+    webSocketUrl: `ws://127.0.0.1:${port}`,
     calls,
+    hold() {
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = () => {
+          if (gate === held) gate = null;
+          resolve();
+        };
+      });
+      gate = held;
+      return release;
+    },
+    cutWebSockets,
     stop: () =>
       new Promise((resolve) => {
+        cutWebSockets();
+        agent.destroy();
         server.closeAllConnections();
         server.close(() => resolve());
       }),
   };
+}
+
+function post(url: string, agent: Agent, body: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const call = request(url, { method: "POST", agent, headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+      response.on("error", reject);
+    });
+    call.on("error", reject);
+    call.end(body);
+  });
 }

@@ -1,0 +1,100 @@
+/** Exactly once under every fault: `npm run test:chaos -- --help`. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { deployedChain } from "../support/deployedChain.ts";
+import { bundleWorker } from "./bundle.ts";
+import { FAULTS, type FaultName } from "./faults.ts";
+import { openLane } from "./lane.ts";
+import { type Outcome, play } from "./play.ts";
+import { SABOTAGES } from "./sabotage.ts";
+import { drawScenario } from "./scenario.ts";
+import { storyText } from "./story.ts";
+import { failureText, summarise, summaryText } from "./summary.ts";
+
+const whole = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError("it must be a whole number");
+  return value;
+};
+
+interface Options {
+  readonly scenarios: number;
+  readonly seed: number;
+  readonly from: number;
+  readonly lanes: number;
+  readonly patience: number;
+  readonly only?: FaultName;
+  readonly sabotage?: string;
+  readonly story?: number;
+  readonly log?: boolean;
+  readonly json?: boolean;
+}
+
+const program = new Command("test:chaos")
+  .description("Plays seeded scenarios against the real worker, Redis and contracts, and checks what must always hold")
+  .option("--scenarios <n>", "how many", whole, 500)
+  .option("--seed <n>", "which ones", whole, 1)
+  .option("--from <i>", "index of the first one", whole, 0)
+  .option("--lanes <n>", "how many at the same time", whole, 2)
+  .option("--patience <n>", "multiply the time a block may take: for a machine that is busy", whole, 1)
+  .addOption(new Option("--only <kind>", "one kind of fault").choices(Object.keys(FAULTS)))
+  .addOption(new Option("--sabotage <name>", "break the worker on purpose").choices(Object.keys(SABOTAGES)))
+  .option("--story <seed>", "tell one kill -9 line by line", whole)
+  .option("--log", "with each failing scenario, all that its workers wrote")
+  .option("--json", "one JSON object")
+  .exitOverride();
+
+async function main(options: Options): Promise<void> {
+  const story = options.story !== undefined;
+  const { seed, from, scenarios, lanes, only, patience } = story
+    ? { ...options, seed: options.story as number, scenarios: 1, lanes: 1, only: "kill-at-milestone" as const }
+    : options;
+  const folder = mkdtempSync(join(tmpdir(), "rangekeeper-chaos-"));
+  const began = performance.now();
+  const outcomes: Outcome[] = [];
+  const bundle = await bundleWorker(options.sabotage);
+  try {
+    const saved = await deployedChain(folder);
+    let next = from;
+    const lane = async (number: number) => {
+      const opened = await openLane({ saved, bundle: bundle.path, folder: join(folder, `lane-${number}`) });
+      try {
+        while (next < from + scenarios && !interrupted) {
+          const scenario = drawScenario({ seed, index: next++, ...(only ? { only } : {}) });
+          const outcome = await play(opened, scenario, patience);
+          outcomes.push(outcome);
+          if (outcome.violations.length > 0 && !options.json) process.stdout.write(failureText(outcome, options));
+          if (!options.json && process.stderr.isTTY)
+            process.stderr.write(`\r${outcomes.length} of ${scenarios} scenarios`);
+          else if (!options.json && !story && outcomes.length % 25 === 0)
+            process.stderr.write(`${outcomes.length} of ${scenarios} scenarios\n`);
+        }
+      } finally {
+        await opened.stop();
+      }
+    };
+    await Promise.all(Array.from({ length: Math.max(1, Math.min(lanes, scenarios)) }, (_, number) => lane(number)));
+  } finally {
+    bundle.remove();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const seconds = (performance.now() - began) / 1_000;
+  const summary = summarise(outcomes, { seed, seconds });
+  const [told] = outcomes;
+  if (story && told) process.stdout.write(storyText(told));
+  else process.stdout.write(options.json ? `${JSON.stringify(summary, null, 2)}\n` : summaryText(summary));
+  if (summary.violations > 0) process.exitCode = 1;
+}
+
+let interrupted = false;
+process.once("SIGINT", () => {
+  interrupted = true;
+});
+try {
+  await program.action((options: Options) => main(options)).parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}

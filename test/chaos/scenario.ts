@@ -1,0 +1,68 @@
+import { createDraw, type Draw } from "../exact/draw.ts";
+import { FAULTS, type FaultName } from "./faults.ts";
+
+export interface FaultPlan {
+  readonly name: FaultName;
+  /** Index of the block at which it begins. */
+  readonly slot: number;
+  /** Blocks for which it lasts; 0 = one instant. */
+  readonly slots: number;
+  readonly values: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** What happens in one run, all of it drawn from the seed. */
+export interface Scenario {
+  readonly index: number;
+  readonly seed: number;
+  readonly everySeconds: number;
+  readonly confirmations: number;
+  /** Seconds before each block. */
+  readonly gaps: readonly number[];
+  readonly faults: readonly FaultPlan[];
+  /** Whether states of the past must be kept. */
+  readonly reorganises: boolean;
+}
+
+const NAMES = Object.keys(FAULTS) as FaultName[];
+
+export interface DrawScenarioParameters {
+  readonly seed: number;
+  readonly index: number;
+  /** The kind of its first fault; absent = each kind in turn. */
+  readonly only?: FaultName;
+}
+
+/** Draws the scenario of an index: its first fault goes through all kinds in turn, up to two more are drawn beside it. */
+export function drawScenario({ seed, index, only }: DrawScenarioParameters): Scenario {
+  // Neighbouring seeds must not give neighbouring streams.
+  const draw = createDraw((Math.imul(seed, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b)) >>> 0);
+  const first = only ?? (NAMES[index % NAMES.length] as FaultName);
+  const names = [first];
+  for (let more = draw.pick([0, 0, 1, 1, 2]); more > 0; more--) names.push(draw.pick(NAMES));
+  const plans: FaultPlan[] = names.map((name) => plan(draw, name));
+  const length = Math.max(4, ...plans.map(({ slot, slots }) => slot + slots + 1));
+  const gaps = Array.from({ length }, (_, slot) => (slot === 0 ? 600 : gap(draw)));
+  for (const { name, slot, slots } of plans) {
+    // Held for an hour: past every deadline.
+    if (FAULTS[name].hour) for (let at = slot + 1; at <= slot + slots; at++) gaps[at] = at === slot + 1 ? 1_200 : 2_400;
+  }
+  return {
+    index,
+    seed,
+    everySeconds: draw.pick([12, 60, 60, 600, 3_600]),
+    confirmations: draw.pick([1, 1, 1, 2, 3]),
+    gaps,
+    faults: plans,
+    reorganises: plans.some(({ name }) => FAULTS[name].reorganises === true),
+  };
+}
+
+const gap = (draw: Draw): number => (draw.chance(0.75) ? 12 : draw.pick([13, 24, 60, 300, 600]));
+
+function plan(draw: Draw, name: FaultName): FaultPlan {
+  const kind = FAULTS[name];
+  const values = kind.draw?.(draw) ?? {};
+  const slots = kind.slots ? draw.integer(...kind.slots) : 0;
+  const slot = typeof values.slot === "number" ? values.slot : draw.integer(0, 3);
+  return { name, slot, slots, values };
+}

@@ -1,0 +1,212 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
+import { type Marker, readMarker, settledKey } from "../../rebalancer/marker.ts";
+import { writeConfig } from "../support/configFile.ts";
+import { SWAP_AMOUNT } from "../support/deployedChain.ts";
+import type { Mischief } from "../support/rpcProxy.ts";
+import type { Lane } from "./lane.ts";
+import type { Scenario } from "./scenario.ts";
+import { type LogLine, type Supervised, supervise } from "./supervised.ts";
+
+export interface Block {
+  readonly number: number;
+  readonly hash: string;
+  /** Unix seconds. */
+  readonly timestamp: number;
+}
+
+/** One scenario under way: a chain, a Redis, workers, and what disturbs them now. */
+export interface World {
+  readonly lane: Lane;
+  readonly scenario: Scenario;
+  readonly folder: string;
+  readonly worker: Supervised;
+  /** Further workers; each with the journal it writes to. */
+  readonly rivals: { readonly supervised: Supervised; readonly journal: string }[];
+  readonly journals: Set<string>;
+  /** What the node does to calls now; the first that has an answer counts. */
+  readonly mischiefs: Set<Mischief>;
+  /** Raw transactions that the node was given, by hash of the block that they came before; kept for reorganisations. */
+  readonly raws: Set<string>;
+  /** Wei per gas of the next blocks; null = free. */
+  baseFee: string | null;
+  /** Canonical blocks since the scenario began, oldest first, with the state before each. */
+  readonly blocks: (Block & { readonly snapshot: string })[];
+  readonly log: LogLine[];
+  now(): number;
+  note(text: string): void;
+  /** Mines a block with a swap in it. */
+  mine(seconds: number): Promise<Block>;
+  /** Puts the chain back by `depth` blocks and builds one block more in their place, unseen until it is done. */
+  reorganise(depth: number, options: { backToMempool: boolean }): Promise<number>;
+  /** The marker once the worker has come to rest with the head; null when it does not within the time. */
+  settled(limitMilliseconds: number): Promise<Marker | null>;
+  startRival(name: string, own: boolean): Supervised;
+  redis<T>(work: (redis: Redis) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Begins a scenario on a lane: chain and Redis as new, an empty journal, one worker. */
+export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> {
+  await lane.reset();
+  const folder = join(lane.folder, `scenario-${scenario.index}`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const began = performance.now();
+  const now = () => Math.round(performance.now() - began);
+  const log: LogLine[] = [];
+  const write = (worker: string, text: string) => void log.push({ at: now(), worker, text });
+  const keys = localKeys();
+  const { market, saved, proxy } = lane;
+  const key = settledKey(31337, saved.market.pool);
+
+  const configure = (name: string, journal: string): NodeJS.ProcessEnv => {
+    const path = join(folder, `${name}.toml`);
+    const addresses = join(folder, "addresses.json");
+    writeFileSync(addresses, saved.addresses);
+    writeConfig(path, saved.config, {
+      rpcUrl: proxy.url,
+      addresses,
+      "redis.url": lane.redis.url,
+      "journal.path": journal,
+      "log.level": "debug",
+      "evaluate.everySeconds": scenario.everySeconds,
+      "worker.confirmations": scenario.confirmations,
+      "worker.pollMilliseconds": 25,
+      "rpc.timeoutMilliseconds": 1_000,
+    });
+    return {
+      PATH: process.env.PATH,
+      TMPDIR: process.env.TMPDIR,
+      RANGEKEEPER_CONFIG: path,
+      RANGEKEEPER_SIGNER_KEY: keys.modelSigner,
+      RANGEKEEPER_KEEPER_KEY: keys.keeper,
+    };
+  };
+  const journal = join(lane.journals, `${scenario.index}-a.db`);
+  const launch = (name: string, file: string, finalCode?: number) =>
+    supervise({
+      name,
+      bundle: lane.bundle,
+      env: configure(name, file),
+      log: write,
+      now,
+      restartMilliseconds: 200,
+      ...(finalCode === undefined ? {} : { finalCode }),
+    });
+
+  let time = saved.time;
+  let turn = 0;
+  const call = <T>(method: string, params: readonly unknown[] = []) => market.rpc.call<T>(method, params);
+  const play = async (seconds: number): Promise<Block> => {
+    const snapshot = scenario.reorganises ? await call<string>("evm_snapshot") : "";
+    time += seconds;
+    turn += 1;
+    if (world.baseFee !== null) await call("anvil_setNextBlockBaseFeePerGas", [world.baseFee]);
+    const number = await market.swap(time, [{ zeroForOne: turn % 2 === 0, amountIn: SWAP_AMOUNT }]);
+    const { hash } = await call<{ hash: string }>("eth_getBlockByNumber", [`0x${number.toString(16)}`, false]);
+    const block = { number, hash, timestamp: time, snapshot };
+    world.blocks.push(block);
+    return block;
+  };
+
+  const world: World = {
+    lane,
+    scenario,
+    folder,
+    worker: launch("a", journal),
+    rivals: [],
+    journals: new Set([journal]),
+    mischiefs: new Set(),
+    raws: new Set(),
+    baseFee: null,
+    blocks: [],
+    log,
+    now,
+    note: (text) => write("*", text),
+    async mine(seconds) {
+      const block = await play(seconds);
+      world.note(`block ${block.number} ${block.hash.slice(0, 10)} mined, +${seconds} s`);
+      return block;
+    },
+    async reorganise(depth, { backToMempool }) {
+      const removed = world.blocks.splice(Math.max(0, world.blocks.length - depth));
+      const first = removed[0];
+      if (!first) return 0;
+      const release = proxy.hold();
+      try {
+        await call("evm_revert", [first.snapshot]);
+        await call("anvil_dropAllTransactions");
+        time = (world.blocks.at(-1)?.timestamp ?? saved.time) + 1;
+        turn -= removed.length;
+        if (backToMempool) for (const raw of world.raws) await call("eth_sendRawTransaction", [raw]).catch(() => {});
+        for (let i = 0; i <= removed.length; i++) {
+          await play(i === 0 ? Math.max(1, first.timestamp - time) : 12);
+        }
+        await world.redis((redis) => redis.del(key)).catch(() => {});
+      } finally {
+        release();
+      }
+      const head = world.blocks.at(-1);
+      world.note(
+        `blocks from ${first.number} on were replaced; the head is ${head?.number} ${head?.hash.slice(0, 10)}`,
+      );
+      return removed.length;
+    },
+    async settled(limitMilliseconds) {
+      const head = world.blocks.at(-1);
+      const end = performance.now() + limitMilliseconds;
+      const redis = connect(lane.redis.url);
+      try {
+        for (;;) {
+          const marker = await readMarker(redis, key).catch(() => null);
+          if (head && marker && marker.block >= head.number) return marker;
+          if (performance.now() > end) return null;
+          await new Promise((resolve) => setTimeout(resolve, 15));
+        }
+      } finally {
+        redis.disconnect();
+      }
+    },
+    startRival(name, own) {
+      const file = own ? join(lane.journals, `${scenario.index}-${name}.db`) : journal;
+      world.journals.add(file);
+      const supervised = launch(name, file, own ? 3 : undefined);
+      world.rivals.push({ supervised, journal: file });
+      return supervised;
+    },
+    async redis(work) {
+      const redis = connect(lane.redis.url);
+      try {
+        return await work(redis);
+      } finally {
+        redis.disconnect();
+      }
+    },
+    async close() {
+      for (const { supervised } of world.rivals) await supervised.stop();
+      await world.worker.stop();
+      lane.setMischief(() => null);
+      rmSync(folder, { recursive: true, force: true });
+      for (const file of world.journals)
+        for (const end of ["", "-wal", "-shm"]) rmSync(`${file}${end}`, { force: true });
+    },
+  };
+  lane.setMischief(async (rpcCall, forward) => {
+    if (rpcCall.method === "eth_sendRawTransaction") world.raws.add(String(rpcCall.params[0]));
+    for (const mischief of world.mischiefs) {
+      const answer = await mischief(rpcCall, forward);
+      if (answer !== null) return answer;
+    }
+    return null;
+  });
+  return world;
+}
+
+function connect(url: string): Redis {
+  const redis = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => 50 });
+  redis.on("error", () => {});
+  return redis;
+}
