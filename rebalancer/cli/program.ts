@@ -2,12 +2,14 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { registerApi } from "./api.ts";
 import { registerBacktest } from "./backtest.ts";
+import { registerChallengers } from "./challengers.ts";
 import { registerConfig } from "./config.ts";
 import { registerData } from "./data.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerJournal } from "./journal.ts";
 import { registerMarket } from "./market.ts";
+import { registerParity } from "./parity.ts";
 import { registerParity } from "./parity.ts";
 import { registerRisk } from "./risk.ts";
 import { registerScore } from "./score.ts";
@@ -38,6 +40,8 @@ export function createProgram(): Command {
   registerDoctor(program);
   registerJournal(program);
   registerData(program);
+  registerParity(program);
+  registerChallengers(program);
   registerParity(program);
   return program;
 }

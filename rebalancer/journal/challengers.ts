@@ -1,3 +1,4 @@
+import { decodeTable, encodeTable } from "../../ml/table.ts";
 import type { Address, Decision } from "../../ml/types.ts";
 import { decodeJson, encodeJson } from "../json.ts";
 import type { Database, Row } from "./database.ts";
@@ -20,8 +21,8 @@ export interface ChallengerOutcome {
 
 export const CHALLENGERS_SCHEMA = `
 CREATE TABLE IF NOT EXISTS challengers (
-  decision_id TEXT NOT NULL REFERENCES decisions (id), model_set TEXT NOT NULL, decision TEXT, error TEXT NOT NULL,
-  PRIMARY KEY (decision_id, model_set)
+  decision_id TEXT NOT NULL REFERENCES decisions (id), model_set TEXT NOT NULL, decision TEXT, candidates BLOB,
+  error TEXT NOT NULL, PRIMARY KEY (decision_id, model_set)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS challenger_outcomes (
   decision_id TEXT NOT NULL, model_set TEXT NOT NULL, settled_at_seconds INTEGER NOT NULL, outcome TEXT NOT NULL,
@@ -48,16 +49,29 @@ export interface ChallengerStore {
 const toChallenger = (row: Row): ChallengerRecord => ({
   decisionId: String(row.decision_id),
   modelSet: String(row.model_set),
-  decision: row.decision === null ? null : decodeJson<Decision>(String(row.decision)),
+  decision: row.decision === null ? null : decisionOf(row),
   error: String(row.error),
 });
+
+function decisionOf(row: Row): Decision {
+  const table: unknown = row.candidates;
+  const candidates = table instanceof Uint8Array ? decodeTable(table) : [];
+  return { ...decodeJson<Decision>(String(row.decision)), candidates };
+}
 
 /** The challengers of an open journal. */
 export function challengerStore({ run, all }: Database): ChallengerStore {
   return {
     recordChallenger({ decisionId, modelSet, decision, error }) {
-      const body = decision === null ? null : encodeJson(decision);
-      run("INSERT OR IGNORE INTO challengers VALUES (?, ?, ?, ?)", decisionId, modelSet, body, error);
+      const { candidates, ...rest } = decision ?? { candidates: [] };
+      run(
+        "INSERT OR IGNORE INTO challengers VALUES (?, ?, ?, ?, ?)",
+        decisionId,
+        modelSet,
+        decision === null ? null : encodeJson(rest),
+        candidates.length === 0 ? null : Buffer.from(encodeTable(candidates)),
+        error,
+      );
     },
     challengers({ vault, sinceSeconds = 0, decisionId } = {}) {
       return all(

@@ -1,0 +1,249 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Duel, type Side, type Standing, standingOf } from "../../rebalancer/challengers/standing.ts";
+import { createChallengers } from "../../rebalancer/challengers.ts";
+import { registerChallengers } from "../../rebalancer/cli/challengers.ts";
+import type { Config } from "../../rebalancer/config.ts";
+import type { ChallengerRecord } from "../../rebalancer/journal/challengers.ts";
+import type { DecisionInputs } from "../../rebalancer/journal/inputs.ts";
+import { openJournal } from "../../rebalancer/journal.ts";
+import { performanceOf, settledOutcomes } from "../../rebalancer/performance.ts";
+import { bounds, market, settings, vault } from "../ml/fixtures.ts";
+import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
+import { VAULT } from "../support/journalRecords.ts";
+import { liveHours } from "../support/liveHours.ts";
+import { verbRunner } from "../support/verb.ts";
+
+const HOURS = 8;
+const runVerb = verbRunner(registerChallengers, "challengers");
+
+describe("a live worker with challengers", () => {
+  let local: LocalDeployment;
+  let played: { path: string; config: Config };
+  beforeAll(async () => {
+    local = await startLocalDeployment();
+    const changes = {
+      "models.challengers": ["rules", "rangekeeper", "nonesuch"],
+      "evaluate.horizonSeconds": 7_200,
+    };
+    played = await liveHours({ local, hours: HOURS, changes });
+  }, 400_000);
+  afterAll(() => local?.stop());
+
+  it("journals what each would have done on the champion's inputs, and sends what the champion says", () => {
+    const journal = openJournal(played.config.journal.path, () => "reader");
+    const decisions = journal.decisions();
+    const answers = journal.challengers();
+    const proposals = journal.proposals();
+    journal.close();
+    expect(decisions).toHaveLength(HOURS);
+    const of = (set: string) => answers.filter(({ modelSet }) => modelSet === set);
+    // The champion's own models on the champion's own inputs: the same to the last digit.
+    expect(of("rules").map(({ decision }) => decision)).toEqual(decisions.map(({ decision }) => decision));
+    const sameInputs = of("rangekeeper").map(({ decision }) => [decision?.block, decision?.atSeconds, decision?.vault]);
+    expect(sameInputs).toEqual(decisions.map(({ decision }) => [decision.block, decision.atSeconds, decision.vault]));
+    expect(new Set(of("rangekeeper").map(({ decision }) => decision?.models[0]?.id))).toEqual(
+      new Set(["volatility-mlp"]),
+    );
+    const digests = new Set(proposals.map(({ proposal }) => proposal.inputsDigest));
+    expect(proposals.length).toBeGreaterThan(0);
+    for (const { decision } of of("rangekeeper")) expect(digests.has(decision?.inputsDigest ?? "0x")).toBe(false);
+  });
+
+  it("says of an unknown set why it gave no answer", () => {
+    const journal = openJournal(played.config.journal.path, () => "reader");
+    const unknown = journal.challengers().filter(({ modelSet }) => modelSet === "nonesuch");
+    journal.close();
+    expect(unknown).toHaveLength(HOURS);
+    for (const { decision, error } of unknown) {
+      expect(decision).toBeNull();
+      expect(error).toMatch(/^model set "nonesuch" must be one of/);
+    }
+  });
+
+  it("settles challengers as it settles the champion", () => {
+    const journal = openJournal(played.config.journal.path, () => "reader");
+    const champions = new Map(journal.outcomes().map(({ decisionId, outcome }) => [decisionId, outcome]));
+    const theirs = journal.challengerOutcomes().filter(({ modelSet }) => modelSet === "rules");
+    const settled = new Set(journal.challengerOutcomes().map(({ modelSet }) => modelSet));
+    journal.close();
+    expect(champions.size).toBe(HOURS - 2);
+    expect(theirs.map(({ outcome }) => outcome)).toEqual([...champions.values()]);
+    expect(settled).toEqual(new Set(["rules", "rangekeeper"]));
+  });
+
+  it("shows how they stand, and that so little tells nothing", async () => {
+    const { status, stdout } = await runVerb("--config", played.path);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^rules against the champion {2}champion {2}challenger/m);
+    expect(stdout).toMatch(/answered 8 of 8 decisions of 1 vaults; agreed in 100\.0 %/);
+    expect(stdout).toMatch(/answered 0 of 8 decisions/);
+    expect(stdout).toMatch(/too little to tell/);
+    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+    const json = await runVerb("--config", played.path, "--json", "--since", "2100-01-01");
+    expect(JSON.parse(json.stdout)).toEqual([]);
+  });
+});
+
+describe("createChallengers", () => {
+  const history = market({ feeOverLvr: 3 });
+  const inputs: DecisionInputs = {
+    state: vault(history, 1),
+    bounds,
+    settings,
+    grid: null,
+    history: { ...history, swaps: history.swaps.length },
+  };
+
+  /** What is journaled and said of challengers that misbehave, each offered so many batches at once. */
+  async function misbehaving(sets: readonly string[], batches = 1) {
+    const records: ChallengerRecord[] = [];
+    const warnings: string[] = [];
+    const challengers = createChallengers({
+      config: { models: { challengers: [...sets] } as unknown as Config["models"] },
+      journal: { inputs: () => inputs, recordChallenger: (record) => void records.push(record) },
+      logger: { warn: (...args: unknown[]) => void warnings.push(String(args.at(-1))) },
+      thread: {
+        program: new URL("../support/badChallenger.mjs", import.meta.url),
+        patienceMilliseconds: 400,
+        mostWaiting: 2,
+      },
+    });
+    const began = performance.now();
+    for (let batch = 0; batch < batches; batch++) challengers?.offer(history, [`d${batch}`]);
+    const offered = performance.now() - began;
+    await challengers?.close();
+    return { records, warnings, failures: challengers?.failures ?? new Map(), offered };
+  }
+
+  it("is none without a challenger", () => {
+    const models = { challengers: [] as string[] } as Config["models"];
+    expect(createChallengers({ config: { models }, journal: null as never, logger: null as never })).toBeNull();
+  });
+
+  it("gives up one that hangs, with a warning that names it, and never waits for it", async () => {
+    const { records, warnings, failures, offered } = await misbehaving(["hangs"]);
+    expect(records).toEqual([{ decisionId: "d0", modelSet: "hangs", decision: null, error: "no answer in 0.4 s" }]);
+    expect(warnings).toEqual(["challenger hangs gave no answer: no answer in 0.4 s"]);
+    expect(failures.get("hangs")).toBe(1);
+    expect(offered).toBeLessThan(400);
+  });
+
+  it("survives one that throws, one that dies and one that answers what nobody asked", async () => {
+    const { records } = await misbehaving(["throws", "dies", "babbles"]);
+    expect(Object.fromEntries(records.map(({ modelSet, error }) => [modelSet, error]))).toEqual({
+      throws: "as it likes",
+      dies: "its thread ended with 7",
+      babbles: "gave no answer",
+    });
+  });
+
+  it("drops the oldest when too many wait, and says so", async () => {
+    const { records } = await misbehaving(["hangs"], 5);
+    const skipped = records.filter(({ error }) => error.startsWith("skipped")).map(({ decisionId }) => decisionId);
+    expect(skipped).toEqual(["d1", "d2"]);
+  });
+});
+
+describe("standingOf", () => {
+  const range = (lowerTick: number, cost: number) => ({
+    kind: "range" as const,
+    range: { lowerTick, upperTick: lowerTick + 600 },
+    share: 1,
+    inRange: 1,
+    feesBps: 20,
+    ilBps: 0,
+    lvrBps: 10,
+    costBps: cost,
+    tailBps: 0,
+    netBps: 10 - cost,
+    refusal: null,
+  });
+  const side = (at: number, lowerTick: number, netBps: number, cost = 0): Side => ({
+    decision: { action: "move", chosen: 0, candidates: [range(lowerTick, cost)] },
+    outcome: {
+      fromSeconds: at,
+      toSeconds: at + 86_400,
+      feesBps: netBps + 10,
+      lvrBps: 10,
+      netBps,
+      realisedVariance: 1,
+      predicted: { feesBps: 20, lvrBps: 10, costBps: cost },
+      predictedVariance: { q10: 0.5, q90: 2 },
+    },
+  });
+  /** Hourly duels over some days in which the challenger earns `ahead` more, give or take a seeded wobble. */
+  const duels = (days: number, ahead: number, wobble = 1): Duel[] =>
+    Array.from({ length: days * 24 }, (_, hour) => {
+      const at = 1_700_000_000 + hour * 3_600;
+      const noise = wobble * Math.sin(hour / 7);
+      return { vault: VAULT, atSeconds: at, champion: side(at, 0, 5), challenger: side(at, 60, 5 + ahead + noise) };
+    });
+  const verdict = (of: readonly Duel[]): Standing["verdict"] => standingOf("other", of).verdict;
+
+  it("tells who is ahead, and when nobody is", () => {
+    expect(verdict(duels(40, 3))).toBe("challenger");
+    expect(verdict(duels(40, -3))).toBe("champion");
+    expect(verdict(duels(40, 0, 5))).toBe("undecided");
+    expect(verdict(duels(10, 30))).toBe("too-little");
+    expect(verdict([])).toBe("too-little");
+  });
+
+  it("takes what a move costs off what it earns, and counts agreement by range", () => {
+    const at = 1_700_000_000;
+    const one = { vault: VAULT, atSeconds: at, champion: side(at, 0, 8), challenger: side(at, 0, 8, 3) } as const;
+    const other = { ...one, challenger: side(at, 60, 8, 3) };
+    const silent = { ...one, challenger: null };
+    expect(standingOf("other", [one, other, silent])).toMatchObject({
+      decisions: 3,
+      answered: 2,
+      agreement: 0.5,
+      moves: { champion: 2, challenger: 2 },
+      predictedBps: { champion: 10, challenger: 7 },
+      realisedBps: { champion: 8, challenger: 5 },
+      difference: { mean: -3 },
+    });
+  });
+
+  it("has a wider interval for hours that share a day than for hours drawn alone", () => {
+    const { difference } = standingOf("other", duels(40, 0, 5));
+    const width = (difference?.high ?? 0) - (difference?.low ?? 0);
+    // Drawn one by one the standard error would be 5 / sqrt(2) / sqrt(960).
+    expect(width).toBeGreaterThan(2 * 2 * 1.96 * (5 / Math.SQRT2 / Math.sqrt(960)) * 0.9);
+  });
+});
+
+describe("performanceOf", () => {
+  const outcome = (netBps: number, predictedNet: number, realisedVariance = 1) => ({
+    fromSeconds: 0,
+    toSeconds: 86_400,
+    feesBps: netBps + 4,
+    lvrBps: 4,
+    netBps,
+    realisedVariance,
+    predicted: { feesBps: predictedNet + 5, lvrBps: 5 },
+    predictedVariance: { q10: 0.5, q90: 2 },
+  });
+
+  it("measures error, hits and how often the variance kept to its band", () => {
+    const found = performanceOf(
+      settledOutcomes([outcome(6, 10), outcome(-2, 4, 3), outcome(5, 1, 0.4), outcome(1, 1)]),
+    );
+    expect(found).toMatchObject({ settled: 4, ranges: 4, hitRate: 0.75, insideBand: 0.5, bands: 4 });
+    expect(found.net).toEqual({ predictedBps: 4, realisedBps: 2.5, meanErrorBps: -1.5, meanAbsoluteErrorBps: 3.5 });
+  });
+
+  it("says nothing of what forecast nothing, and leaves out what it cannot read", () => {
+    const idle = { ...outcome(0, 0), predicted: { feesBps: 0, lvrBps: 0 }, predictedVariance: null };
+    const found = performanceOf(settledOutcomes([idle, { netBps: "?" }, null]));
+    expect(found).toEqual({
+      settled: 1,
+      ranges: 0,
+      fees: null,
+      lvr: null,
+      net: null,
+      hitRate: null,
+      insideBand: null,
+      bands: 0,
+    });
+  });
+});
