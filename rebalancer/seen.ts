@@ -10,7 +10,7 @@ import { openTallies } from "./metrics/tallies.ts";
 import type { Shutdown } from "./shutdown.ts";
 import { createWaker } from "./waker.ts";
 
-const SAMPLE_MILLISECONDS = 2_000;
+const LOOK_MILLISECONDS = 2_000;
 const CHAIN_MILLISECONDS = 15_000;
 const PUBLISH_MILLISECONDS = 10_000;
 const SAVE_MILLISECONDS = 60_000;
@@ -39,20 +39,20 @@ export async function startSeeing(context: Context, parameters: StartSeeingParam
   const sampler = createSampler({ context, metrics, leasesHeld, features, now });
   const alerts = startAlerts({ context, sinks, now });
   shutdown.add("alerts", () => alerts.stop());
-  let started = false;
   const tallies = openTallies({
     journal,
     metrics,
     config,
     onFeed(feed) {
       for (const { vault, status } of feed.steps) if (status === "confirmed") sampler.moved(vault);
-      // what was refused before this start was told then
-      if (started) alerts.feed(feed);
+      // a journal that was never followed holds old stories; later ones are told once by their ids
+      if (tallies.resumed()) alerts.feed(feed);
     },
   });
   await tallies.follow();
-  started = true;
-  shutdown.add("tallies", () => tallies.save());
+  // what was not yet told to Redis is read again at the next start
+  const save = () => (metrics.facts.redis.up ? tallies.save() : undefined);
+  shutdown.add("tallies", save);
   const readiness = () => readinessOf(context, now());
 
   if (config.metrics.listen !== undefined) {
@@ -61,40 +61,41 @@ export async function startSeeing(context: Context, parameters: StartSeeingParam
     logger.info({ stage: "start", url: server.url }, "metrics at /metrics, health at /healthz and /readyz");
   }
 
-  const due = { chain: 0, publish: 0, save: now() + SAVE_MILLISECONDS };
-  const stop = new AbortController();
-  const waker = createWaker(stop.signal);
   const key = metricsKey(config.redis.prefix, config.chainId);
+  async function publish(): Promise<void> {
+    const ready = readiness().every(({ ok }) => ok);
+    const snapshot = { worker: journal.identity, ready, atMilliseconds: now() };
+    await within(PATIENCE_MILLISECONDS, publishMetrics(redis, key, metrics, snapshot));
+  }
   async function look(): Promise<void> {
-    const at = now();
     await sampler.sample();
     await tallies.follow();
-    if (at >= due.chain) {
-      due.chain = at + CHAIN_MILLISECONDS;
-      await sampler.sampleChain();
-      await alerts.lookAtChain();
-    }
     await alerts.look();
-    if (at >= due.publish && metrics.facts.redis.up) {
-      due.publish = at + PUBLISH_MILLISECONDS;
-      const ready = readiness().every(({ ok }) => ok);
-      const snapshot = { worker: journal.identity, ready, atMilliseconds: at };
-      await within(PATIENCE_MILLISECONDS, publishMetrics(redis, key, metrics, snapshot));
-    }
-    if (at >= due.save) {
-      due.save = at + SAVE_MILLISECONDS;
-      tallies.save();
-    }
   }
-  const running = (async () => {
-    while (!stop.signal.aborted) {
-      await look().catch((error: unknown) => logger.warn({ stage: "sample" }, explain(error)));
-      await waker.wait(SAMPLE_MILLISECONDS);
-    }
-  })();
+  /** One thing done again and again, each on its own, so that a node that hangs keeps no alert from being sent. */
+  const every = (milliseconds: number, work: () => Promise<void> | void) =>
+    (async () => {
+      const waker = createWaker(stop.signal);
+      while (!stop.signal.aborted) {
+        try {
+          await work();
+        } catch (error) {
+          logger.warn({ stage: "sample" }, explain(error));
+        }
+        await waker.wait(milliseconds);
+      }
+    })();
+  const stop = new AbortController();
+  const running = [
+    every(LOOK_MILLISECONDS, look),
+    every(CHAIN_MILLISECONDS, () => sampler.sampleChain()),
+    every(CHAIN_MILLISECONDS, () => alerts.lookAtChain()),
+    every(PUBLISH_MILLISECONDS, () => (metrics.facts.redis.up ? publish() : undefined)),
+    every(SAVE_MILLISECONDS, save),
+  ];
   shutdown.add("seeing", () => {
     stop.abort();
-    return running;
+    return Promise.all(running);
   });
 }
 

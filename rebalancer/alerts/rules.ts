@@ -145,15 +145,9 @@ export function alertsOf(facts: Facts, { alerts, trips, evaluate }: AlertLimits,
   for (const order of facts.stops) {
     tell("KillSwitchOn", order.scope, "page", `kill switch on: ${describeStop(order)}`);
   }
-  for (const [key, count] of facts.jobs) {
-    if (!key.endsWith(" failed") || count === 0) continue;
-    const queue = key.slice(0, -" failed".length);
-    tell(
-      "DeadLetter",
-      `${facts.worker}/${queue}`,
-      "ticket",
-      `${count} jobs of ${queue} were given up and wait for a person`,
-    );
+  for (const [queue, count] of facts.deadLetters) {
+    const summary = `${count} jobs of ${queue} were given up and wait for a person`;
+    tell("DeadLetter", `${facts.worker}/${queue}`, "ticket", summary);
   }
   if (facts.leases.held < facts.leases.configured) {
     const { held, configured } = facts.leases;

@@ -3,7 +3,6 @@ import { ConfigError } from "../errors.ts";
 
 import { type AlertMessage, requestOf, type Sink } from "./message.ts";
 
-/** Tries of one message before it is left to the next look at the alerts. */
 const ATTEMPTS = 6;
 const FIRST_PAUSE_MILLISECONDS = 1_000;
 const LONGEST_PAUSE_MILLISECONDS = 60_000;
@@ -42,6 +41,8 @@ export function openSinks(config: Pick<Config, "alerts">, env: NodeJS.ProcessEnv
 export interface CourierParameters extends OpenSink {
   readonly onDelivery: (message: AlertMessage, result: Delivery, detail: string) => void;
   readonly fetch?: typeof fetch;
+  /** Tries of one message before it is left to the next look at the alerts; 6. */
+  readonly attempts?: number;
   /** Waits so long, or until the signal fires. */
   readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
@@ -91,13 +92,13 @@ export function startCourier(parameters: CourierParameters): Courier {
 
 /** Sends one message, again and again while it may help. Never throws, and never says where it sent it. */
 export async function deliver(
-  { sink, secret, fetch: request = fetch, sleep = pause }: Omit<CourierParameters, "onDelivery">,
+  { sink, secret, fetch: request = fetch, sleep = pause, attempts = ATTEMPTS }: Omit<CourierParameters, "onDelivery">,
   message: AlertMessage,
   signal: AbortSignal,
 ): Promise<{ readonly result: Delivery; readonly detail: string }> {
   const { url, body } = requestOf(sink, secret, message);
   let detail = "not tried";
-  for (let attempt = 0; attempt < ATTEMPTS && !signal.aborted; attempt++) {
+  for (let attempt = 0; attempt < attempts && !signal.aborted; attempt++) {
     let wait = Math.min(FIRST_PAUSE_MILLISECONDS * 2 ** attempt, LONGEST_PAUSE_MILLISECONDS);
     try {
       const response = await request(url, {
@@ -116,7 +117,7 @@ export async function deliver(
       // only the kind of failure: the message may quote the address
       detail = error instanceof Error && error.cause instanceof Error ? codeOf(error.cause) : codeOf(error);
     }
-    if (attempt + 1 < ATTEMPTS) await sleep(wait, signal);
+    if (attempt + 1 < attempts) await sleep(wait, signal);
   }
   return { result: "failed", detail };
 }

@@ -1,5 +1,4 @@
 import { readContract } from "viem/actions";
-import type { Address } from "../../ml/types.ts";
 import { rangeVaultAbi } from "../../sdk/abi/rangeVault.ts";
 import type { Context } from "../context.ts";
 import type { Feed } from "../journal/feed.ts";

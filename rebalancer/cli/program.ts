@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { registerAlerts } from "./alerts.ts";
 import { registerApi } from "./api.ts";
 import { registerBacktest } from "./backtest.ts";
 import { registerChallengers } from "./challengers.ts";
@@ -10,6 +11,8 @@ import { registerDoctor } from "./doctor.ts";
 import { registerJournal } from "./journal.ts";
 import { registerMarket } from "./market.ts";
 import { registerParity } from "./parity.ts";
+import { registerQueue } from "./queue.ts";
+import { registerRebalance } from "./rebalance.ts";
 import { registerParity } from "./parity.ts";
 import { registerRisk } from "./risk.ts";
 import { registerScore } from "./score.ts";
@@ -34,8 +37,11 @@ export function createProgram(): Command {
   registerMarket(program);
   registerRisk(program);
   registerScore(program);
+  registerRebalance(program);
+  registerQueue(program);
   registerStatus(program);
   registerStops(program);
+  registerAlerts(program);
   registerConfig(program);
   registerDoctor(program);
   registerJournal(program);

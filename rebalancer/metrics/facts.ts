@@ -1,4 +1,4 @@
-import type { Address, Range } from "../../ml/types.ts";
+import type { Address, Hex, Range } from "../../ml/types.ts";
 import type { StopOrder } from "../killSwitch.ts";
 
 /** What is known of a vault now. Absent = not seen yet. */
@@ -76,6 +76,7 @@ export interface Facts {
   /** `timestamp` by the chain's clock, the other by ours. */
   head: {
     readonly number: number;
+    readonly hash: Hex;
     readonly timestamp: number;
     readonly baseFeePerGas: bigint;
     readonly seenAtMilliseconds: number;
@@ -89,6 +90,8 @@ export interface Facts {
   redis: { up: boolean; pingSeconds: number; failingSinceMilliseconds: number | null };
   /** Jobs by queue and state, "evaluate waiting". */
   jobs: ReadonlyMap<string, number>;
+  /** Jobs that were given up and that nobody has dealt with, by queue. */
+  deadLetters: ReadonlyMap<string, number>;
   leases: { readonly held: number; readonly configured: number };
   /** Wei paid for moves by hour since the epoch (chain's clock), for the last day. */
   readonly gasByHour: Map<number, number>;
@@ -109,6 +112,7 @@ export function emptyFacts(startedAtMilliseconds: number): Facts {
     stops: [],
     redis: { up: true, pingSeconds: 0, failingSinceMilliseconds: null },
     jobs: new Map(),
+    deadLetters: new Map(),
     leases: { held: 0, configured: 0 },
     gasByHour: new Map(),
     slowestWriteSeconds: 0,

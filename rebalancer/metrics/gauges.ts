@@ -148,8 +148,10 @@ export function registerGauges({ registry, facts, config, models, version, now }
       set(count, { queue, state });
     }
   });
-  gauge("rangekeeper_dead_letters", "Jobs that were given up and wait for a person.", ["queue"], "max", (set) => {
-    for (const [key, count] of facts.jobs) if (key.endsWith(" failed")) set(count, { queue: key.slice(0, -7) });
+  gauge("rangekeeper_dead_letters", "Jobs that were given up and wait for a person.", ["queue"], "sum", (set) => {
+    for (const queue of ["evaluate", "execute", "confirm", "housekeeping"]) {
+      set(facts.deadLetters.get(queue) ?? 0, { queue });
+    }
   });
   gauge("rangekeeper_leases", "Vaults leased to this worker, and vaults configured.", ["state"], "sum", (set) => {
     set(facts.leases.held, { state: "held" });

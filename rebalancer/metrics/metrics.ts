@@ -56,8 +56,8 @@ export function createMetrics(parameters: CreateMetricsParameters): Metrics {
     registry,
     instruments,
     facts,
-    headSeen({ number, timestamp, baseFeePerGas }) {
-      facts.head = { number, timestamp, baseFeePerGas, seenAtMilliseconds: now() };
+    headSeen({ number, hash, timestamp, baseFeePerGas }) {
+      facts.head = { number, hash, timestamp, baseFeePerGas, seenAtMilliseconds: now() };
     },
     ticked(pool) {
       const known = facts.pools.get(pool);

@@ -1,5 +1,5 @@
 import { getVault } from "../../sdk/actions/getVault.ts";
-import { getSpot } from "../chain.ts";
+import { getSpots } from "../chain/spots.ts";
 import type { Context } from "../context.ts";
 import { explain } from "../errors.ts";
 import { driftOf, type FeatureDomain } from "./drift.ts";
@@ -72,7 +72,7 @@ export function createSampler(parameters: CreateSamplerParameters): Sampler {
       }
       await attempt("queues", async () => {
         const jobs = new Map<string, number>();
-        for (const queue of [queues.evaluate, queues.execute, queues.confirm]) {
+        for (const queue of [queues.evaluate, queues.execute, queues.confirm, queues.housekeeping]) {
           const counts = await queue.getJobCounts(...QUEUE_STATES);
           for (const [state, count] of Object.entries(counts)) jobs.set(`${queue.name} ${state}`, count);
         }
@@ -94,12 +94,12 @@ export function createSampler(parameters: CreateSamplerParameters): Sampler {
         }
       });
       await attempt("pools", async () => {
-        await Promise.all(
-          [...facts.pools].map(async ([pool, known]) => {
-            known.tick = (await getSpot(client, pool, head.number)).tick;
-            known.drift = features === null ? null : driftOf({ ...features, rows: known.features });
-          }),
-        );
+        const spots = await getSpots(client, [...facts.pools.keys()], head);
+        [...facts.pools.values()].forEach((pool, index) => {
+          const spot = spots[index];
+          if (spot?.status === "fulfilled") pool.tick = spot.value.tick;
+          pool.drift = features === null ? null : driftOf({ ...features, rows: pool.features });
+        });
       });
       await attempt("vaults", () => readMoved(parameters, facts, toRead, head.number));
       for (const vault of facts.vaults.keys()) placeVault(facts, vault, head.timestamp);

@@ -48,7 +48,7 @@ export interface Tallies {
 }
 
 export interface OpenTalliesParameters {
-  readonly journal: Pick<Journal, "since" | "tally" | "saveTally" | "highestSharePrices">;
+  readonly journal: Pick<Journal, "since" | "tally" | "saveTally" | "highestSharePrices" | "proposals" | "deadLetters">;
   readonly metrics: Metrics;
   readonly config: Pick<Config, "trips">;
   /** Told of each new piece, for what else follows from the journal. */
@@ -64,6 +64,9 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
     ? saved.data
     : { cursor: FEED_START, decisions: {}, rebalances: {}, fees: {}, gasWei: 0, gasByHour: {}, vaults: {} };
   const gasOf = new Map<string, number>();
+  /** Blocks that sent and not yet ended moves were decided at, by vault and digest. */
+  const sent = new Map<Address, Map<string, number>>();
+  for (const { vault, digest, block } of journal.proposals({ status: ["sent"] })) isSent(vault, digest, block);
   let changed = false;
   let resumed = saved.success;
 
@@ -86,6 +89,12 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
     if (known) raiseHighest(known, hour * HOUR_SECONDS, highest);
   }
 
+  function isSent(vault: Address, digest: string, block: number): void {
+    const ofVault = sent.get(vault);
+    if (ofVault) ofVault.set(digest, block);
+    else sent.set(vault, new Map([[digest, block]]));
+  }
+
   function take(feed: Feed): void {
     for (const { vault, action, reasonKey, nav, sharePrice, atSeconds } of feed.decisions) {
       const key = `${action} ${reasonKey}`;
@@ -100,9 +109,11 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
       known.outOfDomain = reasonKey === "out-of-domain" ? known.outOfDomain + 1 : 0;
       raiseHighest(known, atSeconds, Number(sharePrice));
     }
-    for (const { vault, status, detail } of feed.steps) {
+    for (const { vault, digest, block, status, detail } of feed.steps) {
       totals.rebalances[status] = (totals.rebalances[status] ?? 0) + 1;
       instruments.rebalances.inc({ status });
+      if (status === "sent") isSent(vault, digest, block);
+      else sent.get(vault)?.delete(digest);
       const known = facts.vaults.get(vault);
       if (!known) continue;
       if (status === "refused" && detail.startsWith("simulation ")) {
@@ -155,6 +166,14 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
         }
         await new Promise((resolve) => setImmediate(resolve));
       }
+      for (const [vault, blocks] of sent) {
+        const known = facts.vaults.get(vault);
+        const first = Math.min(...blocks.values());
+        if (known) known.pendingBlocks = blocks.size > 0 && facts.head ? facts.head.number - first : undefined;
+      }
+      const waiting = new Map<string, number>();
+      for (const { queue } of journal.deadLetters()) waiting.set(queue, (waiting.get(queue) ?? 0) + 1);
+      facts.deadLetters = waiting;
       const oldest = ((facts.head?.timestamp ?? 0) - DAY_SECONDS) / HOUR_SECONDS;
       for (const byHour of [facts.gasByHour, ...[...facts.vaults.values()].map(({ highestByHour }) => highestByHour)]) {
         for (const hour of byHour.keys()) if (hour < oldest) byHour.delete(hour);
