@@ -3,11 +3,11 @@ import { z } from "zod";
 import type { Address, Hex, PoolMeta, SwapEvent } from "../ml/types.ts";
 import { uniswapV3PoolAbi } from "../sdk/abi/uniswapV3Pool.ts";
 import { createEndpoints } from "./chain/endpoints.ts";
-import { ChainAnswerError } from "./chain/errors.ts";
+import { BlockMissingError, ChainAnswerError } from "./chain/errors.ts";
 import { getSwapLogs } from "./chain/logs.ts";
 import { bigQuantity, hash, toHex, wholeNumber } from "./chain/quantities.ts";
 import { endpointsClient } from "./chain/transport.ts";
-import { ConfigError, RetryableError } from "./errors.ts";
+import { ConfigError } from "./errors.ts";
 import { describeIssue } from "./issues.ts";
 
 const blockSchema = z.object({
@@ -38,14 +38,14 @@ export function readHeader(answer: unknown, what: string): BlockStamp {
   return { ...result.data, baseFeePerGas: result.data.baseFeePerGas ?? 0n };
 }
 
-/** Header of a block by number, or of the newest. Throws RetryableError when the node does not have it (yet). */
+/** Header of a block by number, or of the newest. Throws BlockMissingError when the node does not have it (yet). */
 export async function getBlock(client: PublicClient, number: number | "latest"): Promise<BlockStamp> {
   const answer: unknown = await client.request({
     method: "eth_getBlockByNumber",
     params: [number === "latest" ? number : toHex(number), false],
   });
   if (answer === null)
-    throw new RetryableError(`block ${number}: the node does not have it; rule: it must be mined and known`);
+    throw new BlockMissingError(`block ${number}: the node does not have it; rule: it must be mined and known`);
   return readHeader(answer, `block ${number}`);
 }
 

@@ -1,10 +1,13 @@
 import type { Redis } from "ioredis";
 import type { PublicClient } from "viem";
-import { z } from "zod";
-import type { PoolHistory, PoolMeta, SwapEvent } from "../ml/types.ts";
-import { type BlockStamp, firstBlockSince, getBlock, getSpot, getSwaps } from "./chain.ts";
-import { RetryableError } from "./errors.ts";
-import { decodeJson, encodeJson } from "./json.ts";
+import type { Address, Hex, PoolHistory, PoolMeta, SwapEvent } from "../ml/types.ts";
+import { BlockMissingError, ChainAnswerError } from "./chain/errors.ts";
+import { getSwapLogs, type SwapLog } from "./chain/logs.ts";
+import { getSpots, type Spot } from "./chain/spots.ts";
+import { type BlockStamp, firstBlockSince, getBlock } from "./chain.ts";
+import { explain, RetryableError } from "./errors.ts";
+import { cursorOf, type HistoryCache, historyCache } from "./history/cache.ts";
+import { append, between, dropAfter, expire, type Held, lastSwap, nextBlock } from "./history/held.ts";
 
 /** The swaps of one pool, grown block by block, cached in Redis and rebuilt from the chain whenever the cache is gone. */
 export interface HistoryStore {
@@ -12,129 +15,301 @@ export interface HistoryStore {
   at(block: BlockStamp): Promise<PoolHistory>;
 }
 
-export interface CreateHistoryParameters {
+export interface CreateHistoriesParameters {
   readonly client: PublicClient;
-  readonly pool: PoolMeta;
+  readonly pools: readonly PoolMeta[];
   readonly lookbackSeconds: number;
   readonly chunkBlocks: number;
   /** Where to cache; absent = in memory only. */
-  readonly cache?: { readonly redis: Redis; readonly key: string };
+  readonly cache?: { readonly redis: Redis; readonly keyOf: (pool: Address) => string };
+  /** Told why a cache was thrown away or cannot be written. */
+  readonly onCacheTrouble?: (pool: Address, why: string) => void;
 }
 
-/** Blocks whose hashes are remembered, to find where a reorganised chain still agrees. */
-const CHECKPOINTS = 256;
+/** Blocks so far from the head may still be replaced: their hashes are checked one by one. */
+const UNSETTLED_BLOCKS = 64;
 
-const cursorSchema = z.object({
-  fromTimestamp: z.int(),
-  startsAtGenesis: z.boolean(),
-  fromBlock: z.int(),
-  /** Newest last: everything up to the last one is held. */
-  checkpoints: z.array(z.object({ block: z.int(), hash: z.string() })).min(1),
-});
-type Cursor = z.output<typeof cursorSchema>;
+/** A pool's history and how far it can be trusted. */
+interface Tracked {
+  readonly pool: PoolMeta;
+  readonly cache: HistoryCache | null;
+  held: Held | null;
+  loaded: boolean;
+  /** Why the last step left this pool out. */
+  error: unknown;
+  /** The held swaps did not lead to the pool's price; a second time in a row they are thrown away. */
+  disagreed: boolean;
+  writing: Promise<void>;
+}
 
-/** A store for one pool; calls to `at` must not overlap. */
-export function createHistory(parameters: CreateHistoryParameters): HistoryStore {
-  const { client, pool, lookbackSeconds, chunkBlocks, cache } = parameters;
-  let cursor: Cursor | null = null;
-  let swaps: SwapEvent[] = [];
-  let loaded = false;
+/**
+ * Histories of several pools, in their order. They grow together: one request for the logs of all of them, one for all
+ * their prices, whichever of them is asked for first. The last swap of each must have left the price that the pool has.
+ */
+export function createHistories(parameters: CreateHistoriesParameters): readonly HistoryStore[] {
+  const { client, pools, lookbackSeconds, chunkBlocks, cache, onCacheTrouble } = parameters;
+  const all = pools.map(
+    (pool): Tracked => ({
+      pool,
+      cache: cache ? historyCache(cache.redis, cache.keyOf(pool.address)) : null,
+      held: null,
+      loaded: false,
+      error: null,
+      disagreed: false,
+      writing: Promise.resolve(),
+    }),
+  );
+  let chunk = chunkBlocks;
+  let turn: Promise<unknown> = Promise.resolve();
+  let ready: { readonly hash: Hex; readonly spots: ReadonlyMap<Tracked, Spot> } | null = null;
 
-  async function load(): Promise<void> {
-    loaded = true;
+  /** Later writes wait for earlier ones; nobody waits for the last. */
+  function write(tracked: Tracked, work: (cache: HistoryCache) => Promise<void>): void {
+    const { cache, pool } = tracked;
     if (!cache) return;
-    const [text, members] = await Promise.all([
-      cache.redis.get(`${cache.key}:cursor`),
-      cache.redis.zrange(`${cache.key}:swaps`, 0, -1),
-    ]);
-    const parsed = text === null ? null : cursorSchema.safeParse(JSON.parse(text));
-    if (!parsed?.success) return;
-    cursor = parsed.data;
-    swaps = members
-      .map((member) => decodeJson<SwapEvent>(member))
-      .sort((a, b) => a.block - b.block || a.logIndex - b.logIndex);
+    tracked.writing = tracked.writing
+      .then(() => work(cache))
+      .catch((error) => onCacheTrouble?.(pool.address, `cannot be written: ${explain(error)}`));
+  }
+
+  function writeCut(tracked: Tracked, held: Held): void {
+    const cursor = cursorOf(held);
+    write(tracked, (cache) => (held.checkpoints.length > 0 ? cache.cut(cursor) : cache.clear()));
+  }
+
+  async function load(tracked: Tracked): Promise<void> {
+    if (tracked.loaded) return;
+    try {
+      tracked.held = (await tracked.cache?.load()) ?? null;
+    } catch (error) {
+      onCacheTrouble?.(tracked.pool.address, `thrown away and rebuilt from the chain: ${explain(error)}`);
+      write(tracked, (cache) => cache.clear());
+    }
+    tracked.loaded = true;
   }
 
   /** Forgets blocks that the chain no longer has; forgets everything when none of the known ones is left. */
-  async function dropReorganised(head: BlockStamp): Promise<void> {
-    while (cursor) {
-      const last = cursor.checkpoints.at(-1);
+  async function dropReorganised(tracked: Tracked, hashAt: (block: number) => Promise<Hex | null>) {
+    const { held } = tracked;
+    if (!held) return;
+    const before = held.checkpoints.at(-1)?.block;
+    for (;;) {
+      const last = held.checkpoints.at(-1);
       if (!last) {
-        cursor = null;
-        break;
+        tracked.held = null;
+        write(tracked, (cache) => cache.clear());
+        return;
       }
-      if (last.block > head.number) {
-        // an older block is asked for: the newer ones may still be good, the answer is filtered below
-        const known = await getBlock(client, last.block).catch(() => null);
-        if (known?.hash === last.hash) return;
-      } else if ((last.block === head.number ? head : await getBlock(client, last.block)).hash === last.hash) return;
-      cursor.checkpoints.pop();
-      const keepUpTo = cursor.checkpoints.at(-1)?.block ?? -1;
-      swaps = swaps.filter((swap) => swap.block <= keepUpTo);
-      if (cache) await cache.redis.zremrangebyscore(`${cache.key}:swaps`, keepUpTo + 1, "+inf");
+      // An older block may be asked for: the newer ones may still be good, the answer leaves them out.
+      if ((await hashAt(last.block)) === last.hash) break;
+      dropAfter(held, last.block - 1);
     }
+    if (held.checkpoints.at(-1)?.block !== before) writeCut(tracked, held);
   }
 
-  async function start(head: BlockStamp): Promise<Cursor> {
-    const genesis = await getBlock(client, 0);
+  /** Where a history begins that has enough behind it. */
+  async function start(head: BlockStamp): Promise<Omit<Held, "swaps" | "checkpoints" | "agreedBlock">> {
     const since = head.timestamp - lookbackSeconds;
+    const genesis = await getBlock(client, 0);
     const startsAtGenesis = genesis.timestamp >= since;
     const first = startsAtGenesis ? genesis : await firstBlockSince(client, since, head);
-    swaps = [];
-    if (cache) await cache.redis.del(`${cache.key}:swaps`, `${cache.key}:cursor`);
-    const fromTimestamp = startsAtGenesis ? genesis.timestamp : since;
-    return { fromTimestamp, startsAtGenesis, fromBlock: first.number, checkpoints: [] };
+    return { fromTimestamp: startsAtGenesis ? genesis.timestamp : since, startsAtGenesis, fromBlock: first.number };
   }
 
-  async function extend(target: Cursor, head: BlockStamp): Promise<void> {
-    let next = (target.checkpoints.at(-1)?.block ?? target.fromBlock - 1) + 1;
+  /** Reads what is missing up to `head` for pools that all have the same next block. */
+  async function extend(group: readonly Tracked[], head: BlockStamp): Promise<void> {
+    const [first] = group;
+    if (!first?.held) return;
+    let next = nextBlock(first.held);
     while (next <= head.number) {
-      const toBlock = Math.min(head.number, next + chunkBlocks - 1);
-      const found = await getSwaps(client, { pool: pool.address, fromBlock: next, toBlock });
-      const end = await getBlock(client, toBlock);
-      if (toBlock === head.number && end.hash !== head.hash) {
-        throw new RetryableError(
-          `block ${toBlock}: ${end.hash}; rule: must still be ${head.hash} (the chain was reorganised)`,
-        );
+      const toBlock = Math.min(head.number, next + chunk - 1);
+      const logs = await getSwapLogs(client, {
+        pools: group.map(({ pool }) => pool.address),
+        fromBlock: next,
+        toBlock,
+        ...(toBlock === head.number ? { blockHash: head.hash } : {}),
+        onTooMuch: () => (chunk = Math.max(1, Math.floor(chunk / 2))),
+      });
+      const { checkpoint, timeOf } = await checkBlocks(client, { logs, fromBlock: next, toBlock, head });
+      const found = new Map<Address, SwapEvent[]>(group.map(({ pool }) => [pool.address, []]));
+      for (const { pool, blockHash: _, ...swap } of logs) found.get(pool)?.push({ ...swap, timestamp: timeOf(swap) });
+      for (const tracked of group) {
+        const { held, pool } = tracked;
+        if (!held) continue;
+        const swaps = found.get(pool.address) ?? [];
+        append(held, swaps, checkpoint);
+        const cursor = cursorOf(held);
+        write(tracked, (cache) => cache.append(cursor, swaps, checkpoint));
       }
-      swaps.push(...found);
-      target.checkpoints.push({ block: toBlock, hash: end.hash });
       next = toBlock + 1;
-      if (cache && found.length > 0) {
-        await cache.redis.zadd(`${cache.key}:swaps`, ...found.flatMap((swap) => [swap.block, encodeJson(swap)]));
-      }
+      chunk = Math.min(chunkBlocks, chunk * 2);
     }
-    target.checkpoints.splice(0, Math.max(0, target.checkpoints.length - CHECKPOINTS));
-    const expired = swaps.findIndex((swap) => swap.timestamp >= head.timestamp - lookbackSeconds);
-    if (expired > 1_000) {
-      const firstKept = swaps[expired]?.block ?? 0;
-      swaps.splice(0, expired);
-      target.fromTimestamp = Math.max(target.fromTimestamp, head.timestamp - lookbackSeconds);
-      target.startsAtGenesis = false;
-      if (cache) await cache.redis.zremrangebyscore(`${cache.key}:swaps`, "-inf", firstKept - 1);
-    }
-    if (cache) await cache.redis.set(`${cache.key}:cursor`, JSON.stringify(target));
   }
 
-  return {
-    async at(block) {
-      if (!loaded) await load();
-      await dropReorganised(block);
-      const since = block.timestamp - lookbackSeconds;
-      if (cursor && !cursor.startsAtGenesis && since < cursor.fromTimestamp) cursor = null;
-      const current = cursor ?? (await start(block));
-      await extend(current, block);
-      cursor = current;
-      const fromTimestamp = Math.max(current.fromTimestamp, since);
-      const spot = await getSpot(client, pool.address, block.number);
-      return {
-        pool,
-        swaps: swaps.filter((swap) => swap.block <= block.number && swap.timestamp >= fromTimestamp),
-        fromTimestamp,
-        toBlock: block.number,
-        toTimestamp: block.timestamp,
-        ...spot,
+  /** Several pools at once; when an answer contradicts itself, each alone, so that one pool's trouble stays its own. */
+  async function extendGroup(group: readonly Tracked[], head: BlockStamp): Promise<void> {
+    try {
+      await extend(group, head);
+    } catch (error) {
+      if (!(error instanceof ChainAnswerError) || group.length === 1) {
+        for (const tracked of group) tracked.error = error;
+        return;
+      }
+      for (const tracked of group) await extendGroup([tracked], head);
+    }
+  }
+
+  async function advance(head: BlockStamp): Promise<ReadonlyMap<Tracked, Spot>> {
+    const hashAt = rememberedHashes(client, head);
+    await Promise.all(all.map((tracked) => tracked.writing));
+    await Promise.all(all.map(load));
+    let begin: ReturnType<typeof start> | null = null;
+    const groups = new Map<number, Tracked[]>();
+    for (const tracked of all) {
+      tracked.error = null;
+      await dropReorganised(tracked, hashAt);
+      const since = head.timestamp - lookbackSeconds;
+      if (tracked.held && !tracked.held.startsAtGenesis && since < tracked.held.fromTimestamp) tracked.held = null;
+      if (!tracked.held) {
+        begin ??= start(head);
+        tracked.held = { ...(await begin), swaps: [], checkpoints: [], agreedBlock: -1 };
+        write(tracked, (cache) => cache.clear());
+      }
+      const next = nextBlock(tracked.held);
+      if (next <= head.number) groups.set(next, [...(groups.get(next) ?? []), tracked]);
+    }
+    const asked = getSpots(
+      client,
+      all.map(({ pool }) => pool.address),
+      head,
+    );
+    for (const group of groups.values()) await extendGroup(group, head);
+    const answers = await asked;
+    const found = new Map<Tracked, Spot>();
+    for (const [index, tracked] of all.entries()) {
+      const answer = answers[index];
+      if (answer?.status === "rejected") tracked.error ??= answer.reason;
+      if (answer?.status !== "fulfilled" || tracked.error !== null) continue;
+      found.set(tracked, answer.value);
+      tracked.error = disagreement(tracked, head, answer.value);
+      const { held } = tracked;
+      if (held && expire(held, head.timestamp - lookbackSeconds)) writeCut(tracked, held);
+    }
+    return found;
+  }
+
+  /** Swaps that a node left out show in the price; what was read since the last agreement is read again. */
+  function disagreement(tracked: Tracked, head: BlockStamp, spot: Spot): ChainAnswerError | null {
+    const { held, pool } = tracked;
+    const last = held && lastSwap(held, head.number);
+    if (!held || !last || last.sqrtPriceX96 === spot.sqrtPriceX96) {
+      if (held) held.agreedBlock = Math.max(held.agreedBlock, head.number);
+      tracked.disagreed = false;
+      return null;
+    }
+    const { agreedBlock } = held;
+    if (tracked.disagreed || agreedBlock < held.fromBlock) {
+      tracked.held = null;
+      write(tracked, (cache) => cache.clear());
+    } else {
+      dropAfter(held, agreedBlock);
+      writeCut(tracked, held);
+    }
+    tracked.disagreed = true;
+    return new ChainAnswerError(
+      `swaps of pool ${pool.address} up to block ${head.number}: the last leaves price ${last.sqrtPriceX96}; rule: must be the pool's, ${spot.sqrtPriceX96} (logs are missing, or of another fork)`,
+    );
+  }
+
+  return all.map((tracked) => ({
+    at(block) {
+      const work = async (): Promise<PoolHistory> => {
+        if (ready?.hash !== block.hash || tracked.error !== null) {
+          ready = null;
+          ready = { hash: block.hash, spots: await advance(block) };
+        }
+        const spot = ready.spots.get(tracked);
+        const { held, pool, error } = tracked;
+        if (error !== null || !spot || !held)
+          throw error ?? new RetryableError(`history of pool ${pool.address}: none`);
+        const fromTimestamp = Math.max(held.fromTimestamp, block.timestamp - lookbackSeconds);
+        return {
+          pool,
+          swaps: between(held, fromTimestamp, block.number),
+          fromTimestamp,
+          toBlock: block.number,
+          toTimestamp: block.timestamp,
+          ...spot,
+        };
       };
+      // One after the other: they share what they read.
+      const result = turn.then(work, work);
+      turn = result.catch(() => undefined);
+      return result;
     },
+  }));
+}
+
+/** Hashes by number on the chain that `head` ends, each asked for once; null = there is no such block. */
+function rememberedHashes(client: PublicClient, head: BlockStamp): (block: number) => Promise<Hex | null> {
+  const hashes = new Map([
+    [head.number, Promise.resolve<Hex | null>(head.hash)],
+    [head.number - 1, Promise.resolve<Hex | null>(head.parentHash)],
+  ]);
+  return (block) => {
+    const known = hashes.get(block);
+    if (known) return known;
+    const asked = getBlock(client, block).then(
+      (found) => found.hash,
+      (error) => {
+        if (error instanceof BlockMissingError) return null;
+        throw error;
+      },
+    );
+    hashes.set(block, asked);
+    return asked;
   };
+}
+
+interface CheckBlocksParameters {
+  readonly logs: readonly SwapLog[];
+  readonly fromBlock: number;
+  readonly toBlock: number;
+  readonly head: BlockStamp;
+}
+
+/**
+ * Checks after the fact that logs are of the chain that `head` ends: the block they were asked up to, and each block
+ * with a log that may still be replaced. Gives that block's hash, and each log's time.
+ */
+async function checkBlocks(client: PublicClient, { logs, fromBlock, toBlock, head }: CheckBlocksParameters) {
+  // Logs of a single block were asked for by its hash.
+  const alone = fromBlock === toBlock && toBlock === head.number;
+  const unsettled = logs.filter(({ block }) => block > head.number - UNSETTLED_BLOCKS && block < head.number);
+  const timeless = logs.filter(({ timestamp, block }) => Number.isNaN(timestamp) && block !== head.number);
+  const numbers = new Set(alone ? [] : [toBlock, ...[...unsettled, ...timeless].map(({ block }) => block)]);
+  const headers = await Promise.all([...numbers].map((number) => getBlock(client, number)));
+  const known = new Map([head, ...headers].map((header) => [header.number, header]));
+  const end = alone ? head : known.get(toBlock);
+  const settledHead = headers.find(({ number }) => number === head.number) ?? head;
+  if (!end || settledHead.hash !== head.hash) {
+    throw new RetryableError(
+      `block ${toBlock}: ${settledHead.hash}; rule: must still be ${head.hash} (the chain was reorganised)`,
+    );
+  }
+  const timeOf = ({ block, timestamp }: { block: number; timestamp: number }): number =>
+    known.get(block)?.timestamp ?? timestamp;
+  for (const log of logs) {
+    const header = known.get(log.block);
+    const wrong =
+      header === undefined
+        ? !(log.timestamp <= head.timestamp)
+        : header.hash !== log.blockHash || (log.timestamp !== header.timestamp && !Number.isNaN(log.timestamp));
+    if (wrong) {
+      throw new ChainAnswerError(
+        `log ${log.logIndex} of block ${log.block}: ${log.blockHash} at ${log.timestamp} s; rule: must be ${header?.hash ?? "of a block"} at ${header?.timestamp ?? `up to ${head.timestamp}`} s`,
+      );
+    }
+  }
+  return { checkpoint: { block: toBlock, hash: end.hash }, timeOf };
 }

@@ -28,6 +28,11 @@ export class ChainAnswerError extends RetryableError {
   override name = "ChainAnswerError";
 }
 
+/** The node does not have a block (yet, or any more). */
+export class BlockMissingError extends RetryableError {
+  override name = "BlockMissingError";
+}
+
 /** A head that neither continues the chain that was followed nor proves another one by its parents. */
 export class HeadRefusedError extends RetryableError {
   override name = "HeadRefusedError";

@@ -32,8 +32,10 @@ export interface GetSwapLogsParameters {
   readonly pools: readonly Address[];
   readonly fromBlock: number;
   readonly toBlock: number;
-  /** Given where both ends are one block: the block that is meant. */
+  /** Of `toBlock`, where it is known: a block alone is asked for by it. */
   readonly blockHash?: Hex;
+  /** Told when a node finds the span too much. */
+  readonly onTooMuch?: () => void;
 }
 
 /**
@@ -71,11 +73,12 @@ export async function getSwapLogs(client: PublicClient, parameters: GetSwapLogsP
 
 /** Half of the blocks at a time; of a single block half of the pools. */
 async function inHalves(client: PublicClient, parameters: GetSwapLogsParameters, why: string): Promise<SwapLog[]> {
-  const { pools, fromBlock, toBlock } = parameters;
+  const { pools, fromBlock, toBlock, onTooMuch } = parameters;
+  onTooMuch?.();
   if (fromBlock < toBlock) {
     const middle = Math.floor((fromBlock + toBlock) / 2);
-    const first = await getSwapLogs(client, { pools, fromBlock, toBlock: middle });
-    return [...first, ...(await getSwapLogs(client, { pools, fromBlock: middle + 1, toBlock }))];
+    const first = await getSwapLogs(client, { pools, fromBlock, toBlock: middle, ...(onTooMuch ? { onTooMuch } : {}) });
+    return [...first, ...(await getSwapLogs(client, { ...parameters, fromBlock: middle + 1 }))];
   }
   if (pools.length === 1)
     throw new ChainAnswerError(
@@ -111,7 +114,8 @@ export function readSwapLogs(answer: unknown, parameters: GetSwapLogsParameters)
     if (log.blockNumber < fromBlock || log.blockNumber > toBlock)
       refuse("blockNumber", log.blockNumber, `must be from ${fromBlock} to ${toBlock}`);
     if (log.removed === true) refuse("removed", true, "must be a log of the chain");
-    const known = hashes.get(log.blockNumber) ?? blockHash ?? log.blockHash;
+    const asOf = log.blockNumber === toBlock ? blockHash : undefined;
+    const known = hashes.get(log.blockNumber) ?? asOf ?? log.blockHash;
     if (known !== log.blockHash) refuse("blockHash", log.blockHash, `must be ${known}, as of the same block`);
     hashes.set(log.blockNumber, log.blockHash);
     return { ...decodeSwap(log, refuse), pool, blockHash: log.blockHash };

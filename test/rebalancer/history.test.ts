@@ -2,7 +2,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createChainClient, firstBlockSince, getBlock, getPoolMeta, getSwaps } from "../../rebalancer/chain.ts";
 import type { RedisHandle } from "../../rebalancer/cli/demo/redis.ts";
-import { createHistory } from "../../rebalancer/history.ts";
+import { createHistories, type HistoryStore } from "../../rebalancer/history.ts";
 import { type LocalMarket, START, startLocalMarket } from "../support/localMarket.ts";
 import { startRedis } from "../support/redis.ts";
 
@@ -20,18 +20,22 @@ afterAll(async () => {
   await Promise.all([market?.stop(), server?.stop()]);
 });
 
-describe("createHistory", () => {
+describe("createHistories", () => {
   let time = START + 600;
   const client = () => createChainClient(market.anvil.url);
 
+  const troubles: string[] = [];
   async function store(options: { key?: string; chunkBlocks?: number; lookbackSeconds?: number } = {}) {
-    return createHistory({
+    const { key } = options;
+    const [history] = createHistories({
       client: client(),
-      pool: await getPoolMeta(client(), 31337, market.deployment.pool),
+      pools: [await getPoolMeta(client(), 31337, market.deployment.pool)],
       lookbackSeconds: options.lookbackSeconds ?? 86_400,
       chunkBlocks: options.chunkBlocks ?? 1_000,
-      ...(options.key ? { cache: { redis, key: options.key } } : {}),
+      ...(key ? { cache: { redis, keyOf: () => key } } : {}),
+      onCacheTrouble: (_pool, why) => troubles.push(why),
     });
+    return history as HistoryStore;
   }
   const latest = () => getBlock(client(), "latest");
   const trade = async (count: number) => {
