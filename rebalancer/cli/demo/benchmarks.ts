@@ -2,10 +2,10 @@ import { decodeFunctionResult, encodeFunctionData, encodePacked, keccak256 } fro
 import type { Address, Hex, Numeraire, PoolMeta, Range } from "../../../ml/types.ts";
 import { ceilToSpacing, floorToSpacing, MAX_TICK, MIN_TICK } from "../../../ml/units.ts";
 import { uniswapV3PoolAbi } from "../../../sdk/abi/uniswapV3Pool.ts";
+import { amountsOf, worthOf } from "../../report/worth.ts";
 import { marketActorAbi } from "./market/actor.ts";
 import { enqueue, MARKET_OPERATOR } from "./market/chain.ts";
 import type { Rpc, RpcCall } from "./rpc.ts";
-import { amountsOf, worthOf } from "./worth.ts";
 
 /** A real position in the same pool that is opened with the vault and never touched: an alternative to the vault. */
 export interface Benchmark {

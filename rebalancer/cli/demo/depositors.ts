@@ -2,11 +2,11 @@ import { decodeEventLog, encodeFunctionData, erc20Abi, isHex, parseAbi } from "v
 import type { Address, Hex, Numeraire, Token } from "../../../ml/types.ts";
 import { rangeVaultAbi } from "../../../sdk/abi/rangeVault.ts";
 import { decodeRevertData } from "../../../sdk/errors.ts";
+import { worthOf } from "../../report/worth.ts";
 import { figure } from "../figures.ts";
 import { accounts } from "./accounts.ts";
 import { enqueue, fund as giveEther } from "./market/chain.ts";
 import { type Rpc, RpcCallError } from "./rpc.ts";
-import { worthOf } from "./worth.ts";
 
 const demoTokenAbi = parseAbi(["function mint(address to, uint256 amount)"]);
 

@@ -1,9 +1,9 @@
 import type { Address, Numeraire } from "../../../ml/types.ts";
 import { rangeVaultAbi } from "../../../sdk/abi/rangeVault.ts";
+import { decode, fetchLogs } from "../../report/chainEvents.ts";
+import { worthOf } from "../../report/worth.ts";
 import type { Snapshot } from "./recorder.ts";
-import { decode, fetchLogs } from "./report/chainEvents.ts";
 import type { Rpc } from "./rpc.ts";
-import { worthOf } from "./worth.ts";
 
 export interface FeeMeterParameters {
   readonly rpc: Rpc;

@@ -3,9 +3,9 @@ import type { Address, Numeraire, Range } from "../../../ml/types.ts";
 import { tickToLnPrice } from "../../../ml/units.ts";
 import { rangeVaultAbi } from "../../../sdk/abi/rangeVault.ts";
 import { vaultLensAbi } from "../../../sdk/abi/vaultLens.ts";
+import { rawPrice, worthOf } from "../../report/worth.ts";
 import { type Benchmark, benchmarkValues } from "./benchmarks.ts";
 import type { Rpc, RpcCall } from "./rpc.ts";
-import { rawPrice, worthOf } from "./worth.ts";
 
 /** The vault and its alternatives at the end of one block. Values in asset units (raw), prices in human units. */
 export interface Snapshot {

@@ -1,8 +1,8 @@
 import { encodeFunctionData } from "viem";
 import type { Numeraire, PoolMeta } from "../../../ml/types.ts";
 import { uniswapV3PoolAbi } from "../../../sdk/abi/uniswapV3Pool.ts";
+import { amountsOf, worthOf } from "../../report/worth.ts";
 import type { Rpc } from "./rpc.ts";
-import { amountsOf, worthOf } from "./worth.ts";
 
 /** Share of the pool's liquidity in range that the vault would be if all of it stood in the range below. */
 const SHARE = 30n;

@@ -5,12 +5,12 @@ import { modelStrategyAbi } from "../../../../sdk/abi/modelStrategy.ts";
 import type { DecisionRecord } from "../../../journal/decisions.ts";
 import type { OutcomeRecord } from "../../../journal/outcomes.ts";
 import type { ProposalRecord } from "../../../journal/proposals.ts";
+import { type ChainLog, decode, type LedgerParties, ledgerEvents, tokenFlows } from "../../../report/chainEvents.ts";
+import { walkLedger } from "../../../report/ledger.ts";
+import { worthOf } from "../../../report/worth.ts";
 import type { DepositorLedger, EntryRefusal } from "../depositors.ts";
 import { humanPrices, type Snapshot } from "../recorder.ts";
-import { worthOf } from "../worth.ts";
-import { type ChainLog, decode, type LedgerParties, ledgerEvents, tokenFlows } from "./chainEvents.ts";
 import { conservationOf, runChecks } from "./checks.ts";
-import { walkLedger } from "./ledger.ts";
 import type { ForecastSection, MarketSection, ModelSection, Move, Refusal, ReplaySection, Report } from "./report.ts";
 
 export interface ReportParameters {

@@ -1,4 +1,4 @@
-import type { Numeraire, Range } from "../../../ml/types.ts";
+import type { Numeraire, Range } from "../../ml/types.ts";
 
 /** Token amounts of a position, raw units in floating point. Whitepaper, equations 6.29 and 6.30. */
 export function amountsOf(liquidity: bigint, range: Range, sqrtPriceX96: bigint): readonly [number, number] {

@@ -1,8 +1,7 @@
 import { decodeEventLog, erc20Abi, type Log } from "viem";
 import { z } from "zod";
-import type { Address, Hex, Range } from "../../../../ml/types.ts";
-import { uniswapV3PoolAbi } from "../../../../sdk/abi/uniswapV3Pool.ts";
-import { type Rpc, toQuantity } from "../rpc.ts";
+import type { Address, Hex, Range } from "../../ml/types.ts";
+import { uniswapV3PoolAbi } from "../../sdk/abi/uniswapV3Pool.ts";
 import type { LedgerEvent } from "./ledger.ts";
 
 /** One log as the chain tells it, in chain order. */
@@ -36,11 +35,18 @@ const logSchema = z
     }),
   );
 
+/** As much of a node as reading logs needs. */
+export interface LogRpc {
+  call(method: string, params: readonly unknown[]): Promise<unknown>;
+}
+
+const toQuantity = (value: number): Hex => `0x${value.toString(16)}`;
+
 const LOGS_PER_REQUEST = 500;
 
 /** All logs of some contracts in a span of blocks, sorted. */
 export async function fetchLogs(
-  rpc: Rpc,
+  rpc: LogRpc,
   addresses: readonly Address[],
   fromBlock: number,
   toBlock: number,

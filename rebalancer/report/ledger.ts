@@ -1,5 +1,5 @@
-import type { Address, Numeraire, Range } from "../../../../ml/types.ts";
-import { amountsOf, rawPrice, worthOf } from "../worth.ts";
+import type { Address, Numeraire, Range } from "../../ml/types.ts";
+import { amountsOf, rawPrice, worthOf } from "./worth.ts";
 
 /** What happened to the vault and its pool, in chain order. Amounts in token units. */
 export type LedgerEvent =

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type LedgerEvent, walkLedger } from "../../../../rebalancer/cli/demo/report/ledger.ts";
+import { type LedgerEvent, walkLedger } from "../../../rebalancer/report/ledger.ts";
 
 const Q96 = 2n ** 96n;
 const sqrtX96 = (price: number) => BigInt(Math.round(Math.sqrt(price) * 2 ** 40)) * (Q96 >> 40n);
