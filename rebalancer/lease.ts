@@ -5,6 +5,20 @@ import { RefusedError } from "./errors.ts";
 const TTL_MILLISECONDS = 30_000;
 const RENEW_MILLISECONDS = 10_000;
 
+/** Redis key that says which worker keeps a vault. */
+const leaseKey = (prefix: string, chainId: number, vault: Address): string =>
+  `${prefix}:${chainId}:${vault.toLowerCase()}:lease`;
+
+/** Which worker keeps a vault now, by its journal's identity; null = none. */
+export function leaseHolder(place: {
+  readonly redis: Redis;
+  readonly prefix: string;
+  readonly chainId: number;
+  readonly vault: Address;
+}): Promise<string | null> {
+  return place.redis.get(leaseKey(place.prefix, place.chainId, place.vault));
+}
+
 export interface AcquireLeasesParameters {
   readonly redis: Redis;
   readonly prefix: string;
@@ -19,7 +33,7 @@ export interface AcquireLeasesParameters {
 /** Leases each vault to this worker until `release`; throws RefusedError when another worker holds one. */
 export async function acquireLeases(parameters: AcquireLeasesParameters): Promise<{ release(): Promise<void> }> {
   const { redis, prefix, chainId, vaults, holder, onLost } = parameters;
-  const keyOf = (vault: Address) => `${prefix}:${chainId}:${vault.toLowerCase()}:lease`;
+  const keyOf = (vault: Address) => leaseKey(prefix, chainId, vault);
   const take = async (vault: Address) => {
     await redis.set(keyOf(vault), holder, "PX", TTL_MILLISECONDS, "NX");
     const found = await redis.get(keyOf(vault));

@@ -13,7 +13,6 @@ import { registerMarket } from "./market.ts";
 import { registerParity } from "./parity.ts";
 import { registerQueue } from "./queue.ts";
 import { registerRebalance } from "./rebalance.ts";
-import { registerParity } from "./parity.ts";
 import { registerRisk } from "./risk.ts";
 import { registerScore } from "./score.ts";
 import { registerShadow } from "./shadow.ts";
@@ -48,7 +47,6 @@ export function createProgram(): Command {
   registerData(program);
   registerParity(program);
   registerChallengers(program);
-  registerParity(program);
   return program;
 }
 
