@@ -53,7 +53,8 @@ const RETRY: Readonly<Record<ErrorKind, Retry>> = {
   "pool-full": "later",
   "wrong-chain": "never",
   reverted: "never",
-  "state-missing": "later",
+  // a node that lags has it soon, one that has thrown it away never
+  "state-missing": "limited",
   "too-many-requests": "later",
   timeout: "later",
   unreachable: "later",

@@ -152,11 +152,13 @@ export interface StartWorkerParameters<Name extends QueueName> {
   /** Called when the job will not be tried again, before BullMQ files it under failed. */
   readonly onGivenUp: (payload: Payload<Name> | null, job: Job, error: unknown) => void | Promise<void>;
   readonly onError: (error: Error) => void;
+  /** Takes secrets out of what Redis is to keep of a failure; absent = nothing is taken out. */
+  readonly redact?: (error: unknown) => unknown;
 }
 
 /** One queue's receiving end. */
 export function startWorker<Name extends QueueName>(parameters: StartWorkerParameters<Name>): Worker {
-  const { name, options, process, onGivenUp, onError } = parameters;
+  const { name, options, process, onGivenUp, onError, redact } = parameters;
   const worker = new Worker(
     name,
     async (job, token) => {
@@ -172,9 +174,10 @@ export function startWorker<Name extends QueueName>(parameters: StartWorkerParam
         const { retry } = classify(error);
         const tries = job.attemptsMade + 1;
         const most = retry === "never" ? 1 : retry === "limited" ? ATTEMPTS_AT_UNKNOWN : Number.POSITIVE_INFINITY;
-        if (tries < Math.min(most, job.opts.attempts ?? 1)) throw error;
+        const told = redact ? redact(error) : error;
+        if (tries < Math.min(most, job.opts.attempts ?? 1)) throw told;
         await onGivenUp(payload, job, error);
-        throw new UnrecoverableError(explain(error));
+        throw new UnrecoverableError(explain(told));
       }
     },
     {

@@ -9,23 +9,25 @@ import { evaluate } from "./jobs/evaluate.ts";
 import { execute } from "./jobs/execute.ts";
 import { housekeeping } from "./jobs/housekeeping.ts";
 import { type QueueName, type QueueOptions, startWorker } from "./queue.ts";
+import { redactError } from "./secrets.ts";
 
 /** Longest payload that the journal keeps of a job that was given up. */
 const MOST_PAYLOAD_CHARACTERS = 4_000;
 
 /** The receiving ends of all queues. What is given up is logged, kept as a dead letter, and nobody waits for it. */
 export function startWorkers(context: Context, options: QueueOptions): readonly Worker[] {
-  const { logger, journal } = context;
+  const { logger, journal, secrets } = context;
+  const redact = (error: unknown) => redactError(secrets, error);
   const onError = (error: Error) => logger.warn({ stage: "queue" }, explain(error));
   const bury = (queue: QueueName, job: Job, error: unknown) => {
-    const message = explain(error);
-    logger.error({ stage: queue, jobId: job.id, payload: clip(job.data) }, `given up: ${message}`);
+    const message = secrets.redact(explain(error));
+    logger.error({ stage: queue, jobId: job.id, payload: secrets.redact(clip(job.data)) }, `given up: ${message}`);
     try {
       journal.recordDeadLetter({
         queue,
         jobId: job.id ?? "",
         jobName: job.name.slice(0, 100),
-        payload: clip(job.data),
+        payload: secrets.redact(clip(job.data)),
         errorClass: `${error instanceof Error ? error.name : "Error"} ${classify(error).kind}`,
         message: message.slice(0, MOST_PAYLOAD_CHARACTERS),
         attempts: job.attemptsMade + 1,
@@ -40,6 +42,7 @@ export function startWorkers(context: Context, options: QueueOptions): readonly 
       name: "evaluate",
       options,
       onError,
+      redact,
       process: (payload) => evaluate(context, payload),
       async onGivenUp(payload, job, error) {
         bury("evaluate", job, error);
@@ -50,11 +53,15 @@ export function startWorkers(context: Context, options: QueueOptions): readonly 
       name: "execute",
       options,
       onError,
+      redact,
       process: (payload) => execute(context, payload),
       onGivenUp(payload, job, error) {
         bury("execute", job, error);
         const record = payload && journal.proposal(payload.digest);
         if (record) journal.rest({ ...record, state: "failed" });
+        // Nothing can make it right: its nonce, if it has one, is free for the next.
+        if (record && record.status !== "sent" && classify(error).retry === "never")
+          journal.advance(record.digest, "refused", `given up: ${explain(error)}`);
         context.nudge();
       },
     }),
@@ -62,6 +69,7 @@ export function startWorkers(context: Context, options: QueueOptions): readonly 
       name: "confirm",
       options,
       onError,
+      redact,
       process: (payload, job, token) => confirm(context, payload, job, token),
       onGivenUp: (_payload, job, error) => bury("confirm", job, error),
     }),
@@ -69,6 +77,7 @@ export function startWorkers(context: Context, options: QueueOptions): readonly 
       name: "housekeeping",
       options,
       onError,
+      redact,
       process: (payload) => housekeeping(context, payload),
       onGivenUp(payload, job, error) {
         // It comes again by itself; only what nobody could have foreseen is kept.

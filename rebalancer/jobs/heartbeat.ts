@@ -103,7 +103,7 @@ async function readHeard(client: PublicClient, { strategy }: VaultConfig) {
     client.readContract({ ...at, functionName: "lastHeartbeat" }),
     client.readContract({ ...at, functionName: "modelId" }),
   ]);
-  return { heardAt: Number(lastMoveAt > beatAt ? lastMoveAt : beatAt), nonce, modelId };
+  return { heardAt: Math.max(Number(lastMoveAt), Number(beatAt)), nonce, modelId };
 }
 
 /** One that was not mined in time never will be accepted: the next may go, and its nonce is looked after. */

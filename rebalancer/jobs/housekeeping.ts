@@ -1,15 +1,40 @@
+import { getBlock } from "../chain.ts";
 import type { Context } from "../context.ts";
 import type { HousekeepingTask, Payload } from "../queue.ts";
+import { findMined } from "../sending/conclude.ts";
 import { tendNonces } from "../sending/tend.ts";
 import { beat } from "./heartbeat.ts";
 
 /** How often each task of a worker comes round, milliseconds. */
 const EVERY: Readonly<Record<HousekeepingTask, number>> = { nonces: 5_000, heartbeats: 15_000 };
+const LATE_SECONDS = 60;
 
 /** What a worker does from time to time, whatever the chain does. */
 export async function housekeeping(context: Context, { task }: Payload<"housekeeping">): Promise<void> {
   if (task === "heartbeats") return beat(context);
+  await expireForgotten(context);
   await Promise.all(context.keys.keepers.map((keeper) => tendNonces(context, keeper)));
+}
+
+/** Ends proposals that no job will end: given up, or lost with the Redis, and by now too late to execute. */
+async function expireForgotten(context: Context): Promise<void> {
+  const { journal, client } = context;
+  const open = journal.proposals({ status: ["proposed", "simulated"] });
+  if (open.length === 0) return;
+  const head = await getBlock(client, "latest");
+  for (const record of open) {
+    // Its execute job ends it at the deadline; what is here a minute later has none.
+    if (Number(record.proposal.deadline) + LATE_SECONDS >= head.timestamp) continue;
+    if ((await findMined(context, record.attempts)) !== null) continue;
+    journal.together(() => {
+      journal.advance(
+        record.digest,
+        "expired",
+        `given up, and not sent before its deadline ${record.proposal.deadline}`,
+      );
+      journal.rest({ ...record, state: "expired" });
+    });
+  }
 }
 
 /** Makes every task come round, once for each worker however often it starts. */

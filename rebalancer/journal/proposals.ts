@@ -56,6 +56,7 @@ CREATE TABLE IF NOT EXISTS statuses (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS statuses_by_status ON statuses (status);
 CREATE INDEX IF NOT EXISTS proposals_by_vault ON proposals (vault, block);
+CREATE INDEX IF NOT EXISTS proposals_by_decision ON proposals (decision_id);
 CREATE INDEX IF NOT EXISTS proposals_by_block ON proposals (block);
 CREATE TABLE IF NOT EXISTS measured (digest TEXT PRIMARY KEY REFERENCES proposals (digest), body TEXT NOT NULL) STRICT;
 `;

@@ -2,7 +2,9 @@ import { parseEventLogs, type TransactionReceipt, TransactionReceiptNotFoundErro
 import { modelStrategyAbi } from "../../sdk/abi/modelStrategy.ts";
 import { rangeVaultAbi } from "../../sdk/abi/rangeVault.ts";
 import { decodeRevert } from "../../sdk/errors.ts";
+import { getBlock } from "../chain.ts";
 import type { Context } from "../context.ts";
+import { RetryableError } from "../errors.ts";
 import type { Attempt } from "../journal/attempts.ts";
 import type { ProposalRecord } from "../journal/proposals.ts";
 
@@ -27,7 +29,13 @@ export async function findMined(
   );
   for (const [index, receipt] of receipts.entries()) {
     const attempt = attempts[index];
-    if (receipt && attempt) return { attempt, receipt };
+    if (!receipt || !attempt) continue;
+    // A node that serves two forks at once, or kept a receipt of the lost one, has not shown that it was mined.
+    const block = await getBlock(client, Number(receipt.blockNumber)).catch((error: unknown) => {
+      if (error instanceof RetryableError) return null;
+      throw error;
+    });
+    if (block?.hash === receipt.blockHash) return { attempt, receipt };
   }
   return null;
 }
