@@ -78,8 +78,8 @@ const escapePattern = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/
  * An error without secrets in message and stack, for whoever stores errors as they come: BullMQ keeps both in Redis. Its
  * class and name stay.
  */
-export function redactError(secrets: Pick<Secrets, "redact">, error: unknown): unknown {
-  if (!(error instanceof Error)) return typeof error === "string" ? secrets.redact(error) : error;
+export function redactError(secrets: Pick<Secrets, "redact">, error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(secrets.redact(String(error)));
   const message = secrets.redact(error.message);
   const stack = error.stack === undefined ? undefined : secrets.redact(error.stack);
   if (message === error.message && stack === error.stack) return error;
