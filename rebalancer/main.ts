@@ -17,6 +17,7 @@ import { loadKeys } from "./keys/keys.ts";
 import { createKillSwitch, describeStop } from "./killSwitch.ts";
 import { acquireLeases } from "./lease.ts";
 import { createLogger } from "./log.ts";
+import { logDestination } from "./logFile.ts";
 import { createMetrics, nameVaults } from "./metrics/metrics.ts";
 import { watchedJournal } from "./metrics/timed.ts";
 import { checkMode } from "./mode.ts";
@@ -52,7 +53,9 @@ export async function run(parameters: RunParameters): Promise<void> {
   const { config, signal, env = process.env } = parameters;
   const secrets = secretsFrom(env);
   for (const url of [config.rpcUrl, config.redis.url, ...Object.values(config.rpc).flat()]) secrets.addAddress(url);
-  const logger = parameters.logger ?? createLogger({ level: config.log.level, secrets });
+  const { level, file, maxMegabytes } = config.log;
+  const destination = file === undefined ? {} : { destination: logDestination(file, maxMegabytes) };
+  const logger = parameters.logger ?? createLogger({ level, secrets, ...destination });
   const keys = await loadKeys({ config, env, onSecret: secrets.add });
   checkMode(config, parameters.live === true, keys);
   const vaults = resolveVaults(config);

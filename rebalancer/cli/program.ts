@@ -9,6 +9,7 @@ import { registerData } from "./data.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerJournal } from "./journal.ts";
+import { registerLogs } from "./logs.ts";
 import { registerMarket } from "./market.ts";
 import { registerParity } from "./parity.ts";
 import { registerQueue } from "./queue.ts";
@@ -39,6 +40,7 @@ export function createProgram(): Command {
   registerRebalance(program);
   registerQueue(program);
   registerStatus(program);
+  registerLogs(program);
   registerStops(program);
   registerAlerts(program);
   registerConfig(program);
