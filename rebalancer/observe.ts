@@ -22,6 +22,8 @@ interface Observation {
   due: BlockStamp | null;
   /** Newest head that was repaired for and whose waiting jobs were woken. */
   handled: string | null;
+  /** Whether what the journal holds from before the start was held against the chain. */
+  looked: boolean;
   /** A reorganisation that is not repaired yet: the newest block that both chains share. */
   fork: number | null;
   /** Conditions that have tripped the kill switch and still hold. */
@@ -42,6 +44,7 @@ export async function observe(context: Context, waker: Waker, signal: AbortSigna
     watches: context.pools.map(watchPool),
     due: null,
     handled: null,
+    looked: false,
     fork: null,
     tripped: acknowledgedTrips(context.journal.stops(config.chainId)),
     wentBack: null,
@@ -97,7 +100,7 @@ async function look(context: Context, observation: Observation): Promise<void> {
   const head = await newestHead(context, observation);
   await watchTrips(context, observation, head);
   if (observation.handled !== head.hash) {
-    if (observation.handled === null) await repairUnseen(context, head);
+    if (!observation.looked) observation.looked = await repairUnseen(context, head);
     if (observation.fork !== null) {
       if (observation.due && observation.due.number > observation.fork) observation.due = null;
       await repairReorganised(context, { fork: observation.fork, atSeconds: head.timestamp });

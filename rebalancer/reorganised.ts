@@ -38,9 +38,9 @@ export async function repairReorganised(context: Context, { fork, atSeconds }: R
 
 /**
  * The same after a start: the chain may have been reorganised while nobody looked, or while a worker died over the
- * repair. Looks at the blocks that the last day's receipts were in.
+ * repair. Looks at the blocks that the last day's receipts were in; false while the head has not reached all of them.
  */
-export async function repairUnseen(context: Context, head: BlockStamp): Promise<void> {
+export async function repairUnseen(context: Context, head: BlockStamp): Promise<boolean> {
   const { journal, client } = context;
   const recent = journal.proposals({
     status: ["confirmed", "refused", "expired"],
@@ -48,14 +48,15 @@ export async function repairUnseen(context: Context, head: BlockStamp): Promise<
   });
   for (const record of recent) {
     const { measured } = record;
+    if (measured !== null && measured.block > head.number) continue;
     const gone = measured !== null && (await hashAt(client, measured.block, head)) !== measured.blockHash;
     await reopen(context, record, whatIsUndone(record, gone, head.timestamp));
   }
+  return recent.every(({ measured }) => measured === null || measured.block <= head.number);
 }
 
-/** Hash of a block by number; null above the head. */
-async function hashAt(client: PublicClient, number: number, head: BlockStamp): Promise<string | null> {
-  if (number > head.number) return null;
+/** Hash of a block by number, up to the head. */
+async function hashAt(client: PublicClient, number: number, head: BlockStamp): Promise<string> {
   return number === head.number ? head.hash : (await getBlock(client, number)).hash;
 }
 

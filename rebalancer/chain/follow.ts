@@ -5,6 +5,8 @@ import { HeadRefusedError } from "./errors.ts";
 
 /** Hashes remembered for finding out that the chain was reorganised. */
 const REMEMBERED_BLOCKS = 256;
+/** Headers read at once where blocks were not seen one by one: at the start, and after a gap. */
+const BACKFILLED_BLOCKS = 32;
 
 /** What a head that a node gives means for the chain that is followed. */
 export type Step =
@@ -14,7 +16,7 @@ export type Step =
   | { readonly kind: "on"; readonly head: BlockStamp }
   /** Another chain, proven by its parents; `fork` is the newest block that both have as far as is known. */
   | { readonly kind: "reorganised"; readonly head: BlockStamp; readonly fork: number }
-  /** An older block of the chain that is followed: the node lags, or was put back. Not believed. */
+  /** An older block that proves no other chain: the node lags, or was put back. Not believed. */
   | { readonly kind: "back"; readonly head: BlockStamp };
 
 export interface Follower {
@@ -33,14 +35,31 @@ export function createFollower(client: PublicClient): Follower {
   /** Hash by number, newest last. */
   const seen = new Map<number, Hex>();
 
-  function remember(found: BlockStamp): void {
-    seen.delete(found.number);
-    seen.set(found.number, found.hash);
+  function remember(found: BlockStamp, ancestors: readonly BlockStamp[] = []): void {
+    for (const { number, hash } of [...ancestors, found]) {
+      seen.delete(number);
+      seen.set(number, hash);
+    }
     for (const number of seen.keys()) {
       if (seen.size <= REMEMBERED_BLOCKS) break;
       seen.delete(number);
     }
     head = found;
+  }
+
+  /** The blocks before a head, oldest first, as far as they hang together; none is asked for at or below `above`. */
+  async function backfill(found: BlockStamp, above: number): Promise<readonly BlockStamp[]> {
+    const lowest = Math.max(0, above + 1, found.number - BACKFILLED_BLOCKS);
+    const numbers = Array.from({ length: Math.max(0, found.number - lowest) }, (_, index) => found.number - 1 - index);
+    const answers = await Promise.allSettled(numbers.map((number) => getBlock(client, number)));
+    const chain: BlockStamp[] = [];
+    let child = found;
+    for (const answer of answers) {
+      if (answer.status === "rejected" || answer.value.hash !== child.parentHash) break;
+      chain.unshift(answer.value);
+      child = answer.value;
+    }
+    return chain;
   }
 
   /** A head further up than the next block: the node must have the block before it, and the last one that was seen. */
@@ -73,22 +92,26 @@ export function createFollower(client: PublicClient): Follower {
       return head;
     },
     async consider(found) {
-      if (head === null || found.hash === head.hash) {
-        const step: Step = head === null ? { kind: "on", head: found } : { kind: "same" };
-        if (head === null) remember(found);
-        return step;
+      if (head === null) {
+        remember(found, await backfill(found, -1));
+        return { kind: "on", head: found };
       }
-      if (seen.get(found.number) === found.hash) return { kind: "back", head: found };
+      if (found.hash === head.hash) return { kind: "same" };
+      // Only another hash at a height that was seen proves another chain.
+      const isSeen = seen.get(found.number);
+      if (found.number <= head.number && (isSeen === undefined || isSeen === found.hash)) {
+        return { kind: "back", head: found };
+      }
       const next = found.number === head.number + 1 && found.parentHash === head.hash;
       const leap = !next && found.number > head.number + 1;
       if (next || (leap && (await checkLeap(head, found)))) {
         if (found.timestamp < head.timestamp) throw refused(found, "it is older than the block before it");
-        remember(found);
+        remember(found, leap ? await backfill(found, head.number) : []);
         return { kind: "on", head: found };
       }
       const fork = await findFork(head, found);
       for (const number of [...seen.keys()]) if (number > fork) seen.delete(number);
-      remember(found);
+      remember(found, await backfill(found, fork));
       return { kind: "reorganised", head: found, fork };
     },
   };
