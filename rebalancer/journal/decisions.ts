@@ -65,7 +65,9 @@ export const toDecision = (row: Row): DecisionRecord => ({
 function decisionOf(row: Row): Decision {
   const decision = decodeJson<Decision>(String(row.decision));
   const { candidates } = row;
-  if (candidates instanceof Uint8Array) return { ...decision, candidates: decodeTable(candidates) };
+  // The library gives the bytes of one row as a Buffer, those of many as an ArrayBuffer.
+  if (typeof candidates === "object" && candidates !== null)
+    return { ...decision, candidates: decodeTable(new Uint8Array(candidates)) };
   return decision.candidates === undefined ? { ...decision, candidates: [] } : decision;
 }
 

@@ -25,6 +25,15 @@ describe("openJournal", () => {
     expect(journal.decisions({ limit: 1 }).map(({ block }) => block)).toEqual([2]);
   });
 
+  it("reads candidate tables back, of one decision and of many", () => {
+    const costs = { feesBps: 9, ilBps: 1, lvrBps: 2, costBps: 3, tailBps: 4, netBps: 4 };
+    const range = { lowerTick: -60, upperTick: 60 };
+    const candidates = [{ kind: "range" as const, range, share: 1, inRange: 0.5, ...costs, refusal: "too narrow" }];
+    journal.recordDecision({ ...decisionRecord(3), decision: { ...decision(3), candidates } });
+    expect(journal.decision("d3")?.decision.candidates).toEqual(candidates);
+    expect(journal.decisions({ limit: 1 })[0]?.decision.candidates).toEqual(candidates);
+  });
+
   it("survives being reopened, with its identity", () => {
     journal.recordProposal(proposalRecord(1));
     journal.close();
