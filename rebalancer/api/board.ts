@@ -7,10 +7,11 @@ import type { HttpBindings } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
 import type { Queue } from "bullmq";
 import { Hono } from "hono";
-import { payloadSchemas, type QueueName, type Queues } from "../queue.ts";
+import { payloadSchemas, type QueueName } from "../queue.ts";
 import type { Http } from "./endpoint.ts";
 import { routeOf } from "./metrics.ts";
 import { SECURITY_HEADERS } from "./respond.ts";
+import type { SharedView } from "./sharedView.ts";
 import { checkToken } from "./token.ts";
 
 const BASE = "/queues";
@@ -19,16 +20,16 @@ const BOARD_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
 
 export interface CreateBoardParameters {
-  readonly queues: Queues;
+  readonly shared: Pick<SharedView, "workers">;
   readonly token: string | null;
 }
 
 /** The page of BullMQ's queues, to look at only: no route of it that would change a job is reachable. */
-export function createBoard({ queues, token }: CreateBoardParameters): (http: Http) => Promise<Response> {
+export function createBoard({ shared, token }: CreateBoardParameters): (http: Http) => Promise<Response> {
   const names = Object.keys(payloadSchemas) as QueueName[];
   const adapter = new HonoAdapter(serveStatic);
-  createBullBoard({
-    queues: names.map((name) => new BullMQAdapter(queues[name] as Queue, { readOnlyMode: true })),
+  const { setQueues } = createBullBoard({
+    queues: [],
     serverAdapter: adapter,
     options: {
       uiBasePath: dirname(createRequire(import.meta.url).resolve("@bull-board/ui/package.json")),
@@ -38,9 +39,26 @@ export function createBoard({ queues, token }: CreateBoardParameters): (http: Ht
   adapter.setBasePath(BASE);
   const board = new Hono<{ Bindings: HttpBindings }>().route(BASE, adapter.registerPlugin());
 
+  let shown = "";
+
+  /** The queues of the workers that there are now; with several, each one's first letters before its queues' names. */
+  const bringUpToDate = () => {
+    const workers = shared.workers();
+    const key = workers.map(({ worker }) => worker).join(" ");
+    if (key === shown) return;
+    const prefixed = (worker: string) => (workers.length === 1 ? {} : { prefix: `${worker.slice(0, 8)} ` });
+    setQueues(
+      workers.flatMap(({ worker, queues }) =>
+        names.map((name) => new BullMQAdapter(queues[name] as Queue, { readOnlyMode: true, ...prefixed(worker) })),
+      ),
+    );
+    shown = key;
+  };
+
   return async (http) => {
     routeOf.set(http.env.outgoing, BASE);
     checkToken({ authorization: http.env.incoming.headers.authorization, token, allowBasic: true });
+    bringUpToDate();
     const response = await board.fetch(http.req.raw, http.env);
     const headers = new Headers(response.headers);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) headers.set(name, value);

@@ -5,11 +5,12 @@ import Libsql from "libsql";
 import { explain } from "../errors.ts";
 import { type ChallengerStore, challengerStore } from "../journal/challengers.ts";
 import type { Database, Row } from "../journal/database.ts";
+import { type DeadLetterStore, deadLetterStore } from "../journal/deadLetters.ts";
 import { type DecisionStore, decisionStore } from "../journal/decisions.ts";
 import { type InputStore, inputStore } from "../journal/inputs.ts";
 import { type ProposalStore, proposalStore } from "../journal/proposals.ts";
 import { type StopStore, stopStore } from "../journal/stops.ts";
-import { unavailable } from "./errors.ts";
+import { ApiError, unavailable } from "./errors.ts";
 
 /** One journal, open for reading only: what the stores can read, and plain SQL for lists. */
 export interface JournalReader
@@ -17,9 +18,13 @@ export interface JournalReader
     Pick<InputStore, "inputs">,
     Pick<ProposalStore, "proposal">,
     Pick<ChallengerStore, "challengers">,
+    Pick<DeadLetterStore, "deadLetters" | "deadLetter">,
     Pick<StopStore, "stops"> {
+  readonly path: string;
   /** Name of the file without its folder. */
   readonly file: string;
+  /** The journal's name for itself, which is its worker's as well. */
+  readonly identity: string;
   all(sql: string, ...values: unknown[]): Row[];
   one(sql: string, ...values: unknown[]): Row | null;
 }
@@ -132,7 +137,7 @@ function openReadOnly(path: string, onError: (error: unknown) => unknown): Open 
   };
   const one = (sql: string, ...values: unknown[]) => all(sql, ...values)[0] ?? null;
   const refuseToWrite = () => {
-    throw new Error(`${file} is open for reading only`);
+    throw new Error("its worker must bring it up to date first; it is open for reading only");
   };
   const database: Database = {
     all,
@@ -141,17 +146,34 @@ function openReadOnly(path: string, onError: (error: unknown) => unknown): Open 
     transaction: refuseToWrite,
     close: () => undefined,
   };
+  const identity = one("SELECT value FROM meta WHERE key = 'identity'")?.value;
+  if (identity === undefined) throw unavailable("journal", `${file} must be one that a worker has written`);
   return {
+    path,
     file,
+    identity: String(identity),
     inode: inodeOf(path),
     all,
     one,
-    decision: decisionStore(database).decision,
-    inputs: inputStore(database).inputs,
-    proposal: proposalStore(database).proposal,
-    challengers: challengerStore(database).challengers,
-    stops: stopStore(database).stops,
+    ...storesOf(database, refuse),
     version: () => Number(all("PRAGMA data_version")[0]?.data_version),
     close: () => void db.close(),
   };
+}
+
+/** The stores' reading halves. Opening one may bring an older journal up to date, which is its worker's business. */
+function storesOf(database: Database, refuse: (error: unknown) => Error) {
+  try {
+    return {
+      decision: decisionStore(database).decision,
+      inputs: inputStore(database).inputs,
+      proposal: proposalStore(database).proposal,
+      challengers: challengerStore(database).challengers,
+      deadLetters: deadLetterStore(database).deadLetters,
+      deadLetter: deadLetterStore(database).deadLetter,
+      stops: stopStore(database).stops,
+    };
+  } catch (error) {
+    throw error instanceof ApiError ? error : refuse(error);
+  }
 }

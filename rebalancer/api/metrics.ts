@@ -1,13 +1,15 @@
 import type { ServerResponse } from "node:http";
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+import type { PublishedMetrics } from "../metrics/publish.ts";
 
 /** Which route answers a request, by its path with placeholders: labels have few values. */
 export const routeOf = new WeakMap<ServerResponse, string>();
 
 /** What the API counts of itself. */
 export interface ApiMetrics {
-  /** Text in the format of Prometheus. */
-  text(): Promise<string>;
+  /** Text in the format of Prometheus: this process's counters, then those of all workers taken together. */
+  text(workers: readonly PublishedMetrics[]): Promise<string>;
   readonly mediaType: string;
   answered(outgoing: ServerResponse, durationSeconds: number): void;
   streamOpened(): void;
@@ -41,7 +43,10 @@ export function createApiMetrics(): ApiMetrics {
   });
   let open = 0;
   return {
-    text: () => registry.metrics(),
+    async text(workers) {
+      const merged = AggregatorRegistry.aggregate(workers.map(({ metrics }) => metrics));
+      return [await registry.metrics(), await merged.metrics()].join("\n");
+    },
     mediaType: registry.contentType,
     answered(outgoing, durationSeconds) {
       const route = routeOf.get(outgoing) ?? "none";

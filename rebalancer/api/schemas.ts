@@ -41,3 +41,11 @@ export const errorSchema = z
     }),
   })
   .openapi("Error");
+
+/** Why a person changes something; kept and shown. */
+export const reason = z
+  .string()
+  .trim()
+  .min(1, "must say why")
+  .max(500, "at most 500 characters")
+  .regex(/^[^\p{Cc}]*$/u, "must not hold control characters");

@@ -3,11 +3,10 @@ import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { Redis } from "ioredis";
 import type { Logger } from "pino";
-import { createChainClient } from "../chain.ts";
+import { endpointsOf } from "../chain/open.ts";
+import { endpointsClient } from "../chain/transport.ts";
 import { type Config, resolveVaults } from "../config.ts";
 import { ConfigError, explain } from "../errors.ts";
-import { openQueues } from "../queue.ts";
-import { bullConnection } from "../redis.ts";
 import { createShutdown } from "../shutdown.ts";
 import { createAnswers } from "./answers.ts";
 import { createApp } from "./app.ts";
@@ -70,34 +69,25 @@ export async function startApi({ config, listen, env, logger }: StartApiParamete
   });
   redis.on("error", onRedisError);
   shutdown.add("redis", () => redis.disconnect());
-  const queues = openQueues(
-    { connection: bullConnection(config.redis.url), prefix: `${config.redis.prefix}:${config.chainId}` },
-    onRedisError,
-  );
-  shutdown.add("queues", () => queues.close());
   const journals = openJournals([config.journal.path, ...config.api.journals]);
   shutdown.add("journals", () => journals.close());
+  const endpoints = endpointsOf(config);
+  shutdown.add("rpc", () => endpoints.close());
   const chain = watchChain({
-    client: createChainClient(config.rpcUrl),
+    client: endpointsClient(endpoints),
     chainId: config.chainId,
     pollMilliseconds: config.worker.pollMilliseconds,
     logger,
   });
   shutdown.add("chain", () => chain.stop());
+  const shared = createSharedView({ redis, journals, config, vaults, onError: onRedisError });
+  shutdown.add("queues", () => shared.close());
   const context: ApiContext = {
     config,
     vaults,
     journals,
     chain,
-    shared: createSharedView({
-      redis,
-      queues,
-      journals,
-      prefix: config.redis.prefix,
-      chainId: config.chainId,
-      vaults,
-      journalPath: config.journal.path,
-    }),
+    shared,
     answers: createAnswers(),
     tail: createTail(journals),
     metrics: createApiMetrics(),
@@ -108,7 +98,7 @@ export async function startApi({ config, listen, env, logger }: StartApiParamete
   const app = createApp({
     context,
     hosts: loopback ? new Set(["localhost", "127.0.0.1", "[::1]", host]) : null,
-    board: createBoard({ queues, token }),
+    board: createBoard({ shared, token }),
   });
   const server = createHttpServer(context, app.fetch);
   shutdown.add("server", () => close(server));

@@ -2,12 +2,13 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Redis } from "ioredis";
 import type { Address } from "../../ml/types.ts";
-import type { VaultConfig } from "../config.ts";
+import type { Config, VaultConfig } from "../config.ts";
 import { explain } from "../errors.ts";
 import { openJournal } from "../journal.ts";
 import { createKillSwitch, type KillSwitch, type StopOrder } from "../killSwitch.ts";
 import { type Marker, readMarker, settledKey } from "../marker.ts";
-import type { QueueName, Queues } from "../queue.ts";
+import { openQueues, payloadSchemas, type QueueName, type Queues, queuePrefix } from "../queue.ts";
+import { bullConnection } from "../redis.ts";
 import { unavailable } from "./errors.ts";
 import { FRESHNESS_MILLISECONDS, type Journals } from "./journals.ts";
 import { memo, within } from "./memo.ts";
@@ -22,42 +23,64 @@ export interface StopsReading {
   readonly source: "redis" | "journals";
 }
 
-/** How many jobs of a queue are in which state. */
-export type QueueCounts = Readonly<Record<string, number>>;
+/** A worker's own queues; a job means nothing to another one. */
+export interface WorkerQueues {
+  /** Its journal's identity. */
+  readonly worker: string;
+  readonly journalPath: string;
+  readonly queues: Queues;
+}
+
+/** How many jobs of a worker's queue are in which state. */
+export interface QueueCounts {
+  readonly worker: string;
+  readonly name: QueueName;
+  readonly counts: Readonly<Record<string, number>>;
+}
 
 /** What the workers share through Redis; answers are kept for a fraction of a second. */
 export interface SharedView {
+  readonly redis: Redis;
   /** Runs one piece of work against Redis; throws 503 when it does not answer in time. */
   ask<T>(work: () => Promise<T>): Promise<T>;
   stops(): Promise<StopsReading>;
   /** How far each pool has come, by address. */
   markers(): Promise<ReadonlyMap<Address, Marker | null>>;
-  counts(): Promise<Readonly<Record<QueueName, QueueCounts>>>;
+  /** The queues of the worker of every journal. */
+  workers(): readonly WorkerQueues[];
+  counts(): Promise<readonly QueueCounts[]>;
   /**
    * Writes an order down for everybody: in the journal of the configuration where that can be written, and in Redis.
    * Later than the newest order of its scope, whatever the clock says, so that it counts.
    */
   give(order: StopOrder): Promise<{ readonly given: StopOrder; readonly journaled: boolean }>;
-  readonly queues: Queues;
-  readonly redis: Redis;
+  close(): Promise<void>;
 }
 
 export interface SharedViewParameters {
   readonly redis: Redis;
-  readonly queues: Queues;
   readonly journals: Journals;
-  readonly prefix: string;
-  readonly chainId: number;
+  readonly config: Config;
   readonly vaults: readonly VaultConfig[];
-  /** Of the journal that orders given here are written to. */
-  readonly journalPath: string;
+  readonly onError: (error: Error) => void;
 }
 
 /** A view of one Redis; connections heal by themselves. */
 export function createSharedView(parameters: SharedViewParameters): SharedView {
-  const { redis, queues, journals, prefix, chainId, vaults, journalPath } = parameters;
+  const { redis, journals, config, vaults, onError } = parameters;
+  const { chainId } = config;
+  const { prefix } = config.redis;
   const pools = [...new Set(vaults.map(({ pool }) => pool))];
-  const names = Object.keys(queues).filter((name) => name !== "close") as QueueName[];
+  const names = Object.keys(payloadSchemas) as QueueName[];
+  const opened = new Map<string, Queues>();
+
+  const workers = () =>
+    journals.readers().map(({ identity, path }) => {
+      const connection = bullConnection(config.redis.url);
+      const queues = opened.get(identity) ?? openQueues({ connection, prefix: queuePrefix(config, identity) }, onError);
+      opened.set(identity, queues);
+      return { worker: identity, journalPath: path, queues };
+    });
 
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
     // While the connection is down commands would be kept for later; here somebody waits.
@@ -78,7 +101,6 @@ export function createSharedView(parameters: SharedViewParameters): SharedView {
   let stops = memo(FRESHNESS_MILLISECONDS, readStops);
   return {
     ask,
-    queues,
     redis,
     stops: () => stops(),
     markers: memo(COUNTS_FRESHNESS_MILLISECONDS, () =>
@@ -89,20 +111,28 @@ export function createSharedView(parameters: SharedViewParameters): SharedView {
         return new Map(await Promise.all(read));
       }),
     ),
+    workers,
     counts: memo(COUNTS_FRESHNESS_MILLISECONDS, () =>
-      ask(async () => {
-        const read = names.map(async (name) => [name, await queues[name].getJobCounts()] as const);
-        return Object.fromEntries(await Promise.all(read)) as Record<QueueName, QueueCounts>;
+      ask(() => {
+        const read = workers().flatMap(({ worker, queues }) =>
+          names.map(async (name) => ({ worker, name, counts: await queues[name].getJobCounts() })),
+        );
+        return Promise.all(read);
       }),
     ),
     async give(order) {
       const orders = await ask(() => killSwitch.orders());
       const newest = orders.find(({ scope }) => scope === order.scope)?.atMilliseconds ?? 0;
       const given = { ...order, atMilliseconds: Math.max(order.atMilliseconds, newest + 1) };
-      const journaled = recordStop(journalPath, chainId, given);
+      const journaled = recordStop(config.journal.path, chainId, given);
       await ask(() => killSwitch.give(given));
       stops = memo(FRESHNESS_MILLISECONDS, readStops);
       return { given, journaled };
+    },
+    async close() {
+      // A queue whose Redis is gone would wait for it.
+      const closing = Promise.all([...opened.values()].map((queues) => queues.close()));
+      await Promise.race([closing, new Promise((resolve) => setTimeout(resolve, REDIS_PATIENCE_MILLISECONDS).unref())]);
     },
   };
 }

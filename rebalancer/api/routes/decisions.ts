@@ -89,8 +89,8 @@ const decisionDetail = decisionLine
 type Line = z.input<typeof decisionLine>;
 
 const LINE_COLUMNS = `id, vault, pool, block, block_hash, at_seconds, model_set, action, reason_key, reason, inputs_digest,
-  nav, share_price, (SELECT status FROM steps JOIN proposals USING (digest) WHERE decision_id = decisions.id
-    ORDER BY sequence DESC LIMIT 1) AS status`;
+  nav, share_price, (SELECT status FROM proposals JOIN statuses USING (digest) WHERE decision_id = decisions.id
+    ORDER BY proposals.rowid DESC LIMIT 1) AS status`;
 
 const toLine = (row: Record<string, unknown>): Line => ({
   id: String(row.id),

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { readPublishedMetrics } from "../../metrics/publish.ts";
 import type { ApiContext } from "../context.ts";
 import { defineEndpoint, defineRawEndpoint } from "../endpoint.ts";
 import { ApiError } from "../errors.ts";
@@ -75,10 +76,12 @@ export const getMetrics = defineRawEndpoint({
   method: "get",
   path: "/metrics",
   tag: "health",
-  summary: "Counters of this process for Prometheus; each worker serves its own at metrics.listen",
+  summary: "Counters for Prometheus: of this process, and of all workers that live taken together",
   mediaType: "text/plain",
-  async respond({ metrics }) {
-    const text = await metrics.text();
+  async respond({ metrics, shared, config }) {
+    const published = shared.ask(() => readPublishedMetrics(shared.redis, config.redis.prefix, config.chainId));
+    // Without Redis this process still tells of itself.
+    const text = await metrics.text(await published.catch(() => []));
     return new Response(text, {
       headers: { ...SECURITY_HEADERS, "cache-control": "no-store", "content-type": metrics.mediaType },
     });

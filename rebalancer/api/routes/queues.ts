@@ -6,10 +6,11 @@ export const listQueues = defineEndpoint({
   method: "get",
   path: "/v1/queues",
   tag: "queues",
-  summary: "How many jobs wait, run, were delayed or given up, by queue",
+  summary: "How many jobs wait, run, were delayed or given up, by worker and queue",
   answer: z.object({
     queues: z.array(
       z.object({
+        worker: z.string().openapi({ description: "identity of the worker's journal" }),
         name: z.string(),
         waiting: z.int(),
         active: z.int(),
@@ -24,7 +25,8 @@ export const listQueues = defineEndpoint({
   async serve({ shared }) {
     const counts = await shared.counts();
     return {
-      queues: Object.entries(counts).map(([name, count]) => ({
+      queues: counts.map(({ worker, name, counts: count }) => ({
+        worker,
         name,
         waiting: (count.waiting ?? 0) + (count.prioritized ?? 0),
         active: count.active ?? 0,

@@ -1,7 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Hex } from "../../../ml/types.ts";
 import type { Measured } from "../../journal/proposals.ts";
-import { decodeJson } from "../../json.ts";
 import { type ApiContext, vaultAt } from "../context.ts";
 import { defineEndpoint } from "../endpoint.ts";
 import { ApiError } from "../errors.ts";
@@ -30,6 +29,8 @@ export const rebalanceSchema = z
     swap: z.object({ zeroForOne: z.boolean(), amountIn: digits, sqrtPriceLimitX96: digits }),
     transactions: z.array(
       z.object({
+        kind: z.enum(["rebalance", "heartbeat", "cancel"]),
+        atBlock: z.int().openapi({ description: "the newest block when it was signed" }),
         hash: digest,
         from: address,
         nonce: z.int(),
@@ -86,7 +87,15 @@ export function proposalView(reader: JournalReader, of: string): Rebalance {
       weightWad: String(weightWad),
     })),
     swap: plain(proposal.swap) as Rebalance["swap"],
-    transactions: transactionsOf(reader, of),
+    transactions: record.attempts.map(({ kind, atBlock, hash, from, nonce, maxFeePerGas, maxPriorityFeePerGas }) => ({
+      kind,
+      atBlock,
+      hash,
+      from,
+      nonce,
+      maxFeePerGasWei: String(maxFeePerGas),
+      maxPriorityFeePerGasWei: String(maxPriorityFeePerGas),
+    })),
     measured: measured && measuredView(measured),
     predicted: predicted as Record<string, unknown> | null,
     realised: outcome && realised,
@@ -101,28 +110,6 @@ const measuredView = (measured: Measured): NonNullable<Rebalance["measured"]> =>
   effectiveGasPriceWei: String(measured.effectiveGasPrice),
   events: measured.events.map(({ name, args }) => ({ name, args: plain(args) as Record<string, unknown> })),
 });
-
-interface Signed {
-  readonly hash: string;
-  readonly from: string;
-  readonly nonce: number;
-  readonly maxFeePerGas: bigint;
-  readonly maxPriorityFeePerGas: bigint;
-}
-
-/** Every attempt at sending it, first one first. */
-function transactionsOf(reader: JournalReader, of: string): Rebalance["transactions"] {
-  return reader
-    .all("SELECT body FROM transactions WHERE digest = ? ORDER BY rowid", of)
-    .map(({ body }) => decodeJson<Signed>(String(body)))
-    .map(({ hash, from, nonce, maxFeePerGas, maxPriorityFeePerGas }) => ({
-      hash,
-      from,
-      nonce,
-      maxFeePerGasWei: String(maxFeePerGas),
-      maxPriorityFeePerGasWei: String(maxPriorityFeePerGas),
-    }));
-}
 
 export const listRebalances = defineEndpoint({
   method: "get",

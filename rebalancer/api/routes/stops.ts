@@ -4,7 +4,7 @@ import { encodePauseVault } from "../../../sdk/actions/pauseVault.ts";
 import { describeStop, type StopOrder } from "../../killSwitch.ts";
 import { vaultAt } from "../context.ts";
 import { defineEndpoint } from "../endpoint.ts";
-import { address } from "../schemas.ts";
+import { address, reason } from "../schemas.ts";
 
 const level = z
   .union([z.literal(0), z.literal(1), z.literal(2), z.literal(3)], { error: "must be 0, 1, 2 or 3" })
@@ -51,12 +51,7 @@ export const giveStop = defineEndpoint({
   body: z.strictObject({
     scope: z.union([z.literal("all"), address], { error: 'must be "all" or the address of a configured vault' }),
     level,
-    reason: z
-      .string()
-      .trim()
-      .min(1, "must say why")
-      .max(500, "at most 500 characters")
-      .regex(/^[^\p{Cc}]*$/u, "must not hold control characters"),
+    reason,
   }),
   answer: z.object({
     order: stopSchema,
