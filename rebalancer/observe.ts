@@ -98,6 +98,7 @@ function openHeads({ config, logger }: Context, onHead: (head: BlockStamp) => vo
 async function look(context: Context, observation: Observation): Promise<void> {
   const { config } = context;
   const head = await newestHead(context, observation);
+  context.metrics.headSeen(head);
   await watchTrips(context, observation, head);
   if (observation.handled !== head.hash) {
     if (!observation.looked) observation.looked = await repairUnseen(context, head);

@@ -67,6 +67,7 @@ async function publish(context: Context, watch: PoolWatch, head: BlockStamp, due
   const state = due.number === head.number && watch.rested ? watch.rested.state : "skipped";
   const text = `${head.hash} ${state}`;
   if (watch.published === text) return;
+  context.metrics.ticked(watch.group.meta.address);
   const key = settledKey(config.chainId, watch.group.meta.address, config.redis.prefix);
   await writeMarker(redis, key, { block: head.number, state });
   watch.published = text;

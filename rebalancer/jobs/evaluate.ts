@@ -97,7 +97,14 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
     if (inputs !== null) {
       metrics.decided({ decision, state: inputs.state, tick: history.tick });
       logger.info(
-        { stage: "evaluate", decision: record.id, vault: vault.vault, block: block.number, action, reason: reasonKey },
+        {
+          stage: "evaluate",
+          decisionId: record.id,
+          vault: vault.vault,
+          block: block.number,
+          action,
+          reason: reasonKey,
+        },
         decision.reason,
       );
     }

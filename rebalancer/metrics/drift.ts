@@ -1,5 +1,7 @@
 /** Part of a training set below p1, from p1 to p99, and above p99. */
 const EXPECTED = [0.01, 0.98, 0.01] as const;
+/** Rows as in training that are added to those seen, so that an empty tail of a short time is no drift. */
+const SMOOTHING_ROWS = 20;
 /** Fewer rows say nothing about tails of one part in a hundred. */
 const FEWEST_ROWS = 24;
 
@@ -16,7 +18,7 @@ export interface DriftParameters {
 
 /**
  * Population stability index of the feature that lies farthest from the training set, over the three bins that a model
- * card's p1 and p99 make: sum of (seen − expected) × ln(seen / expected), each part smoothed by one row. Above 0.2 about
+ * card's p1 and p99 make: sum of (seen − expected) × ln(seen / expected). Above 0.2 about
  * one value in ten lies where one in a hundred did. Null with fewer than 24 rows or without a domain.
  */
 export function driftOf({
@@ -34,7 +36,7 @@ export function driftOf({
     const above = values.filter((value) => value > limits.p99).length;
     const psi = [below, values.length - below - above, above].reduce((sum, count, bin) => {
       const expected = EXPECTED[bin as 0 | 1 | 2];
-      const seen = (count + expected) / (values.length + 1);
+      const seen = (count + SMOOTHING_ROWS * expected) / (values.length + SMOOTHING_ROWS);
       return sum + (seen - expected) * Math.log(seen / expected);
     }, 0);
     if (worst === null || psi > worst.psi) worst = { psi, feature };

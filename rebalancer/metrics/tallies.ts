@@ -32,6 +32,10 @@ const totalsSchema = z.object({
       lastFailure: z.string().optional(),
       outOfDomain: count,
       forecastErrorsBps: z.array(z.number()),
+      realisedNetBps: z.number().optional(),
+      nav: z.number().optional(),
+      sharePrice: z.number().optional(),
+      assetDecimals: z.number().optional(),
     }),
   ),
 });
@@ -183,12 +187,12 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
     save() {
       if (!changed) return;
       changed = false;
-      const vaults = [...facts.vaults].flatMap(
-        ([vault, { failedSimulations, lastFailure, outOfDomain, forecastErrorsBps }]) =>
-          failedSimulations + outOfDomain + forecastErrorsBps.length === 0
-            ? []
-            : [[vault, { failedSimulations, lastFailure, outOfDomain, forecastErrorsBps }] as const],
-      );
+      const vaults = [...facts.vaults].map(([vault, known]) => {
+        const { failedSimulations, lastFailure, outOfDomain, forecastErrorsBps } = known;
+        const { realisedNetBps, nav, sharePrice, assetDecimals } = known;
+        const streaks = { failedSimulations, lastFailure, outOfDomain, forecastErrorsBps };
+        return [vault, { ...streaks, realisedNetBps, nav, sharePrice, assetDecimals }] as const;
+      });
       const gasByHour = Object.fromEntries(facts.gasByHour);
       journal.saveTally(TALLY, { ...totals, gasByHour, vaults: Object.fromEntries(vaults) });
     },
