@@ -38,7 +38,6 @@ export async function compareEndpoints(endpoints: readonly Endpoint[], parameter
     maxLagBlocks,
   );
   witnesses.forEach(({ endpoint, head }, index) => {
-    endpoint.succeed();
     endpoint.lagBlocks = best - head.number;
     endpoint.state = verdicts[index] ?? "ok";
   });

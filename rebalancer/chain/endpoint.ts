@@ -96,7 +96,8 @@ export function createEndpoint({ url, chainId, maxResponseBytes, now }: Endpoint
         latency = latency === null ? took : 0.9 * latency + 0.1 * took;
         const faults: string[] = [];
         const outcomes = replies.map((reply, index) => read(calls[index] as RpcCall, reply, faults));
-        if (faults[0] !== undefined) endpoint.fail(faults[0]);
+        if (faults[0] === undefined) endpoint.succeed();
+        else endpoint.fail(faults[0]);
         return outcomes;
       } catch (error) {
         // A list of logs that is too long says nothing against the node.

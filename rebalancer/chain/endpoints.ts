@@ -96,7 +96,6 @@ export function createEndpoints(parameters: EndpointsParameters): Endpoints {
   }
 
   async function attempt(endpoint: Endpoint, calls: readonly PendingCall[]): Promise<readonly PendingCall[]> {
-    const failuresBefore = endpoint.health(false).failuresTotal;
     try {
       if (!(await endpoint.identify(checkTimeout))) return calls;
     } catch (error) {
@@ -125,7 +124,6 @@ export function createEndpoints(parameters: EndpointsParameters): Endpoints {
       });
     });
     await Promise.all(sent);
-    if (endpoint.health(false).failuresTotal === failuresBefore) endpoint.succeed();
     return left;
   }
 
