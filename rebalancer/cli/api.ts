@@ -37,6 +37,7 @@ export function registerApi(program: Command): void {
   const openapi = api
     .command("openapi")
     .description("print the OpenAPI 3.1 document of every route")
+    .option("--json", "answer in JSON (it always does)")
     .action(() =>
       guarded({}, async () => {
         const { specification } = await import("../api/specification.ts");

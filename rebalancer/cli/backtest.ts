@@ -47,7 +47,7 @@ export function registerBacktest(program: Command): void {
       `
 Examples:
   rangekeeper backtest --data DIR --market polygon_usdc_weth_005_minute
-  rangekeeper backtest -m rules --policy full-range fixed-10-reset --capital 1000 100000 \\
+  rangekeeper backtest -m rules --policy full-range --capital 1000 100000 \\
       --data DIR --market ethereum_usdc_weth_005_events_2024-01-05
 `,
     )
@@ -64,6 +64,7 @@ Examples:
     .command("list")
     .description("the policies there are")
     .option("--json", "answer in JSON")
+    .addHelpText("after", "\nExamples:\n  rangekeeper backtest list\n")
     .action((options: { readonly json?: boolean }) =>
       guarded(options, async () => {
         const rows = baselines.map(({ id, label, family, clairvoyant, source }) => ({
@@ -96,6 +97,7 @@ Examples:
     .option("--market <name...>", "event files (default: all)")
     .option("--bar-seconds <n>", "length of the bars", "60")
     .option("--json", "answer in JSON")
+    .addHelpText("after", "\nExamples:\n  rangekeeper backtest accuracy --data DIR --market NAME\n")
     .action((flags: AccuracyFlags) =>
       guarded(flags, async () => {
         const [{ accuracy, formatAccuracy }, { terminalProgress }] = await Promise.all([

@@ -1,55 +1,56 @@
-import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
-import type { Command } from "commander";
-import { ConfigError } from "../errors.ts";
-import { openJournal } from "../journal.ts";
-import { answer, type CommonOptions, guarded, readConfig, withCommonOptions } from "./options.ts";
+import { type Command, Option } from "commander";
+import type { DecisionRecord } from "../journal/decisions.ts";
+import type { ProposalRecord } from "../journal/proposals.ts";
+import { withJournal } from "./journalFile.ts";
+import { answer, type CommonOptions, examples, guarded, readConfig, withCommonOptions } from "./options.ts";
+import { wholeAbove0 } from "./score.ts";
 import { formatTable } from "./table.ts";
+import { vaultNamed } from "./vaultNamed.ts";
 
-type JournalOptions = CommonOptions & { readonly limit: string };
+type JournalOptions = CommonOptions & { readonly limit: number; readonly vault?: string };
 
 /** `journal ls`: the newest decisions, with what became of those that were acted upon. */
 export function registerJournal(program: Command): void {
   const journal = program.command("journal").description("what was decided, and what became of it");
-  withCommonOptions(journal.command("ls").description("the newest decisions"))
-    .option("--limit <n>", "how many", "20")
+  const ls = withCommonOptions(journal.command("ls").description("the newest decisions, and what became of them"))
+    .addOption(new Option("--limit <n>", "how many").argParser(wholeAbove0).default(20))
+    .option("--vault <vault>", "of one vault, by name or address")
     .action((options: JournalOptions) =>
       guarded(options, async () => {
         const config = readConfig(options);
-        const limit = Number(options.limit);
-        if (!Number.isSafeInteger(limit) || limit < 1)
-          throw new ConfigError(`--limit: ${options.limit}; rule: a whole number above 0`);
-        if (!existsSync(config.journal.path))
-          throw new ConfigError(
-            `config journal.path: ${config.journal.path}; rule: the file must exist (a worker writes it)`,
+        const vault = options.vault === undefined ? {} : { vault: vaultNamed(config, options.vault, "--vault").vault };
+        await withJournal(config.journal.path, (store) => {
+          const decisions = store.decisions({ ...vault, limit: options.limit });
+          // Proposals come from the newest decisions, so no more of them than decisions are wanted.
+          const proposals = new Map(
+            store.proposals({ ...vault, limit: options.limit }).map((proposal) => [proposal.decisionId, proposal]),
           );
-        const store = openJournal(config.journal.path, randomUUID);
-        try {
-          const proposals = new Map(store.proposals().map((proposal) => [proposal.decisionId, proposal]));
-          const rows = store
-            .decisions({ limit })
-            .map((record) => ({ ...record, proposal: proposals.get(record.id) ?? null }));
-          answer(options, rows, () =>
-            formatTable(
-              [
-                { title: "block", align: "right" },
-                { title: "vault" },
-                { title: "action" },
-                { title: "status" },
-                { title: "reason", max: 44 },
-              ],
-              rows.map(({ block, vault, decision, proposal }) => [
-                String(block),
-                vault.slice(0, 8),
-                decision.action,
-                proposal?.status ?? "-",
-                proposal?.status === "refused" ? proposal.detail : decision.reason,
-              ]),
-            ),
-          );
-        } finally {
-          store.close();
-        }
+          const rows = decisions.map((record) => ({ ...record, proposal: proposals.get(record.id) ?? null }));
+          answer(options, rows, () => formatRows(rows));
+        });
       }),
     );
+  examples(
+    ls,
+    "rangekeeper journal ls --config vaults.toml",
+    'rangekeeper journal ls --vault "Rangekeeper WETH" --limit 100 --json',
+  );
 }
+
+const formatRows = (rows: readonly (DecisionRecord & { readonly proposal: ProposalRecord | null })[]): string =>
+  formatTable(
+    [
+      { title: "block", align: "right" },
+      { title: "vault" },
+      { title: "action" },
+      { title: "status" },
+      { title: "reason", max: 38 },
+    ],
+    rows.map(({ block, vault, decision, proposal }) => [
+      String(block),
+      vault.slice(0, 8),
+      decision.action,
+      proposal?.status ?? "-",
+      proposal?.status === "refused" ? proposal.detail : decision.reason,
+    ]),
+  );

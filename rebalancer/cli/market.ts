@@ -46,6 +46,7 @@ export function registerMarket(program: Command): void {
     .option("--base <file>", "parameters that fill what the files do not tell")
     .requiredOption("--out <file>", "where to write the parameters")
     .option("--json", "answer in JSON")
+    .addHelpText("after", "\nExamples:\n  rangekeeper market calibrate --data DIR --market NAME --json\n")
     .action((options: CalibrateOptions) => guarded(options, async () => calibrate(options)));
   market
     .command("simulate")
@@ -55,6 +56,7 @@ export function registerMarket(program: Command): void {
     .option("--days <n>", "how long", "30")
     .option("--seed <n>", "another seed, other markets", "1")
     .option("--json", "answer in JSON")
+    .addHelpText("after", "\nExamples:\n  rangekeeper market simulate --environments 64 --days 7 --seed 3\n")
     .action((options: SimulateOptions) => guarded(options, async () => simulate(options)));
 }
 

@@ -36,7 +36,7 @@ export function registerParity(program: Command): void {
   examples(
     verb,
     "rangekeeper parity --config FILE  events from the node",
-    "rangekeeper parity --config FILE --data STORE --from 2026-01-01 --to 2026-02-01",
+    "rangekeeper parity --data STORE --from 2026-01-01 --to 2026-02-01",
   ).action((options: ParityOptions) =>
     guarded(options, async () => {
       const config = readConfig(options);

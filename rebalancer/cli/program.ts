@@ -4,6 +4,7 @@ import { registerAlerts } from "./alerts.ts";
 import { registerApi } from "./api.ts";
 import { registerBacktest } from "./backtest.ts";
 import { registerChallengers } from "./challengers.ts";
+import { registerCompletion } from "./completion.ts";
 import { registerConfig } from "./config.ts";
 import { registerData } from "./data.ts";
 import { registerDemo } from "./demo.ts";
@@ -49,6 +50,7 @@ export function createProgram(): Command {
   registerData(program);
   registerParity(program);
   registerChallengers(program);
+  registerCompletion(program);
   return program;
 }
 

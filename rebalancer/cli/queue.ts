@@ -61,8 +61,8 @@ export function registerQueue(program: Command): void {
     "rangekeeper queue drain --queue evaluate",
     "rangekeeper queue drain --letters 3 4",
     "",
-    "Drained work that the journal knows to be unfinished is put back when the worker",
-    "starts again. To stop a vault from moving use `pause` or `kill`.",
+    "What the journal knows to be unfinished is put back when the worker starts again.",
+    "To stop a vault from moving use `pause` or `kill`.",
   );
 }
 
@@ -80,8 +80,8 @@ function letterNumbers(text: string, before: readonly number[] = []): readonly n
 async function withQueues<T>(config: Config, work: (journal: Journal, queues: Queues) => Promise<T>): Promise<T> {
   return withJournal(config.journal.path, async (journal) => {
     // asked first because the queue library would wait for a Redis that is not there
-    (await connectRedis(config.redis.url, () => undefined)).disconnect();
-    const options = { connection: bullConnection(config.redis.url), prefix: queuePrefix(config, journal.identity) };
+    (await connectRedis(config.redis, () => undefined)).disconnect();
+    const options = { connection: bullConnection(config.redis), prefix: queuePrefix(config, journal.identity) };
     const queues = openQueues(options, () => undefined);
     try {
       return await work(journal, queues);

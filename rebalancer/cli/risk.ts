@@ -53,6 +53,10 @@ export function registerRisk(program: Command): void {
     .option("--days <list>", "times of the stress tables", "0,7")
     .option("--hedge <spec>", "call|put:STRIKE:DAYS to hedge gamma with")
     .option("--json", "answer in JSON")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  rangekeeper risk --price 2000 --sigma 0.6 --range 1800:2200 --range full\n  rangekeeper risk --price 2000 --sigma 0.05/day --range 1900:2100 \\\n      --option put:1800:30:1\n",
+    )
     .action((options: RiskOptions) =>
       guarded(options, async () => {
         const report = riskReport(readParameters(options));
@@ -65,6 +69,7 @@ export function registerRisk(program: Command): void {
     .option("--batches <n>", "independent batches of each", "500")
     .option("--seed <n>", "of the draws", "20")
     .option("--json", "answer in JSON")
+    .addHelpText("after", "\nExamples:\n  rangekeeper risk theory --batches 100\n")
     .action((options: TheoryOptions) => guarded(options, async () => theory(options)));
 }
 

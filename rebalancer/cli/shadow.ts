@@ -13,6 +13,6 @@ export function registerShadow(program: Command): void {
   examples(
     start,
     "rangekeeper shadow start --config vaults.toml",
-    "rangekeeper shadow start --config vaults.toml --models rules --journal rules.db",
+    "rangekeeper shadow start --config vaults.toml --journal shadow.db",
   );
 }

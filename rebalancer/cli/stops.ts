@@ -12,7 +12,7 @@ import { openJournal } from "../journal.ts";
 import { guardianFromEnvironment } from "../keys/keys.ts";
 import { createKillSwitch, describeStop, type StopLevel, type StopOrder } from "../killSwitch.ts";
 import { connectRedis } from "../redis.ts";
-import { answer, type CommonOptions, guarded, readConfig, withCommonOptions } from "./options.ts";
+import { answer, type CommonOptions, examples, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { wrap } from "./wrap.ts";
 
 const PRIORITY_FEE = parseGwei("2");
@@ -26,16 +26,27 @@ interface StopOptions extends CommonOptions {
 
 /** `pause`, `kill` and `resume`: the kill switch, obeyed by every worker of the chain within one block. */
 export function registerStops(program: Command): void {
-  verb(program, "pause", "level 1: decide and journal, propose nothing new").action((options: StopOptions) =>
-    guarded(options, () => order(options, 1)),
+  const pause = verb(program, "pause", "level 1: decide and journal, propose nothing new").action(
+    (options: StopOptions) => guarded(options, () => order(options, 1)),
   );
-  verb(program, "kill", "level 2: confirm what is on the chain, sign and send nothing more")
+  examples(
+    pause,
+    'rangekeeper pause --reason "the oracle changes tonight"',
+    'rangekeeper pause --vault "Rangekeeper WETH" --reason "odd fees"',
+  );
+  const kill = verb(program, "kill", "level 2: confirm what is on the chain, sign and send nothing more")
     .option("--on-chain", "level 3: also pause the vaults; sends with RANGEKEEPER_GUARDIAN_KEY, else prints calldata")
     .option("--pause-seconds <n>", "how long the vaults pause, at most seven days", "86400")
     .action((options: StopOptions) => guarded(options, () => order(options, options.onChain ? 3 : 2)));
-  verb(program, "resume", "level 0: run again").action((options: StopOptions) =>
+  examples(
+    kill,
+    'rangekeeper kill --reason "the keeper\'s key may be known"',
+    'rangekeeper kill --on-chain --pause-seconds 3600 --reason "attack"',
+  );
+  const resume = verb(program, "resume", "level 0: run again").action((options: StopOptions) =>
     guarded(options, () => order(options, 0)),
   );
+  examples(resume, 'rangekeeper resume --reason "fees are well again"');
 }
 
 const verb = (program: Command, name: string, description: string): Command =>
@@ -56,7 +67,7 @@ async function order(options: StopOptions, level: StopLevel): Promise<void> {
     by: "operator",
     atMilliseconds: Date.now(),
   };
-  const redis = await connectRedis(config.redis.url, () => undefined);
+  const redis = await connectRedis(config.redis, () => undefined);
   const journal = existsSync(config.journal.path) ? openJournal(config.journal.path, randomUUID) : null;
   try {
     const parameters = { redis, journal, prefix: config.redis.prefix, chainId: config.chainId };

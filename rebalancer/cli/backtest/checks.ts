@@ -31,6 +31,7 @@ export function registerBacktestChecks(backtest: Command): void {
     .option("--sigma <n>", "volatility a day", "0.05")
     .option("--policy <id...>", "these baselines only")
     .option("--json", "answer in JSON")
+    .addHelpText("after", "\nExamples:\n  rangekeeper backtest placebo --seeds 32 --days 20\n")
     .action((flags: PlaceboFlags) => guarded(flags, () => runPlacebo(flags)));
   backtest
     .command("check")
@@ -48,6 +49,10 @@ export function registerBacktestChecks(backtest: Command): void {
     .option("--cuts <n>", "times at which the data are cut", "4")
     .option("--warm-up <list>", "history before the first decision, e.g. 0h,6h,1d,7d", "0h,6h,1d,3d,7d,14d")
     .option("--json", "answer in JSON")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  rangekeeper backtest check --policy fixed-10-reset --data DIR --market NAME\n  rangekeeper backtest check -m rules --data DIR --market NAME --json\n",
+    )
     .action((flags: CheckFlags) => guarded(flags, () => runCheck(flags)));
 }
 

@@ -17,6 +17,7 @@ export function registerShow(backtest: Command): void {
     .argument("<file>", "report.json")
     .option("--json", "answer in JSON")
     .option("--html <file>", "write it as one page")
+    .addHelpText("after", "\nExamples:\n  rangekeeper backtest show report.json\n")
     .action((file: string, flags: ShowFlags) =>
       guarded(flags, async () => {
         const report = parseReport(read(file), file);

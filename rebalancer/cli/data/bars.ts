@@ -62,6 +62,10 @@ export function registerBars(data: Command): void {
     .option("--csv", "print all of them as CSV")
     .option("--rows <n>", "how many to print as a table", "20")
     .option("--json", "answer in JSON")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  rangekeeper data bars ethereum_usdc_weth_005 --seconds 3600 --data DIR\n  rangekeeper data bars ethereum_usdc_weth_005 --csv --data DIR > bars.csv\n",
+    )
     .action((name: string, options: BarsOptions) =>
       guarded(options, async () => {
         const folder = findDataset(dataFolder(options), name);

@@ -38,6 +38,10 @@ export function registerFetch(data: Command): void {
     .option("--chunk <n>", "blocks of the first request", "2000")
     .option("--timeout <seconds>", "for one request", "30")
     .option("--json", "answer in JSON")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  rangekeeper data fetch --rpc-url http://127.0.0.1:8545 --pool 0x88e6... \\\n      --from-block 19000000 --out data\n",
+    )
     .action((options: FetchOptions) =>
       guarded(options, async () => {
         const progress = commandProgress(options.json);

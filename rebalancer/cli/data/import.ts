@@ -24,6 +24,7 @@ export function registerImport(data: Command): void {
     .option("--out <dir>", "folder of the store")
     .option("--replace", "put it in the place of a dataset of that name")
     .option("--json", "answer in JSON")
+    .addHelpText("after", "\nExamples:\n  rangekeeper data import swaps.csv.gz --out data\n")
     .action((files: string[], options: ImportOptions) =>
       guarded(options, async () => {
         const out = outFolder(options);

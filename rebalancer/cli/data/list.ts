@@ -29,6 +29,10 @@ export function registerList(data: Command): void {
     .description("the datasets and data files of a folder")
     .option("--data <dir>", "the data folder (default: RANGEKEEPER_DATA)")
     .option("--json", "answer in JSON")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  rangekeeper data list --data DIR\n  rangekeeper data list --data DIR --json\n",
+    )
     .action((options: DataOptions) =>
       guarded(options, async () => {
         const listed: Listed[] = [];

@@ -38,6 +38,7 @@ export function registerSample(data: Command): void {
     .option("--rows <n>", "how many", "10")
     .option("--from <time>", "first time, unix seconds or 2024-01-05T12:00:00Z")
     .option("--json", "answer in JSON")
+    .addHelpText("after", "\nExamples:\n  rangekeeper data sample ethereum_usdc_weth_005 --rows 20 --data DIR\n")
     .action((name: string, options: SampleOptions) =>
       guarded(options, async () => {
         const folder = findDataset(dataFolder(options), name);

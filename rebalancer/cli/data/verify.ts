@@ -36,6 +36,10 @@ export function registerVerify(data: Command): void {
     .option("--strict", "warnings count as wrong")
     .option("--limit <n>", "how many findings to print of each file", "5")
     .option("--json", "answer in JSON")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  rangekeeper data verify --data DIR --strict\n  rangekeeper data verify swaps.csv.gz --json\n",
+    )
     .action((wanted: string[], options: VerifyOptions) =>
       guarded(options, async () => {
         const limit = wholeNumber("--limit", options.limit, { least: 0 }) ?? 5;

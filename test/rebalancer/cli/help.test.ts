@@ -1,0 +1,100 @@
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
+import { describe, expect, it } from "vitest";
+import { completionScript } from "../../../rebalancer/cli/completion/scripts.ts";
+import { completionTree } from "../../../rebalancer/cli/completion/tree.ts";
+import { createProgram } from "../../../rebalancer/cli/program.ts";
+
+const program = createProgram();
+
+/** Every verb that does something, by its path. */
+function leaves(command: Command, path: readonly string[] = []): { path: string; command: Command }[] {
+  const below = command.commands.flatMap((verb) => leaves(verb, [...path, verb.name()]));
+  const acts = Reflect.get(command, "_actionHandler") !== null && path.length > 0;
+  return acts ? [{ path: path.join(" "), command }, ...below] : below;
+}
+
+/** The help as a person sees it, texts added after it included. */
+function helpOf(command: Command): string {
+  let text = "";
+  command.configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => 80 });
+  command.outputHelp();
+  return text;
+}
+
+const verbs = leaves(program);
+
+describe("the help", () => {
+  it("knows all the verbs that operators are promised", () => {
+    const promised =
+      "demo,doctor,config check,config show,config schema,worker start,score,shadow start,rebalance,queue ls," +
+      "queue show,queue retry,queue drain,status,logs,pause,resume,kill,report,parity,api start,journal ls,completion";
+    const known = verbs.map(({ path }) => path);
+    for (const path of promised.split(",")) expect(known.filter((one) => one.startsWith(path))).not.toEqual([]);
+  });
+
+  for (const { path, command } of verbs)
+    it(`of ${path} has examples, describes every option and argument, and fits 80 columns`, () => {
+      const text = helpOf(command);
+      expect(text).toMatch(/^Examples:\n {2}\S/m);
+      expect(command.description()).not.toBe("");
+      const bare = command.options.filter(({ description }) => !description).map(({ flags }) => flags);
+      expect(bare).toEqual([]);
+      const unsaid = command.registeredArguments.filter(({ description }) => !description).map((one) => one.name());
+      expect(unsaid).toEqual([]);
+      expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
+      // An example that names another verb is a mistake of copying.
+      const examples = text.slice(text.indexOf("Examples:"));
+      expect(examples).toContain(`rangekeeper ${path}`);
+    });
+
+  it("offers --json on every verb", () => {
+    const without = verbs.filter(({ command }) => !command.options.some(({ long }) => long === "--json"));
+    expect(without.map(({ path }) => path)).toEqual([]);
+  });
+});
+
+describe("completion", () => {
+  const nodes = completionTree(program);
+
+  /** What bash itself offers after these words. */
+  const offered = (...words: string[]): string[] => {
+    const script = `${completionScript("bash", nodes)}
+COMP_WORDS=(rangekeeper ${words.map((word) => `'${word}'`).join(" ")})
+COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
+_rangekeeper
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const cwd = fileURLToPath(new URL("../../../", import.meta.url));
+    const answer = execFileSync("bash", ["--norc", "-c", script], { encoding: "utf8", cwd });
+    return answer.split("\n").filter(Boolean);
+  };
+
+  it("offers verbs, verbs below verbs, flags and values in bash", () => {
+    expect(offered("sta")).toEqual(["status"]);
+    expect(offered("queue", "")).toEqual(expect.arrayContaining(["ls", "show", "retry", "drain"]));
+    expect(offered("queue", "ls", "--js")).toEqual(["--json"]);
+    expect(offered("queue", "drain", "--queue", "ev")).toEqual(["evaluate"]);
+    expect(offered("logs", "--level", "")).toEqual(["debug", "info", "warn", "error"]);
+  });
+
+  it("offers files after a flag that takes one, and where an argument may be one", () => {
+    expect(offered("config", "check", "--config", "deploy/config/lo")).toEqual(["deploy/config/local.toml"]);
+    expect(offered("logs", "deploy/config/lo")).toEqual(["deploy/config/local.toml"]);
+  });
+
+  it("does not take a flag's value or an argument for a verb", () => {
+    expect(offered("rebalance", "status", "--to")).toEqual(["--to-idle"]);
+  });
+
+  it("names every verb and flag in each shell's script", () => {
+    for (const shell of ["bash", "zsh", "fish"] as const) {
+      const script = completionScript(shell, nodes);
+      for (const { verbs: below, flags } of nodes) {
+        for (const { name } of below) expect(script).toContain(name);
+        for (const { names } of flags)
+          expect(script).toContain(shell === "fish" ? names.at(-1)?.replace(/^-+/, "") : names.at(-1));
+      }
+    }
+  });
+});
