@@ -43,7 +43,8 @@ async function beatVault(context: Context, vault: VaultConfig, head: BlockStamp)
   if (last === undefined || last.decision.atSeconds < freshSince) return;
   if ((await killSwitch.of(vault.vault)) !== null) return;
   const { heardAt, nonce: lastNonce, modelId } = await readHeard(client, vault);
-  if (head.timestamp - heardAt < config.worker.heartbeatSeconds) return;
+  if (head.timestamp - heardAt < config.worker.heartbeatSeconds)
+    return logger.debug({ stage: "heartbeat", vault: vault.vault, heardAt }, "no sign of life is due");
 
   const { signer, keeper } = keys.of(vault);
   if (!signer || !keeper) return;

@@ -6,7 +6,7 @@ import { tendNonces } from "../sending/tend.ts";
 import { beat } from "./heartbeat.ts";
 
 /** How often each task of a worker comes round, milliseconds. */
-const EVERY: Readonly<Record<HousekeepingTask, number>> = { nonces: 5_000, heartbeats: 15_000 };
+const EVERY: Readonly<Record<HousekeepingTask, number>> = { nonces: 5_000, heartbeats: 10_000 };
 const LATE_SECONDS = 60;
 
 /** What a worker does from time to time, whatever the chain does. */
