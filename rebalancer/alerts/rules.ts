@@ -1,4 +1,3 @@
-import { ratioToBps } from "../../ml/units.ts";
 import type { Config } from "../config.ts";
 import { describeStop } from "../killSwitch.ts";
 import { type Facts, gasOfDayWei, highestOfDay } from "../metrics/facts.ts";
@@ -60,7 +59,7 @@ export function alertsOf(facts: Facts, { alerts, trips, evaluate }: AlertLimits,
     }
     const highest = highestOfDay(known);
     if (highest !== undefined && highest > 0 && known.sharePrice !== undefined) {
-      const drop = ratioToBps(1 - known.sharePrice / highest);
+      const drop = ((highest - known.sharePrice) * 10_000) / highest;
       if (drop > limits.sharePriceDropBps) {
         const most = limits.sharePriceDropBps;
         tell(
@@ -154,9 +153,9 @@ export function alertsOf(facts: Facts, { alerts, trips, evaluate }: AlertLimits,
     tell("LeaseLost", facts.worker, "page", `this worker holds ${held} of its ${configured} vaults`);
   }
   if (facts.redis.failingSinceMilliseconds !== null) {
-    const since = Math.round((nowMilliseconds - facts.redis.failingSinceMilliseconds) / 1_000);
+    const since = (nowMilliseconds - facts.redis.failingSinceMilliseconds) / 1_000;
     if (since >= REDIS_PATIENCE_SECONDS)
-      tell("RedisDown", facts.worker, "page", `Redis does not answer for ${since} s`);
+      tell("RedisDown", facts.worker, "page", `Redis does not answer for ${Math.round(since)} s`);
   }
   if (facts.slowestWriteSeconds > SLOWEST_WRITE_SECONDS) {
     const took = facts.slowestWriteSeconds.toFixed(1);

@@ -192,7 +192,7 @@ const stateOf = (vault: VaultFacts): "in_range" | "out_of_range" | "idle" | "unk
 
 const dropBps = (vault: VaultFacts): number => {
   const highest = Math.max(0, ...vault.highestByHour.values());
-  return highest > 0 && vault.sharePrice !== undefined ? ratioToBps(1 - vault.sharePrice / highest) : 0;
+  return highest > 0 && vault.sharePrice !== undefined ? ((highest - vault.sharePrice) * 10_000) / highest : 0;
 };
 
 const scaled = (units: number | undefined, { assetDecimals }: VaultFacts): number | undefined =>
