@@ -1,8 +1,8 @@
-import { getWebSocketRpcClient } from "viem/utils";
 import { type BlockStamp, readHeader } from "../chain.ts";
 import { explain } from "../errors.ts";
 import { displayUrl } from "./displayUrl.ts";
 import { wholeNumber } from "./quantities.ts";
+import { openTextSocket, type TextSocket } from "./webSocket.ts";
 
 /** Headers as a node announces them over a WebSocket: a reason to look, never more. */
 export interface Heads {
@@ -28,137 +28,131 @@ export interface ListenForHeadsParameters {
   readonly url: string;
   readonly chainId: number;
   readonly onHead: (head: BlockStamp) => void;
-  /** Told when the socket opens (null) and why it was given up. */
+  /** Told when heads are announced from now on (null), and why a socket was given up. */
   readonly onChange?: (failure: string | null) => void;
-  /** Time between two questions whether somebody is still there. */
+  /** Time between two questions whether somebody is still there, and how long an answer may take. */
   readonly checkMilliseconds?: number;
+  readonly timeoutMilliseconds?: number;
 }
 
-type Client = Awaited<ReturnType<typeof getWebSocketRpcClient>>;
-
-const OPEN_TIMEOUT_MILLISECONDS = 5_000;
 const FIRST_WAIT_MILLISECONDS = 250;
 const LONGEST_WAIT_MILLISECONDS = 5_000;
 /** Blocks that polling may be ahead before a socket counts as silent. */
 const SILENT_BLOCKS = 3;
+const MAX_MESSAGE_BYTES = 1_048_576;
+/** Ids of the only two questions that are asked. */
+const [CHAIN_ID, SUBSCRIBE] = [1, 2];
 
 /** Listens for new heads until closed: opens the socket again whenever it breaks, lies or falls silent. */
 export function listenForHeads(parameters: ListenForHeadsParameters): Heads {
-  const { url, chainId, onHead, onChange, checkMilliseconds = 15_000 } = parameters;
-  let [newest, lastFailure]: [number | null, string | null] = [null, null];
-  let [headers, opened, polled] = [0, 0, 0];
-  let client: Client | null = null;
+  const { url, chainId, onHead, onChange, checkMilliseconds = 15_000, timeoutMilliseconds = 5_000 } = parameters;
+  let [newest, lastFailure, announced]: [number | null, string | null, string | null] = [null, null, null];
+  let [headers, opened, unannounced, failures] = [0, 0, 0, 0];
+  let socket: TextSocket | null = null;
+  let isOpen = false;
   let closed = false;
-  let failures = 0;
   let timer: NodeJS.Timeout | undefined;
 
-  function giveUp(failed: Client | null, why: string): void {
-    if (closed || failed !== client) return;
-    client = null;
-    failed?.close();
+  /** Ends this connection; the next is opened a while later, longer each time in a row. */
+  function giveUp(why: string): void {
+    if (closed) return;
+    socket?.close();
+    socket = null;
+    isOpen = false;
     clearTimeout(timer);
-    if (lastFailure !== why || failures === 0) onChange?.(why);
+    if (announced !== why) onChange?.(why);
+    announced = why;
     lastFailure = why;
     failures += 1;
-    timer = setTimeout(open, Math.min(FIRST_WAIT_MILLISECONDS * 2 ** (failures - 1), LONGEST_WAIT_MILLISECONDS));
+    const wait = Math.min(FIRST_WAIT_MILLISECONDS * 2 ** (failures - 1), LONGEST_WAIT_MILLISECONDS);
+    timer = setTimeout(() => void open(), wait);
   }
 
   async function open(): Promise<void> {
-    let mine: Client | null = null;
     try {
-      mine = await connect(url);
-      if (closed) return mine.close();
-      client = mine;
-      await checkChainId(mine);
-      if (mine !== client) return;
-      mine.request({
-        body: { method: "eth_subscribe", params: ["newHeads"] },
-        onError: (error) => giveUp(mine, error instanceof Error ? explain(error) : "the connection broke"),
-        onResponse: (response) => hear(mine as Client, response),
+      const found = await openTextSocket({
+        url,
+        timeoutMilliseconds,
+        maxMessageBytes: MAX_MESSAGE_BYTES,
+        onText: (text) => {
+          if (socket === found) hear(text);
+        },
+        onEnd: (why) => {
+          if (socket === found) giveUp(why);
+        },
       });
-      opened += 1;
-      polled = 0;
-      watch(mine);
+      if (closed) return found.close();
+      socket = found;
+      ask();
     } catch (error) {
-      client = mine;
-      giveUp(mine, explain(error));
+      giveUp(explain(error));
     }
   }
 
-  async function checkChainId(of: Client): Promise<void> {
-    const response = await of.requestAsync({ body: { method: "eth_chainId" }, timeout: OPEN_TIMEOUT_MILLISECONDS });
-    const found = wholeNumber.safeParse(response.result).data;
-    if (found !== chainId) throw new Error(`chain ${found ?? "unknown"}; rule: must be ${chainId}`);
-  }
-
-  /** Asks now and then whether somebody is still there: a broken line may never say so. */
-  function watch(of: Client): void {
+  /** Asks for the chain's id: first to know it, then now and then because a broken line may never say so. */
+  function ask(): void {
+    socket?.send(JSON.stringify({ jsonrpc: "2.0", id: CHAIN_ID, method: "eth_chainId", params: [] }));
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      checkChainId(of).then(
-        () => of === client && watch(of),
-        (error) => giveUp(of, explain(error)),
-      );
-    }, checkMilliseconds);
-    timer.unref();
+    timer = setTimeout(() => giveUp(`no answer in ${timeoutMilliseconds} ms`), timeoutMilliseconds);
   }
 
-  function hear(from: Client, response: { error?: unknown; method?: unknown; params?: unknown }): void {
-    if (from !== client) return;
-    if (response.error) {
-      giveUp(from, `newHeads: ${JSON.stringify(response.error).slice(0, 120)}`);
-      return;
-    }
-    if (response.method !== "eth_subscription") {
-      onChange?.(null);
-      return;
-    }
+  function hear(text: string): void {
     try {
-      const head = readHeader((response.params as { result?: unknown } | undefined)?.result, "announced head");
-      headers += 1;
-      newest = head.number;
-      polled = 0;
-      failures = 0;
-      onHead(head);
+      const message = JSON.parse(text) as { id?: unknown; method?: unknown; params?: unknown; result?: unknown };
+      if (message.method === "eth_subscription") takeHead((message.params as { result?: unknown }).result);
+      else if (message.id === CHAIN_ID) takeChainId(message.result);
+      else if (message.id === SUBSCRIBE) takeSubscription(message.result);
     } catch (error) {
-      giveUp(from, explain(error));
+      giveUp(`a message that is none: ${explain(error)}`);
     }
+  }
+
+  function takeSubscription(result: unknown): void {
+    if (typeof result !== "string") throw new Error("newHeads was refused");
+    isOpen = true;
+    opened += 1;
+    unannounced = 0;
+    announced = null;
+    onChange?.(null);
+  }
+
+  function takeChainId(result: unknown): void {
+    const found = wholeNumber.safeParse(result).data;
+    if (found !== chainId) {
+      giveUp(`chain ${found ?? "unknown"}; rule: must be ${chainId}`);
+      return;
+    }
+    clearTimeout(timer);
+    timer = setTimeout(ask, checkMilliseconds);
+    if (isOpen) return;
+    socket?.send(JSON.stringify({ jsonrpc: "2.0", id: SUBSCRIBE, method: "eth_subscribe", params: ["newHeads"] }));
+  }
+
+  function takeHead(result: unknown): void {
+    const head = readHeader(result, "announced head");
+    headers += 1;
+    newest = head.number;
+    unannounced = 0;
+    failures = 0;
+    onHead(head);
   }
 
   void open();
+  let polled = -1;
   return {
-    health: () => ({ url: displayUrl(url), open: client !== null, newest, headers, opened, lastFailure }),
+    health: () => ({ url: displayUrl(url), open: isOpen, newest, headers, opened, lastFailure }),
     reached(block) {
-      if (client === null || (newest !== null && block <= newest)) return;
-      polled += 1;
-      if (polled >= SILENT_BLOCKS) giveUp(client, `silent for ${polled} blocks`);
+      if (block === polled) return;
+      polled = block;
+      if (!isOpen || (newest !== null && block <= newest)) return;
+      unannounced += 1;
+      if (unannounced >= SILENT_BLOCKS) giveUp(`silent for ${unannounced} blocks`);
     },
     close() {
       closed = true;
+      isOpen = false;
       clearTimeout(timer);
-      client?.close();
-      client = null;
+      socket?.close();
     },
   };
-}
-
-/** A connection, or an error within a bounded time; one that comes later is closed again. */
-async function connect(url: string): Promise<Client> {
-  const opening = getWebSocketRpcClient(url, { keepAlive: false, reconnect: false });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      opening.then((client) => client.close()).catch(() => undefined);
-      reject(new Error(`not open after ${OPEN_TIMEOUT_MILLISECONDS} ms`));
-    }, OPEN_TIMEOUT_MILLISECONDS);
-  });
-  try {
-    return await Promise.race([opening, late]);
-  } catch (error) {
-    // the socket's own error event carries little, and its message may carry the address
-    if (error instanceof Error && error.message.startsWith("not open")) throw error;
-    throw new Error("cannot be opened");
-  } finally {
-    clearTimeout(timer);
-  }
 }
