@@ -15,6 +15,7 @@ import { registerMarket } from "./market.ts";
 import { registerParity } from "./parity.ts";
 import { registerQueue } from "./queue.ts";
 import { registerRebalance } from "./rebalance.ts";
+import { registerReport } from "./report.ts";
 import { registerRisk } from "./risk.ts";
 import { registerScore } from "./score.ts";
 import { registerShadow } from "./shadow.ts";
@@ -50,6 +51,7 @@ export function createProgram(): Command {
   registerData(program);
   registerParity(program);
   registerChallengers(program);
+  registerReport(program);
   registerCompletion(program);
   return program;
 }

@@ -54,8 +54,9 @@ const toChallenger = (row: Row): ChallengerRecord => ({
 });
 
 function decisionOf(row: Row): Decision {
-  const table: unknown = row.candidates;
-  const candidates = table instanceof Uint8Array ? decodeTable(table) : [];
+  const table = row.candidates;
+  // The library gives the bytes of one row as a Buffer, those of many as an ArrayBuffer.
+  const candidates = typeof table === "object" && table !== null ? decodeTable(new Uint8Array(table)) : [];
   return { ...decodeJson<Decision>(String(row.decision)), candidates };
 }
 

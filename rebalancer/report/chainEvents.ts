@@ -15,7 +15,7 @@ export interface ChainLog {
 }
 
 const hex = z.string().regex(/^0x[0-9a-f]*$/) as unknown as z.ZodType<Hex>;
-const logSchema = z
+export const logSchema = z
   .object({
     address: hex,
     blockNumber: hex,

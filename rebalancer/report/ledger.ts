@@ -40,6 +40,20 @@ export interface LedgerTotals {
   readonly value: number;
 }
 
+/** What a vault holds where a walk begins. Token units. */
+export interface LedgerOpening {
+  readonly idle0: bigint;
+  readonly idle1: bigint;
+  /** With the fees that were earned before and are not collected. */
+  readonly positions: readonly (Range & {
+    readonly liquidity: bigint;
+    readonly fees0: bigint;
+    readonly fees1: bigint;
+  })[];
+}
+
+const EMPTY: LedgerOpening = { idle0: 0n, idle1: 0n, positions: [] };
+
 interface OpenPosition extends Range {
   liquidity: bigint;
   owed0: bigint;
@@ -52,16 +66,17 @@ interface OpenPosition extends Range {
  * Splits every change in a vault's value into market, fees, LVR, swap cost, flows and rounding, event by event, so
  * that deposits - exits + market + fees - lvr - swapCost + rounding = value at the end. Market is what the tokens held
  * gained by the price alone (a delta hedge would remove it); LVR is what the positions lost to trading along the curve
- * at every recorded price step (Milionis et al., arXiv 2208.06046, in its discrete form).
+ * at every recorded price step (Milionis et al., arXiv 2208.06046, in its discrete form). A walk may begin with what
+ * the vault held: its value then stands on the left.
  */
 export function walkLedger(
   events: Iterable<LedgerEvent>,
   numeraire: Numeraire,
   startSqrtPriceX96: bigint,
+  opening: LedgerOpening = EMPTY,
 ): LedgerTotals {
   const positions = new Map<string, OpenPosition>();
-  let idle0 = 0n;
-  let idle1 = 0n;
+  let { idle0, idle1 } = opening;
   let sqrtPriceX96 = startSqrtPriceX96;
   const totals = { deposits: 0, exits: 0, market: 0, fees: 0, lvr: 0, swapCost: 0, rounding: 0, fees0: 0n, fees1: 0n };
 
@@ -84,6 +99,9 @@ export function walkLedger(
     positions.set(key(range), opened);
     return opened;
   };
+  for (const { lowerTick, upperTick, liquidity, fees0, fees1 } of opening.positions) {
+    Object.assign(position({ lowerTick, upperTick }), { liquidity, fees0, fees1 });
+  }
   const inPositions = () => {
     let amount0 = 0;
     let amount1 = 0;

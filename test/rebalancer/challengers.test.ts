@@ -14,6 +14,20 @@ import { liveHours } from "../support/liveHours.ts";
 import { verbRunner } from "../support/verb.ts";
 
 const HOURS = 8;
+
+/** Waits until every challenger has said something to every decision: threads keep their own time. */
+async function answered({ journal: { path } }: Config, hour: number): Promise<void> {
+  const journal = openJournal(path, () => "reader");
+  try {
+    const end = Date.now() + 60_000;
+    while (journal.challengers().length < 3 * (hour + 1)) {
+      if (Date.now() > end) throw new Error(`challengers are silent at hour ${hour}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  } finally {
+    journal.close();
+  }
+}
 const runVerb = verbRunner(registerChallengers, "challengers");
 
 describe("a live worker with challengers", () => {
@@ -25,7 +39,7 @@ describe("a live worker with challengers", () => {
       "models.challengers": ["rules", "rangekeeper", "nonesuch"],
       "evaluate.horizonSeconds": 7_200,
     };
-    played = await liveHours({ local, hours: HOURS, changes });
+    played = await liveHours({ local, hours: HOURS, changes, afterHour: answered });
   }, 400_000);
   afterAll(() => local?.stop());
 
@@ -95,7 +109,7 @@ describe("createChallengers", () => {
   };
 
   /** What is journaled and said of challengers that misbehave, each offered so many batches at once. */
-  async function misbehaving(sets: readonly string[], batches = 1) {
+  async function misbehaving(sets: readonly string[], { batches = 1, patienceMilliseconds = 20_000 } = {}) {
     const records: ChallengerRecord[] = [];
     const warnings: string[] = [];
     const challengers = createChallengers({
@@ -104,7 +118,7 @@ describe("createChallengers", () => {
       logger: { warn: (...args: unknown[]) => void warnings.push(String(args.at(-1))) },
       thread: {
         program: new URL("../support/badChallenger.mjs", import.meta.url),
-        patienceMilliseconds: 400,
+        patienceMilliseconds,
         mostWaiting: 2,
       },
     });
@@ -121,7 +135,7 @@ describe("createChallengers", () => {
   });
 
   it("gives up one that hangs, with a warning that names it, and never waits for it", async () => {
-    const { records, warnings, failures, offered } = await misbehaving(["hangs"]);
+    const { records, warnings, failures, offered } = await misbehaving(["hangs"], { patienceMilliseconds: 400 });
     expect(records).toEqual([{ decisionId: "d0", modelSet: "hangs", decision: null, error: "no answer in 0.4 s" }]);
     expect(warnings).toEqual(["challenger hangs gave no answer: no answer in 0.4 s"]);
     expect(failures.get("hangs")).toBe(1);
@@ -138,7 +152,7 @@ describe("createChallengers", () => {
   });
 
   it("drops the oldest when too many wait, and says so", async () => {
-    const { records } = await misbehaving(["hangs"], 5);
+    const { records } = await misbehaving(["hangs"], { batches: 5, patienceMilliseconds: 400 });
     const skipped = records.filter(({ error }) => error.startsWith("skipped")).map(({ decisionId }) => decisionId);
     expect(skipped).toEqual(["d1", "d2"]);
   });

@@ -1,3 +1,4 @@
+import type { Config } from "../../rebalancer/config.ts";
 import { run } from "../../rebalancer/main.ts";
 import type { LocalDeployment } from "./deployment.ts";
 import { settled } from "./lockstep.ts";
@@ -12,13 +13,15 @@ export interface LiveHoursParameters {
   /** Of `local.configure`. */
   readonly changes?: Record<string, unknown>;
   readonly hours: number;
+  /** Called when an hour's decision rests. */
+  readonly afterHour?: (config: Config, hour: number) => Promise<void>;
 }
 
 /**
  * Runs a live worker in this process through hours of a market that trades every few minutes, sometimes at a block
  * without a swap of the pool, and drifts; returns the configuration it ran with.
  */
-export async function liveHours({ local, changes = {}, hours }: LiveHoursParameters) {
+export async function liveHours({ local, changes = {}, hours, afterHour }: LiveHoursParameters) {
   const { path, config } = local.configure(changes);
   const stop = new AbortController();
   const running = run({ config, signal: stop.signal, live: config.worker.mode === "live", env: local.env });
@@ -39,6 +42,7 @@ export async function liveHours({ local, changes = {}, hours }: LiveHoursParamet
       // Every third hour begins with a block in which nobody trades.
       const block = hour % 3 === 2 ? await quiet(local, start - local.time) : await local.tick(start - local.time);
       await rest(block);
+      await afterHour?.(config, hour);
       // What was sent is mined in the next block.
       await rest(await quiet(local, 12));
       await local.tick(600 + hour * 7);
