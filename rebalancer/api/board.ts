@@ -9,6 +9,7 @@ import type { Queue } from "bullmq";
 import { Hono } from "hono";
 import { payloadSchemas, type QueueName } from "../queue.ts";
 import type { Http } from "./endpoint.ts";
+import { ApiError } from "./errors.ts";
 import { routeOf } from "./metrics.ts";
 import { SECURITY_HEADERS } from "./respond.ts";
 import type { SharedView } from "./sharedView.ts";
@@ -60,6 +61,8 @@ export function createBoard({ shared, token }: CreateBoardParameters): (http: Ht
     checkToken({ authorization: http.env.incoming.headers.authorization, token, allowBasic: true });
     bringUpToDate();
     const response = await board.fetch(http.req.raw, http.env);
+    if (response.status === 404)
+      throw new ApiError("not-found", { field: "url", value: http.req.path, rule: "must be a page of the board" });
     const headers = new Headers(response.headers);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) headers.set(name, value);
     headers.set("content-security-policy", BOARD_POLICY);

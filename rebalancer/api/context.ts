@@ -8,6 +8,15 @@ import type { ApiMetrics } from "./metrics.ts";
 import type { SharedView } from "./sharedView.ts";
 import type { Tail } from "./tail.ts";
 
+/** For how long a client may hold what it does not use. */
+export interface Patience {
+  /** From a connection's first byte to the end of a request's headers. */
+  readonly headersMilliseconds: number;
+  /** From there to the end of its body. */
+  readonly requestMilliseconds: number;
+  /** Until a reader of an event stream takes what was written to it. */
+  readonly streamMilliseconds: number;
+}
 /** Everything that answering a request needs, built once in server.ts. */
 export interface ApiContext {
   readonly config: Config;
@@ -19,6 +28,7 @@ export interface ApiContext {
   readonly tail: Tail;
   readonly metrics: ApiMetrics;
   readonly token: string | null;
+  readonly patience: Patience;
   readonly logger: Logger;
   readonly startedAtMilliseconds: number;
 }

@@ -12,7 +12,7 @@ import { createAnswers } from "./answers.ts";
 import { createApp } from "./app.ts";
 import { createBoard } from "./board.ts";
 import { watchChain } from "./chainView.ts";
-import type { ApiContext } from "./context.ts";
+import type { ApiContext, Patience } from "./context.ts";
 import { ApiError, errorBody } from "./errors.ts";
 import { openJournals } from "./journals.ts";
 import { createApiMetrics } from "./metrics.ts";
@@ -21,13 +21,12 @@ import { createSharedView } from "./sharedView.ts";
 import { createTail } from "./tail.ts";
 import { TOKEN_VARIABLE, tokenFromEnvironment } from "./token.ts";
 
-/** What one client may take of the server, and for how long it may hold it. */
+const PATIENCE: Patience = { headersMilliseconds: 10_000, requestMilliseconds: 15_000, streamMilliseconds: 15_000 };
+
 const SERVER_LIMITS = {
   maxHeaderSize: 16 * 1024,
-  headersTimeout: 10_000,
-  requestTimeout: 15_000,
   keepAliveTimeout: 65_000,
-  connectionsCheckingInterval: 1_000,
+  connectionsCheckingInterval: 500,
 } as const;
 const MOST_CONNECTIONS = 1_024;
 /** What is in hand may be finished for so long when the process is asked to end. */
@@ -39,6 +38,7 @@ export interface StartApiParameters {
   readonly listen?: string;
   readonly env: NodeJS.ProcessEnv;
   readonly logger: Logger;
+  readonly patience?: Patience;
 }
 
 export interface RunningApi {
@@ -50,7 +50,8 @@ export interface RunningApi {
  * Starts the HTTP interface. It needs neither journal nor Redis nor node to start: what is missing is answered with 503
  * until it is there. Throws ConfigError for an address that it must not or cannot listen at.
  */
-export async function startApi({ config, listen, env, logger }: StartApiParameters): Promise<RunningApi> {
+export async function startApi(parameters: StartApiParameters): Promise<RunningApi> {
+  const { config, listen, env, logger, patience = PATIENCE } = parameters;
   const token = tokenFromEnvironment(env);
   const { host, port } = parseListen(listen ?? config.api.listen);
   const loopback = isLoopback(host);
@@ -92,6 +93,7 @@ export async function startApi({ config, listen, env, logger }: StartApiParamete
     tail: createTail(journals),
     metrics: createApiMetrics(),
     token,
+    patience,
     logger,
     startedAtMilliseconds: Date.now(),
   };
@@ -121,7 +123,7 @@ export async function startApi({ config, listen, env, logger }: StartApiParamete
 
 type Fetch = Parameters<typeof getRequestListener>[0];
 
-function createHttpServer({ metrics, logger }: ApiContext, fetch: Fetch): Server {
+function createHttpServer({ metrics, logger, patience }: ApiContext, fetch: Fetch): Server {
   const listener = getRequestListener(fetch, {
     errorHandler: (error) => {
       // What never became a request: a host or a target that is none.
@@ -131,7 +133,8 @@ function createHttpServer({ metrics, logger }: ApiContext, fetch: Fetch): Server
       );
     },
   });
-  const server = createServer(SERVER_LIMITS, (incoming, outgoing) => {
+  const { headersMilliseconds: headersTimeout, requestMilliseconds: requestTimeout } = patience;
+  const server = createServer({ ...SERVER_LIMITS, headersTimeout, requestTimeout }, (incoming, outgoing) => {
     const startedAt = performance.now();
     outgoing.once("close", () => metrics.answered(outgoing, (performance.now() - startedAt) / 1_000));
     void listener(incoming, outgoing);

@@ -3,13 +3,13 @@ import { existsSync } from "node:fs";
 import type { Redis } from "ioredis";
 import type { Address } from "../../ml/types.ts";
 import type { Config, VaultConfig } from "../config.ts";
-import { explain } from "../errors.ts";
+import { explain, RefusedError } from "../errors.ts";
 import { openJournal } from "../journal.ts";
 import { createKillSwitch, type KillSwitch, type StopOrder } from "../killSwitch.ts";
 import { type Marker, readMarker, settledKey } from "../marker.ts";
 import { openQueues, payloadSchemas, type QueueName, type Queues, queuePrefix } from "../queue.ts";
 import { bullConnection } from "../redis.ts";
-import { unavailable } from "./errors.ts";
+import { ApiError, unavailable } from "./errors.ts";
 import { FRESHNESS_MILLISECONDS, type Journals } from "./journals.ts";
 import { memo, within } from "./memo.ts";
 
@@ -76,8 +76,9 @@ export function createSharedView(parameters: SharedViewParameters): SharedView {
 
   const workers = () =>
     journals.readers().map(({ identity, path }) => {
-      const connection = bullConnection(config.redis.url);
-      const queues = opened.get(identity) ?? openQueues({ connection, prefix: queuePrefix(config, identity) }, onError);
+      const known = opened.get(identity);
+      const options = () => ({ connection: bullConnection(config.redis), prefix: queuePrefix(config, identity) });
+      const queues = known ?? openQueues(options(), onError);
       opened.set(identity, queues);
       return { worker: identity, journalPath: path, queues };
     });
@@ -87,6 +88,7 @@ export function createSharedView(parameters: SharedViewParameters): SharedView {
     if (redis.status !== "ready") throw unavailable("redis", "must answer");
     const late = () => unavailable("redis", `must answer within ${REDIS_PATIENCE_MILLISECONDS} ms`);
     return within(REDIS_PATIENCE_MILLISECONDS, work(), late).catch((error) => {
+      if (error instanceof RefusedError || error instanceof ApiError) throw error;
       throw unavailable("redis", `must answer with what the workers keep there: ${explain(error)}`, error);
     });
   };

@@ -1,15 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { z } from "@hono/zod-openapi";
-import { explain } from "../../errors.ts";
+import { type DeadLetterDesk, dropDeadLetter as drop, replayDeadLetter as replay } from "../../deadLetters.ts";
+import { explain, RefusedError } from "../../errors.ts";
 import type { DeadLetter } from "../../journal/deadLetters.ts";
 import { openJournal } from "../../journal.ts";
-import { ensureJob, parsePayload, payloadSchemas, type QueueName } from "../../queue.ts";
+import { payloadSchemas, type QueueName } from "../../queue.ts";
 import { redactAddresses } from "../../secrets.ts";
 import type { ApiContext } from "../context.ts";
 import { defineEndpoint } from "../endpoint.ts";
 import { ApiError, unavailable } from "../errors.ts";
 import { limit, reason } from "../schemas.ts";
-import type { WorkerQueues } from "../sharedView.ts";
 
 const QUEUE_NAMES = Object.keys(payloadSchemas) as [QueueName, ...QueueName[]];
 
@@ -72,13 +72,9 @@ export const replayDeadLetter = defineEndpoint({
   body: z.strictObject({ reason }),
   answer: z.object({ replayed: letterSchema }),
   async serve(context, { params, body }) {
-    const { owner, letter } = waitingLetter(context, params);
-    const name = QUEUE_NAMES.find((known) => known === letter.queue);
-    if (name === undefined) throw unfit(letter, "its queue must be one of this version");
-    const payload = await parsed(name, letter);
-    await context.shared.ask(() => ensureJob(owner.queues, name, payload, { again: true }));
-    end(context, owner, letter, "replayed", body.reason);
-    return { replayed: { ...letterView(owner.worker, letter), ended: "replayed" as const } };
+    const replayed = await atDesk(context, params, (desk, id) => replay(desk, id));
+    context.logger.warn({ stage: "api", jobId: replayed.jobId, worker: params.worker }, `replayed: ${body.reason}`);
+    return { replayed: letterView(params.worker, replayed) };
   },
 });
 
@@ -91,60 +87,44 @@ export const dropDeadLetter = defineEndpoint({
   params: letterParams,
   body: z.strictObject({ reason }),
   answer: z.object({ dropped: letterSchema }),
-  serve(context, { params, body }) {
-    const { owner, letter } = waitingLetter(context, params);
-    end(context, owner, letter, "dropped", body.reason);
-    return { dropped: { ...letterView(owner.worker, letter), ended: "dropped" as const } };
+  async serve(context, { params, body }) {
+    const dropped = await atDesk(context, params, async (desk, id) => drop(desk, id));
+    if (dropped.ended !== "dropped")
+      throw new ApiError("conflict", { field: "path.letter", value: dropped.id, rule: `was ${dropped.ended} before` });
+    context.logger.warn({ stage: "api", jobId: dropped.jobId, worker: params.worker }, `dropped: ${body.reason}`);
+    return { dropped: letterView(params.worker, dropped) };
   },
 });
 
-function waitingLetter({ journals, shared }: ApiContext, { worker, letter: id }: z.output<typeof letterParams>) {
-  const reader = journals.readers().find(({ identity }) => identity === worker);
+/** Opens the letter's worker's journal for writing as long as the work takes; the worker reads there what was done. */
+async function atDesk(
+  { journals, shared }: ApiContext,
+  { worker, letter: id }: z.output<typeof letterParams>,
+  work: (desk: DeadLetterDesk, id: number) => Promise<DeadLetter>,
+): Promise<DeadLetter> {
   const owner = shared.workers().find((one) => one.worker === worker);
-  if (reader === undefined || owner === undefined)
+  const reader = journals.readers().find(({ identity }) => identity === worker);
+  if (owner === undefined || reader === undefined)
     throw new ApiError("not-found", {
       field: "path.worker",
       value: worker,
       rule: "must be the worker of a journal here",
     });
-  const letter = reader.deadLetter(id);
-  if (letter === null)
+  if (reader.deadLetter(id) === null)
     throw new ApiError("not-found", { field: "path.letter", value: id, rule: "must be a dead letter of that worker" });
-  if (letter.ended !== null) throw unfit(letter, `must wait; it was ${letter.ended}`);
-  return { owner, letter };
-}
-
-const unfit = ({ id }: DeadLetter, rule: string): ApiError =>
-  new ApiError("conflict", { field: "path.letter", value: id, rule });
-
-async function parsed(name: QueueName, letter: DeadLetter) {
-  try {
-    return parsePayload(name, JSON.parse(letter.payload));
-  } catch (error) {
-    throw unfit(letter, `its payload must be one that the queue takes: ${explain(error)}`);
-  }
-}
-
-/** Written into the worker's own journal, beside the letter; the worker reads it there. */
-function end(
-  { logger }: ApiContext,
-  owner: WorkerQueues,
-  letter: DeadLetter,
-  how: "replayed" | "dropped",
-  why: string,
-) {
   try {
     const journal = openJournal(owner.journalPath, randomUUID);
     try {
-      if (!journal.endDeadLetter(letter.id, how, Date.now())) throw unfit(letter, "must wait");
+      return await shared.ask(() => work({ journal, queues: owner.queues }, id));
     } finally {
       journal.close();
     }
   } catch (error) {
+    if (error instanceof RefusedError)
+      throw new ApiError("conflict", { field: "path.letter", value: id, rule: error.message, cause: error });
     if (error instanceof ApiError) throw error;
     throw unavailable("journal", `the worker's journal must be writable from here: ${explain(error)}`, error);
   }
-  logger.warn({ stage: "api", worker: owner.worker, letter: letter.id, jobId: letter.jobId }, `${how}: ${why}`);
 }
 
 const letterView = (worker: string, letter: DeadLetter): z.input<typeof letterSchema> => ({

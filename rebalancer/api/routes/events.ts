@@ -13,8 +13,6 @@ import { PLACE, TAIL_TYPES, type TailEvent } from "../tail.ts";
 const MOST_CLIENTS = 64;
 const PAGE = 200;
 const HEARTBEAT_MILLISECONDS = 15_000;
-/** A client that takes nothing for so long is let go; it comes back with Last-Event-ID. */
-const PATIENCE_MILLISECONDS = 15_000;
 
 const typeSchema = z.enum([...TAIL_TYPES, "head"]);
 type EventType = z.output<typeof typeSchema>;
@@ -83,7 +81,7 @@ interface Wanted {
 
 /** Writes events until the client goes. It is asked to take one page before the next one is read: nothing piles up. */
 async function follow(context: ApiContext, outgoing: ServerResponse, { start, vault, types }: Wanted): Promise<void> {
-  const { tail, chain, metrics, logger } = context;
+  const { tail, chain, metrics, logger, patience } = context;
   const wanted = ({ type, vault: of }: TailEvent) =>
     (types === null || types.has(type)) && (vault === null || of === null || of === vault);
   let place = start;
@@ -117,7 +115,7 @@ async function follow(context: ApiContext, outgoing: ServerResponse, { start, va
       if (text === "" && Date.now() - spokenAt >= HEARTBEAT_MILLISECONDS) text = ": still here\n\n";
       if (text !== "") {
         spokenAt = Date.now();
-        if (!(await take(outgoing, text))) return;
+        if (!(await take(outgoing, text, patience.streamMilliseconds))) return;
       }
       if (!more)
         await new Promise<void>((resolve) => {
@@ -135,8 +133,8 @@ async function follow(context: ApiContext, outgoing: ServerResponse, { start, va
   }
 }
 
-/** False when the client did not take it in time, and was let go. */
-function take(outgoing: ServerResponse, text: string): Promise<boolean> {
+/** False when the client did not take it in time, and was let go; it comes back with Last-Event-ID. */
+function take(outgoing: ServerResponse, text: string, patienceMilliseconds: number): Promise<boolean> {
   if (outgoing.write(text)) return Promise.resolve(true);
   return new Promise((resolve) => {
     const finish = (taken: boolean) => {
@@ -150,7 +148,7 @@ function take(outgoing: ServerResponse, text: string): Promise<boolean> {
     const timer = setTimeout(() => {
       outgoing.destroy();
       finish(false);
-    }, PATIENCE_MILLISECONDS);
+    }, patienceMilliseconds);
     outgoing.once("drain", onDrain);
     outgoing.once("close", onClose);
   });

@@ -179,7 +179,7 @@ describe("the API beside a worker", () => {
     const { body: before } = await get("/v1/queues");
     const [{ worker }] = before.queues;
     const queue = new Queue("execute", {
-      connection: bullConnection(config.redis.url),
+      connection: bullConnection(config.redis),
       prefix: queuePrefix(config, worker),
     });
     await queue.add("execute", { chainId: "one" }, { jobId: "broken" });
@@ -205,7 +205,7 @@ describe("the API beside a worker", () => {
     expect(refused).toMatchObject({ status: 409, body: { error: { code: "conflict", field: "path.letter" } } });
     expect((await ask(api.url, path, send("DELETE", TOKEN, why))).body.dropped.ended).toBe("dropped");
     await waiting(1);
-    expect((await ask(api.url, path, send("DELETE", TOKEN, why))).status).toBe(409);
+    expect((await ask(api.url, `${path}/replay`, send("POST", TOKEN, why))).status).toBe(409);
 
     const other = body.deadLetters.find(({ jobId }: { jobId: string }) => jobId !== "broken");
     const replay = `/v1/dead-letters/${worker}/${other.letter}/replay`;
