@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import type { DecisionRecord } from "../journal/decisions.ts";
 import type { ProposalRecord } from "../journal/proposals.ts";
 import { withJournal } from "./journalFile.ts";
+import { registerJournalFiles } from "./journalFiles.ts";
 import { answer, type CommonOptions, examples, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { wholeAbove0 } from "./score.ts";
 import { formatTable } from "./table.ts";
@@ -35,6 +36,7 @@ export function registerJournal(program: Command): void {
     "rangekeeper journal ls --config vaults.toml",
     'rangekeeper journal ls --vault "Rangekeeper WETH" --limit 100 --json',
   );
+  registerJournalFiles(journal);
 }
 
 const formatRows = (rows: readonly (DecisionRecord & { readonly proposal: ProposalRecord | null })[]): string =>
