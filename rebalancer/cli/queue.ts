@@ -61,7 +61,7 @@ export function registerQueue(program: Command): void {
     "rangekeeper queue drain --queue evaluate",
     "rangekeeper queue drain --letters 3 4",
     "",
-    "What the journal knows to be unfinished is put back when the worker starts again.",
+    "What the journal knows to be unfinished is put back at the next start.",
     "To stop a vault from moving use `pause` or `kill`.",
   );
 }

@@ -52,7 +52,7 @@ export const amount = z.union(
     z.int().nonnegative(),
     z
       .string()
-      .regex(/^\d{1,39}$/)
+      .regex(/^\d{1,39}$/, { abort: true })
       .refine((digits) => BigInt(digits) <= UINT128_MAX),
   ],
   { error: "token units: a whole number, or a string of decimal digits, of at most 128 bits" },

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import { afterEach, vi } from "vitest";
+import { createProgram } from "../../rebalancer/cli/program.ts";
 
 export interface VerbResult {
   readonly status: number;
@@ -29,6 +30,40 @@ export function verbRunner(register: (program: Command) => void, name: string) {
     const program = new Command().enablePositionalOptions().exitOverride();
     register(program);
     await program.parseAsync([name, ...args], { from: "user" });
+    return {
+      status: Number(process.exitCode ?? 0),
+      stdout: stripVTControlCharacters(written.stdout),
+      stderr: stripVTControlCharacters(written.stderr),
+    };
+  };
+}
+
+/**
+ * Runs a whole command line in this process, as main.ts does. To be called at the top of a test file or block: it puts
+ * the process back after each test.
+ */
+export function lineRunner() {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    process.exitCode = undefined;
+  });
+  return async (...args: string[]): Promise<VerbResult> => {
+    const written = { stdout: "", stderr: "" };
+    const spies = (["stdout", "stderr"] as const).map((stream) =>
+      vi.spyOn(process[stream], "write").mockImplementation((chunk) => {
+        written[stream] += String(chunk);
+        return true;
+      }),
+    );
+    process.exitCode = undefined;
+    try {
+      await createProgram().parseAsync(args, { from: "user" });
+    } catch (error) {
+      if (!(error instanceof CommanderError)) throw error;
+      process.exitCode = error.exitCode === 0 ? 0 : 2;
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
     return {
       status: Number(process.exitCode ?? 0),
       stdout: stripVTControlCharacters(written.stdout),
