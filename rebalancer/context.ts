@@ -58,6 +58,8 @@ export interface Context {
   /** Where transactions go instead of to the nodes; null = to the nodes. */
   readonly relay: Relay | null;
   readonly keeperLock: KeeperLock;
+  /** When strategies last accepted a move or a sign of life, as far as known; Unix seconds by vault. */
+  readonly heardAtSeconds: Map<Address, number>;
   /** Told of what happens; never waited for. */
   readonly metrics: Metrics;
   /** What must not be seen in logs, Redis and journal. */

@@ -24,29 +24,35 @@ export interface AcquireLeasesParameters {
   readonly prefix: string;
   readonly chainId: number;
   readonly vaults: readonly Address[];
+  /** Whose nonces only this worker's journal counts; none where nothing is sent. */
+  readonly keepers?: readonly Address[];
   /** Who holds it: the journal's identity, so that a worker restarted on the same journal need not wait. */
   readonly holder: string;
   /** Called when another worker has taken a lease over. */
   readonly onLost: (error: RefusedError) => void;
 }
 
-/** Leases each vault to this worker until `release`; throws RefusedError when another worker holds one. */
+/** Leases each vault, and each keeper, to this worker until `release`; throws RefusedError when another worker holds one. */
 export async function acquireLeases(parameters: AcquireLeasesParameters): Promise<{ release(): Promise<void> }> {
-  const { redis, prefix, chainId, vaults, holder, onLost } = parameters;
+  const { redis, prefix, chainId, vaults, keepers = [], holder, onLost } = parameters;
+  const leased = [...vaults, ...keepers];
   const keyOf = (vault: Address) => leaseKey(prefix, chainId, vault);
   const take = async (vault: Address) => {
     await redis.set(keyOf(vault), holder, "PX", TTL_MILLISECONDS, "NX");
     const found = await redis.get(keyOf(vault));
     if (found !== holder) {
       throw new RefusedError(
-        `lease of vault ${vault}: held by worker ${found}; rule: one worker, with one journal, per vault`,
+        keepers.includes(vault)
+          ? `lease of keeper ${vault}: held by worker ${found}; rule: workers with journals of their own have keepers of their own`
+          : `lease of vault ${vault}: held by worker ${found}; rule: one worker, with one journal, per vault`,
       );
     }
     await redis.pexpire(keyOf(vault), TTL_MILLISECONDS);
   };
-  for (const vault of vaults) await take(vault);
+  // Side by side: thousands of leases cost one trip to Redis each way, not one each.
+  await Promise.all(leased.map(take));
   const timer = setInterval(() => {
-    for (const vault of vaults) {
+    for (const vault of leased) {
       take(vault).catch((error) => {
         if (error instanceof RefusedError) onLost(error);
       });
@@ -55,7 +61,10 @@ export async function acquireLeases(parameters: AcquireLeasesParameters): Promis
   return {
     async release() {
       clearInterval(timer);
-      for (const vault of vaults) if ((await redis.get(keyOf(vault))) === holder) await redis.del(keyOf(vault));
+      const mine = leased.map(async (vault) => {
+        if ((await redis.get(keyOf(vault))) === holder) await redis.del(keyOf(vault));
+      });
+      await Promise.all(mine);
     },
   };
 }

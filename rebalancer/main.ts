@@ -76,7 +76,7 @@ export async function run(parameters: RunParameters): Promise<void> {
       logger[level]({ stage: "rpc", url, state, before, lagBlocks }, `${url} is ${state}: ${lastFailure ?? "-"}`);
     });
     shutdown.add("rpc", () => endpoints.close());
-    const redis = await connectRedis(config.redis.url, onError);
+    const redis = await connectRedis(config.redis, onError);
     shutdown.add("redis", () => redis.disconnect());
     const models = parameters.models ?? (await loadModelSet(config.models.set));
     const metrics = createMetrics({ config, models, version: version(), process: true });
@@ -88,6 +88,7 @@ export async function run(parameters: RunParameters): Promise<void> {
       prefix: config.redis.prefix,
       chainId: config.chainId,
       vaults: vaults.map(({ vault }) => vault),
+      keepers: config.worker.mode === "live" ? keys.keepers.map(({ address }) => address) : [],
       holder: journal.identity,
       onLost: (error) => {
         lost = error;
@@ -96,7 +97,7 @@ export async function run(parameters: RunParameters): Promise<void> {
     });
     shutdown.add("leases", () => leases.release());
     const options = {
-      connection: bullConnection(config.redis.url),
+      connection: bullConnection(config.redis),
       prefix: queuePrefix(config, journal.identity),
     };
     const queues = openQueues(options, onError);
@@ -121,6 +122,7 @@ export async function run(parameters: RunParameters): Promise<void> {
       keys,
       relay: createRelay(config),
       keeperLock: createKeeperLock(),
+      heardAtSeconds: new Map(),
       metrics,
       secrets,
       reached(milestone, fields) {

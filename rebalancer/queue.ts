@@ -1,4 +1,5 @@
 import { type ConnectionOptions, type Job, type JobsOptions, Queue, UnrecoverableError, Worker } from "bullmq";
+import { Cluster } from "ioredis";
 import { z } from "zod";
 import type { Address, Hex } from "../ml/types.ts";
 import { classify } from "./classify.ts";
@@ -70,8 +71,8 @@ const LOCK_MILLISECONDS = 3_000;
 const STALLED_CHECK_MILLISECONDS = 1_000;
 const MAX_STALLED = 100;
 
-/** Vaults that wait for the chain at the same time; what keepers sign is put in order by their locks. */
-const CONCURRENCY: Readonly<Record<QueueName, number>> = { evaluate: 1, execute: 8, confirm: 8, housekeeping: 1 };
+/** Jobs that wait for the chain at the same time; what keepers sign is put in order by their locks. */
+const CONCURRENCY: Readonly<Record<QueueName, number>> = { evaluate: 4, execute: 8, confirm: 8, housekeeping: 1 };
 
 /**
  * First part of the keys of a worker's queues. They are its own: a job means nothing to a worker with another journal.
@@ -111,6 +112,8 @@ export function openQueues(options: QueueOptions, onError: (error: Error) => voi
     ...queues,
     async close() {
       await Promise.all(Object.values(queues).map((queue) => queue.close()));
+      // A Cluster's connection is shared by the queues, which leave it open.
+      if (options.connection instanceof Cluster) options.connection.disconnect();
     },
   };
 }

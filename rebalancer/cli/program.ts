@@ -10,6 +10,7 @@ import { registerData } from "./data.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerJournal } from "./journal.ts";
+import { registerKeys } from "./keys.ts";
 import { registerLogs } from "./logs.ts";
 import { registerMarket } from "./market.ts";
 import { registerParity } from "./parity.ts";
@@ -47,6 +48,7 @@ export function createProgram(): Command {
   registerAlerts(program);
   registerConfig(program);
   registerDoctor(program);
+  registerKeys(program);
   registerJournal(program);
   registerData(program);
   registerParity(program);

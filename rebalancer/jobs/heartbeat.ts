@@ -33,6 +33,9 @@ export async function beat(context: Context): Promise<void> {
 
 async function beatVault(context: Context, vault: VaultConfig, head: BlockStamp): Promise<void> {
   const { config, journal, client, keys, killSwitch, logger } = context;
+  // Without a question to journal or chain: thousands of vaults are looked at every few seconds.
+  const known = context.heardAtSeconds.get(vault.vault);
+  if (known !== undefined && head.timestamp >= known && head.timestamp - known < config.worker.heartbeatSeconds) return;
   endOverdue(context, vault, head);
   if (journal.heartbeats({ vault: vault.vault, open: true }).length > 0) return;
   // A move that is on its way says that the model lives.
@@ -43,6 +46,7 @@ async function beatVault(context: Context, vault: VaultConfig, head: BlockStamp)
   if (last === undefined || last.decision.atSeconds < freshSince) return;
   if ((await killSwitch.of(vault.vault)) !== null) return;
   const { heardAt, nonce: lastNonce, modelId } = await readHeard(client, vault);
+  context.heardAtSeconds.set(vault.vault, heardAt);
   if (head.timestamp - heardAt < config.worker.heartbeatSeconds)
     return logger.debug({ stage: "heartbeat", vault: vault.vault, heardAt }, "no sign of life is due");
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -9,6 +9,7 @@ import { type Config, parseConfig } from "../../rebalancer/config.ts";
 import { environmentNames, loadKeys } from "../../rebalancer/keys/keys.ts";
 import { keystoreSchema, openKeystore, sealKeystore } from "../../rebalancer/keys/keystore.ts";
 import { checkMode } from "../../rebalancer/mode.ts";
+import { startProgram } from "../support/workerProcess.ts";
 
 /** The key of the file in the format's own definition, password "testpassword". */
 const PUBLISHED_KEY = "0x7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d";
@@ -214,5 +215,37 @@ describe("loadKeys", () => {
     const before = readFileSync(path, "utf8");
     await loadKeys({ config: config({ keeper: { keystore: path } }), env: { RANGEKEEPER_KEEPER_PASSWORD: PASSWORD } });
     expect(readFileSync(path, "utf8")).toBe(before);
+  });
+});
+
+describe("the verb keys", () => {
+  const cli = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+    startProgram("rebalancer/cli/main.ts", ["keys", ...args], { ...process.env, ...env }).ended;
+
+  it("draws a key into a file that only its owner can read, prints the address only, and replaces nothing", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "rangekeeper-keys-")), "hot.json");
+    const env = { RANGEKEEPER_HOT_PASSWORD: "correct horse battery" };
+    const { code, stdout, stderr } = await cli(["new", "hot", "--out", file, "--json"], env);
+    expect(code, stderr).toBe(0);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const key = await openKeystore(
+      keystoreSchema.parse(JSON.parse(readFileSync(file, "utf8"))),
+      "correct horse battery",
+    );
+    expect(JSON.parse(stdout)).toEqual({ name: "hot", keystore: file, address: privateKeyToAddress(key as Hex) });
+    expect(`${stdout}${stderr}`).not.toContain((key as Hex).slice(2));
+    const before = readFileSync(file, "utf8");
+    expect(await cli(["new", "hot", "--out", file], env)).toMatchObject({ code: 2, stdout: "" });
+    expect(readFileSync(file, "utf8")).toBe(before);
+  });
+
+  it("wants a password that is worth one, and a name that makes a variable", async () => {
+    const short = await cli(["new", "hot", "--out", "never.json"], { RANGEKEEPER_HOT_PASSWORD: "donkey" });
+    expect(short.code).toBe(2);
+    expect(short.stderr).toContain("RANGEKEEPER_HOT_PASSWORD: [redacted]; rule: a password of at least 12 characters");
+    expect(short.stderr).not.toContain("donkey");
+    const named = await cli(["new", "Hot!", "--out", "never.json"]);
+    expect(named).toMatchObject({ code: 2 });
+    expect(existsSync("never.json")).toBe(false);
   });
 });
