@@ -7,6 +7,7 @@ import type { Candidate, Hex } from "./types.ts";
  * these bytes, and a decision's digest covers them. Shares and basis points have four decimals, so 32-bit integers of
  * ten-thousandths hold them exactly; a table with a number beyond that is written in doubles.
  */
+/** By their numbers in the first column. */
 const KINDS = ["idle", "current", "range"] as const;
 const NONE = -1;
 /** No tick: candidates without a range have it on both sides. */
@@ -28,13 +29,15 @@ function encode(candidates: readonly Candidate[], narrow: boolean): Uint8Array |
   let exact = true;
   const put = (column: number, row: number, value: number): void => {
     const whole = narrow ? Math.round(value * scale) : value;
-    numbers[column * rows + row] = whole;
-    if (narrow && (Math.abs(whole) >= 2 ** 31 || whole / SCALE !== value)) exact = false;
+    const at = column * rows + row;
+    numbers[at] = whole;
+    // What an integer cannot hold comes back as something else.
+    if (narrow && (numbers[at] as number) / SCALE !== value) exact = false;
   };
   for (let row = 0; row < rows; row++) {
     const candidate = candidates[row] as Candidate;
     const { kind, range, refusal } = candidate;
-    numbers[row] = KINDS.indexOf(kind);
+    numbers[row] = kind === "range" ? 2 : kind === "current" ? 1 : 0;
     numbers[rows + row] = range === null ? NO_TICK : range.lowerTick;
     numbers[2 * rows + row] = range === null ? NO_TICK : range.upperTick;
     put(3, row, candidate.share);

@@ -33,7 +33,8 @@ export interface ForecastRangesParameters {
 export async function forecastRanges(parameters: ForecastRangesParameters): Promise<readonly RangeForecast[]> {
   const { models, features, history, numeraire, ranges, horizonSeconds } = parameters;
   const lnPrice = sqrtPriceX96ToLnPrice(history.sqrtPriceX96, numeraire);
-  const offsets = ranges.map((range) => offsetsOf(range, { numeraire, lnPrice }));
+  const spot = { numeraire, lnPrice };
+  const offsets = ranges.map((range) => offsetsOf(range, spot));
   const queries = offsets.map(({ lower, upper }) => ({ lowerOffset: lower, upperOffset: upper, horizonSeconds }));
   const [risks, yields] = await Promise.all([
     models.il.predict(features, queries),
@@ -45,7 +46,8 @@ export async function forecastRanges(parameters: ForecastRangesParameters): Prom
     const { il, lvr, inRange } = risks[i] as RangeRiskPrediction;
     const fees = (yields[i] as { mean: number }).mean;
     const tail = tailOf(il.q10, lvr.mean);
-    requireFinite(inRange, fees, il.mean, lvr.mean, tail);
+    // One of them is no number where their sum is none.
+    if (!Number.isFinite(inRange + fees + il.mean + lvr.mean + tail)) throw notFinite(inRange, fees, il.mean, lvr.mean);
     return {
       range,
       offsets: own,
@@ -64,7 +66,7 @@ export async function forecastRanges(parameters: ForecastRangesParameters): Prom
 /** NaN stays NaN. */
 const tailOf = (ilQ10: number, lvrMean: number): number => Math.max(0, -ilQ10 - lvrMean);
 
-function requireFinite(...values: readonly number[]): void {
-  const bad = values.find((value) => !Number.isFinite(value));
-  if (bad !== undefined) throw new TypeError(`candidate holds ${bad}, but every forecast must be finite`);
+function notFinite(...values: readonly number[]): TypeError {
+  const bad = values.find((value) => !Number.isFinite(value)) ?? Number.NaN;
+  return new TypeError(`candidate holds ${bad}, but every forecast must be finite`);
 }

@@ -72,3 +72,24 @@ export function denseOnnx({ fields, outputs, weights, bias, log = false, withRan
   );
   return concat([number(1, 8), message(8, text(1, ""), number(2, 13)), graph]);
 }
+
+/** ONNX bytes of a net `x` [N, widths[0]] → `quantiles`, dense layers with ReLU between them. */
+export function layersOnnx(
+  widths: readonly number[],
+  layers: readonly { readonly weights: number[]; readonly bias: number[] }[],
+): Uint8Array {
+  const last = layers.length - 1;
+  const parts = layers.flatMap(({ weights, bias }, i) => {
+    const [inputs = 0, outputs = 0] = widths.slice(i, i + 2);
+    return [
+      node("MatMul", [i === 0 ? "x" : `h${i}`, `w${i}`], `m${i}`),
+      node("Add", [`m${i}`, `b${i}`], i === last ? "quantiles" : `a${i}`),
+      ...(i === last ? [] : [node("Relu", [`a${i}`], `h${i + 1}`)]),
+      constant(`w${i}`, [inputs, outputs], weights),
+      constant(`b${i}`, [outputs], bias),
+    ];
+  });
+  const ends = [tensor(11, "x", widths[0] ?? 0), tensor(12, "quantiles", widths.at(-1) ?? 0)];
+  const graph = message(7, ...parts, text(2, "layers"), ...ends);
+  return concat([number(1, 8), message(8, text(1, ""), number(2, 13)), graph]);
+}

@@ -1,0 +1,264 @@
+/**
+ * How many vaults one worker core serves in a slot of 12 s: real workers in processes of their own, a real Redis and a
+ * real chain. `--vaults N --pools N --slots N` change the size. Work is measured as the workers' processor time, so that
+ * the node and Redis beside them do not count, and neither does waiting.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { mnemonicToAccount } from "viem/accounts";
+import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
+import { openJournal } from "../../rebalancer/journal.ts";
+import { settledKey } from "../../rebalancer/marker.ts";
+import { writeConfig } from "../support/configFile.ts";
+import { type ManyVault, type ManyVaults, startManyVaults } from "../support/manyVaults.ts";
+import { startRedis } from "../support/redis.ts";
+import { type Bench, type BenchRow, median } from "./bench.ts";
+
+const CHAIN_ID = 31_337;
+const SLOT_SECONDS = 12;
+const TARGET = 2_000;
+const AIM = 5_000;
+const WARM_UP_SLOTS = 2;
+const PATIENCE_MILLISECONDS = 300_000;
+/** Linux counts a process's time in hundredths of a second. */
+const TICKS_PER_SECOND = 100;
+const ROOT = join(import.meta.dirname, "../..");
+
+interface Options {
+  readonly vaults: number;
+  readonly pools: number;
+  readonly slots: number;
+}
+
+function optionsOf(words: readonly string[]): Options {
+  const read = (name: string, fallback: number): number => {
+    const at = words.indexOf(`--${name}`);
+    return at < 0 ? fallback : Number(words[at + 1]);
+  };
+  return { vaults: read("vaults", 2_000), pools: read("pools", 50), slots: read("slots", 5) };
+}
+
+export const bench: Bench = async ({ options, progress }) => {
+  const { vaults, pools, slots } = optionsOf(options);
+  const folder = mkdtempSync(join(tmpdir(), "scale-"));
+  const redis = await startRedis();
+  const many = await startManyVaults({ vaults, pools, progress });
+  const stage: Stage = { many, folder, redisUrl: redis.url, slots, progress, enriched: 0 };
+  try {
+    progress("one worker for a single vault, for its memory");
+    const single = await measure(stage, [many.vaults.slice(0, 1)]);
+    progress(`one worker for ${vaults} vaults`);
+    const one = await measure(stage, [many.vaults]);
+    progress("two workers on one Redis");
+    const half = pools >> 1;
+    const firstPools = new Set(many.pools.slice(0, half).map(({ pool }) => pool));
+    const isFirst = ({ pool }: ManyVault) => firstPools.has(pool);
+    const two = await measure(stage, [many.vaults.filter(isFirst), many.vaults.filter((vault) => !isFirst(vault))]);
+    const memory = ((one.residentMegabytes - single.residentMegabytes) / (vaults - 1)) * 1_000;
+    return [
+      ...rowsOf("1 worker", vaults, one),
+      ...rowsOf("2 workers", vaults, two),
+      row("a worker's memory, 1 vault", single.residentMegabytes, "MB"),
+      row(`a worker's memory, ${vaults} vaults`, one.residentMegabytes, "MB"),
+      row("memory per 1,000 vaults", memory, "MB"),
+    ];
+  } finally {
+    await many.stop();
+    await redis.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+interface Stage {
+  readonly many: ManyVaults;
+  readonly folder: string;
+  readonly redisUrl: string;
+  readonly slots: number;
+  readonly progress: (line: string) => void;
+  /** Vaults that have been made to move so far. */
+  enriched: number;
+}
+
+interface Measured {
+  /** Medians over the slots; seconds of all workers together. */
+  readonly cpuSeconds: number;
+  readonly wallSeconds: number;
+  readonly workers: number;
+  /** Of the first worker. */
+  readonly residentMegabytes: number;
+  /** In the measured slots. */
+  readonly decisions: number;
+  readonly executed: number;
+  readonly slots: number;
+}
+
+interface Worker {
+  readonly child: ChildProcess;
+  readonly journal: string;
+  readonly pools: readonly string[];
+}
+
+async function measure(stage: Stage, groups: readonly (readonly ManyVault[])[]): Promise<Measured> {
+  const { many, slots, progress } = stage;
+  const workers = groups.map((vaults, index) => startWorker(stage, vaults, index));
+  const redis = new Redis(stage.redisUrl);
+  try {
+    const everyone = groups.flat();
+    const moving = everyone.length === 1 ? 0 : Math.max(1, Math.round(everyone.length / 100));
+    const slot = async (): Promise<number> => {
+      const began = performance.now();
+      const chosen = everyone.slice(stage.enriched, stage.enriched + moving);
+      stage.enriched += chosen.length;
+      const block = await many.tick(SLOT_SECONDS, chosen);
+      await settled(redis, workers, block);
+      return (performance.now() - began) / 1_000;
+    };
+    for (let i = 0; i < WARM_UP_SLOTS; i++) await slot();
+    const before = count(workers);
+    const cpu: number[] = [];
+    const wall: number[] = [];
+    for (let i = 0; i < slots; i++) {
+      const start = cpuSecondsOf(workers);
+      wall.push(await slot());
+      cpu.push(cpuSecondsOf(workers) - start);
+      progress(
+        `  slot ${i + 1} of ${slots}: ${cpu.at(-1)?.toFixed(2)} s of processor time, ${wall.at(-1)?.toFixed(2)} s`,
+      );
+    }
+    const after = count(workers);
+    return {
+      cpuSeconds: median(cpu),
+      wallSeconds: median(wall),
+      workers: workers.length,
+      residentMegabytes: residentMegabytes(workers[0]?.child.pid as number),
+      decisions: after.decisions - before.decisions,
+      executed: after.executed - before.executed,
+      slots,
+    };
+  } finally {
+    redis.disconnect();
+    await Promise.all(workers.map(stopWorker));
+  }
+}
+
+let configurations = 0;
+
+function startWorker({ many, folder, redisUrl }: Stage, vaults: readonly ManyVault[], index: number): Worker {
+  const number = configurations++;
+  const journal = join(folder, `journal-${number}.db`);
+  const path = join(folder, `config-${number}.toml`);
+  // Each worker pays with a key of its own: two that share one would take each other's nonces.
+  const keeper = `keeper-${index}`;
+  writeConfig(path, many.config, {
+    rpcUrl: many.anvil.url,
+    addresses: undefined,
+    "redis.url": redisUrl,
+    "journal.path": journal,
+    "worker.pollMilliseconds": 200,
+    vaults: vaults.map(({ pool, vault, strategy }, i) => ({
+      name: `vault ${i}`,
+      keeper,
+      pool,
+      vault,
+      strategyContract: strategy,
+      lens: many.lens,
+    })),
+  });
+  const log = openSync(join(folder, `worker-${number}.log`), "w");
+  const child = spawn(
+    process.execPath,
+    ["--import", "tsx", "rebalancer/cli/main.ts", "worker", "start", "--config", path, "--yes-live"],
+    {
+      cwd: ROOT,
+      env: {
+        ...process.env,
+        RANGEKEEPER_SIGNER_KEY: localKeys().modelSigner,
+        [`RANGEKEEPER_${keeper.toUpperCase().replaceAll("-", "_")}_KEY`]: keeperKey(index),
+      },
+      stdio: ["ignore", log, log],
+    },
+  );
+  return { child, journal, pools: [...new Set(vaults.map(({ pool }) => pool))] };
+}
+
+/** The chain's own keeper, then accounts that have ether on every development chain. */
+function keeperKey(index: number): string {
+  if (index === 0) return localKeys().keeper;
+  const account = mnemonicToAccount("test test test test test test test test test test test junk", {
+    addressIndex: 7 + index,
+  });
+  return `0x${Buffer.from(account.getHdKey().privateKey ?? []).toString("hex")}`;
+}
+
+async function stopWorker({ child }: Worker): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  child.kill("SIGTERM");
+  await ended;
+}
+
+/** Waits until every pool of every worker has come to rest with a block. */
+async function settled(redis: Redis, workers: readonly Worker[], block: number): Promise<void> {
+  const end = Date.now() + PATIENCE_MILLISECONDS;
+  const pools = workers.flatMap(({ pools }) => pools);
+  for (;;) {
+    const dead = workers.find(({ child }) => child.exitCode !== null);
+    if (dead) throw new Error(`a worker ended with exit code ${dead.child.exitCode}`);
+    const found = await redis.mget(pools.map((pool) => settledKey(CHAIN_ID, pool as `0x${string}`)));
+    const done = found.filter((text) => text !== null && (JSON.parse(text) as { block: number }).block >= block).length;
+    if (done === pools.length) return;
+    if (Date.now() > end) throw new Error(`block ${block}: ${done} of ${pools.length} pools settled`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function count(workers: readonly Worker[]): { decisions: number; executed: number } {
+  let [decisions, executed] = [0, 0];
+  for (const { journal: path } of workers) {
+    const journal = openJournal(path, () => "reader");
+    decisions += journal.decisions({ candidates: false }).length;
+    executed += journal.proposals({ status: ["sent", "confirmed"] }).length;
+    journal.close();
+  }
+  return { decisions, executed };
+}
+
+function cpuSecondsOf(workers: readonly Worker[]): number {
+  let ticks = 0;
+  for (const { child } of workers) {
+    // The name, in brackets, may hold anything.
+    const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks / TICKS_PER_SECOND;
+}
+
+function residentMegabytes(pid: number): number {
+  const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return Number(kilobytes) / 1_024;
+}
+
+function rowsOf(name: string, vaults: number, measured: Measured): BenchRow[] {
+  const { cpuSeconds, wallSeconds, decisions, executed, slots } = measured;
+  const perCore = (vaults * SLOT_SECONDS) / cpuSeconds;
+  return [
+    row(`${name}: vaults per core and slot`, perCore, "vaults", `at least ${TARGET}, aim ${AIM}`, perCore / TARGET),
+    row(`${name}: processor time per vault`, (1_000 * cpuSeconds) / vaults, "ms"),
+    row(`${name}: a slot's work, wall`, wallSeconds, "s", `slot of ${SLOT_SECONDS} s`, wallSeconds / SLOT_SECONDS),
+    row(`${name}: decisions per slot`, decisions / slots, "decisions"),
+    row(`${name}: moves sent per slot`, executed / slots, "moves"),
+  ];
+}
+
+const row = (name: string, value: number, unit: string, against = "", ratio: number | null = null): BenchRow => ({
+  name,
+  value,
+  unit,
+  against,
+  ratio,
+});
