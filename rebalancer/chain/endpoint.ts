@@ -155,6 +155,8 @@ export function createEndpoint({ url, chainId, maxResponseBytes, now }: Endpoint
   function read({ method, params }: RpcCall, reply: Reply, faults: string[]): Outcome {
     if ("error" in reply) {
       const error = new RpcRequestError({ body: { method }, error: reply.error, url: name });
+      // viem's own words for it say nothing of what happened
+      error.shortMessage = `${method}: ${reply.error.message}`;
       const meaning = meaningOf(method, reply.error);
       if (meaning === "final") return { kind: "error", error };
       if (meaning === "faulty") faults.push(`${method}: ${reply.error.message}`);
