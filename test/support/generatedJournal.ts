@@ -18,6 +18,8 @@ export interface GenerateJournalParameters {
   /** Rows of each candidate table. */
   readonly candidates?: number;
   readonly seed?: number;
+  /** Addresses of a vault and its pool, in place of made-up ones. */
+  readonly place?: (index: number) => { readonly vault: Address; readonly pool: Address };
   /** In place of the short reasons, to make rows heavy. */
   readonly reason?: string;
 }
@@ -28,6 +30,7 @@ export interface GenerateJournalParameters {
  */
 export function generateJournal(parameters: GenerateJournalParameters): readonly string[] {
   const { path, vaults, decisions, everySeconds = 3_600, candidates = 216, seed = 1 } = parameters;
+  const { place = generatedPlace } = parameters;
   const journal = openJournal(path, () => `generated-${seed}`);
   const random = mulberry(seed);
   const ids: string[] = [];
@@ -38,8 +41,7 @@ export function generateJournal(parameters: GenerateJournalParameters): readonly
       const table = Array.from({ length: candidates }, (_, row) => candidate(row, random));
       journal.together(() => {
         for (let index = 0; index < vaults; index++) {
-          const vault = generatedVault(index);
-          const pool = generatedVault(1_000_000 + Math.floor(index / POOL_EVERY));
+          const { vault, pool } = place(index);
           const id = `${GENERATED_CHAIN}-${vault.toLowerCase()}-${block}-${blockHash}`;
           const moves = (turn + index) % 12 === 0;
           const atSeconds = START_SECONDS + turn * everySeconds;
@@ -57,9 +59,9 @@ export function generateJournal(parameters: GenerateJournalParameters): readonly
             nav: 10n ** 22n + BigInt(Math.floor(random() * 1e15)),
             sharePrice: 10n ** 18n,
           });
-          const place = { chainId: GENERATED_CHAIN, pool, block, blockHash, vault };
-          journal.rest({ ...place, state: moves ? "sent" : "held" });
-          if (moves) propose(journal, { ...place, id, nonce: BigInt(turn) });
+          const at = { chainId: GENERATED_CHAIN, pool, block, blockHash, vault };
+          journal.rest({ ...at, state: moves ? "sent" : "held" });
+          if (moves) propose(journal, { ...at, id, nonce: BigInt(turn) });
           if (turn < decisions - 1) {
             const { feesBps, lvrBps, ilBps, netBps } = table[0] as Candidate;
             const predicted = { feesBps, lvrBps, ilBps, netBps };
@@ -75,6 +77,11 @@ export function generateJournal(parameters: GenerateJournalParameters): readonly
   }
   return ids;
 }
+
+const generatedPlace = (index: number) => ({
+  vault: generatedVault(index),
+  pool: generatedVault(1_000_000 + Math.floor(index / POOL_EVERY)),
+});
 
 function propose(
   journal: ReturnType<typeof openJournal>,

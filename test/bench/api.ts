@@ -1,0 +1,263 @@
+/**
+ * Whether the API holds 1,000 reads a second on one core while a worker serves 500 vaults: a real chain, Redis, worker and
+ * API, each a process of its own, and an open load. `--vaults N --pools N --seconds N --rate N --decisions N` change it.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
+import { openJournal } from "../../rebalancer/journal.ts";
+import { writeConfig } from "../support/configFile.ts";
+import { generateJournal } from "../support/generatedJournal.ts";
+import { type ManyVaults, startManyVaults } from "../support/manyVaults.ts";
+import { startRedis } from "../support/redis.ts";
+import type { LoadOrders, LoadResult } from "./api/load.ts";
+import type { Bench, BenchRow } from "./bench.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const SLOT_SECONDS = 12;
+const TICKS_PER_SECOND = 100;
+const MOST_P99_MILLISECONDS = 50;
+const TARGET_RATE = 1_000;
+const STREAMS = 10;
+/** A seed of its own, so that the answers of one run are those of the next. */
+const SEED = 4_242;
+
+/** Of a hundred requests, how many go where. */
+const MIX = {
+  vaults: 5,
+  vault: 25,
+  decisions: 25,
+  decision: 20,
+  rebalances: 10,
+  models: 2,
+  queues: 3,
+  deadLetters: 2,
+  stops: 3,
+  health: 5,
+} as const;
+
+export const bench: Bench = async ({ options, progress }) => {
+  const read = (name: string, fallback: number): number => {
+    const at = options.indexOf(`--${name}`);
+    return at < 0 ? fallback : Number(options[at + 1]);
+  };
+  const vaults = read("vaults", 500);
+  const seconds = read("seconds", 36);
+  const rate = read("rate", TARGET_RATE);
+  const decisions = read("decisions", 48);
+  const folder = mkdtempSync(join(tmpdir(), "bench-api-"));
+  const redis = await startRedis();
+  const many = await startManyVaults({ vaults, pools: read("pools", 50), progress });
+  const children: ChildProcess[] = [];
+  try {
+    progress(`writing the journal of another worker: ${decisions} decisions of each of ${vaults} vaults`);
+    const ids = generateJournal({
+      path: join(folder, "other.db"),
+      vaults,
+      decisions,
+      place: (index) => ({
+        vault: many.vaults[index]?.vault as `0x${string}`,
+        pool: many.vaults[index]?.pool as `0x${string}`,
+      }),
+    });
+    const config = configure(folder, many, redis.url);
+    const worker = start(folder, "worker", ["worker", "start", "--config", config, "--yes-live"]);
+    children.push(worker);
+    await tick(many, 0);
+    const api = start(folder, "api", ["api", "start", "--json", "--config", config, "--listen", "127.0.0.1:0"]);
+    children.push(api);
+    const url = await urlOf(api);
+    const paths = mixOf(many, ids);
+    progress("warming up");
+    await load({ url, perSecond: 200, seconds: 5, paths, streams: 0 });
+
+    progress(`${rate} requests a second for ${seconds} s, ${STREAMS} event streams, a block every ${SLOT_SECONDS} s`);
+    const before = { cpu: cpuSecondsOf(api), worker: cpuSecondsOf(worker), decided: decided(folder) };
+    const blocks = tickFor(many, seconds);
+    const result = await load({ url, perSecond: rate, seconds, paths, streams: STREAMS });
+    const cpu = cpuSecondsOf(api) - before.cpu;
+    const workerCpu = cpuSecondsOf(worker) - before.worker;
+    const slots = await blocks;
+    const made = await decidedAfter(folder, before.decided + slots * vaults);
+    for (const child of children)
+      if (child.exitCode !== null) throw new Error(`a process ended with ${child.exitCode}`);
+    const lost = result.sent - result.answered;
+    return [
+      row(
+        "requests answered a second",
+        result.answered / result.seconds,
+        "1/s",
+        `at least ${TARGET_RATE}`,
+        result.answered / result.seconds / TARGET_RATE,
+      ),
+      row("requests lost or refused", lost, `of ${result.sent}`),
+      row("p50 from when it should have left", result.p50, "ms"),
+      row("p99", result.p99, "ms", `at most ${MOST_P99_MILLISECONDS}`, result.p99 / MOST_P99_MILLISECONDS),
+      row("p99.9", result.p999, "ms"),
+      row("longest", result.most, "ms"),
+      row("the load generator's own delay, p99", result.lateP99, "ms"),
+      row("processor time of the API", cpu / result.seconds, "cores", "one core", cpu / result.seconds),
+      row("bytes a second", result.bytes / result.seconds / 1e6, "MB/s"),
+      row("events to each stream", result.events / STREAMS, "events"),
+      row("memory of the API", residentMegabytes(api), "MB"),
+      row(
+        "worker: vaults decided",
+        made - before.decided,
+        "decisions",
+        `${slots} blocks of ${vaults} vaults`,
+        (made - before.decided) / (slots * vaults),
+      ),
+      row("processor time of the worker", workerCpu / result.seconds, "cores"),
+    ];
+  } finally {
+    for (const child of children) await stopChild(child);
+    await many.stop();
+    await redis.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+function configure(folder: string, many: ManyVaults, redisUrl: string): string {
+  const path = join(folder, "config.toml");
+  writeConfig(path, many.config, {
+    rpcUrl: many.anvil.url,
+    addresses: undefined,
+    "redis.url": redisUrl,
+    "journal.path": join(folder, "journal.db"),
+    "api.journals": [join(folder, "other.db")],
+    "worker.pollMilliseconds": 500,
+    vaults: many.vaults.map(({ pool, vault, strategy }, index) => ({
+      name: `vault ${index}`,
+      pool,
+      vault,
+      strategyContract: strategy,
+      lens: many.lens,
+    })),
+  });
+  return path;
+}
+
+function start(folder: string, name: string, verb: readonly string[]): ChildProcess {
+  const keys = localKeys();
+  const log = openSync(join(folder, `${name}.log`), "w");
+  return spawn(process.execPath, ["--import", "tsx", "rebalancer/cli/main.ts", ...verb], {
+    cwd: ROOT,
+    env: { ...process.env, RANGEKEEPER_SIGNER_KEY: keys.modelSigner, RANGEKEEPER_KEEPER_KEY: keys.keeper },
+    stdio: ["ignore", name === "api" ? "pipe" : log, log],
+  });
+}
+
+const urlOf = (api: ChildProcess): Promise<string> =>
+  new Promise((resolve, reject) => {
+    api.once("close", (code) => reject(new Error(`the API ended with ${code}`)));
+    let text = "";
+    api.stdout?.on("data", (chunk: Buffer) => {
+      text += chunk.toString("utf8");
+      if (text.includes("\n")) resolve((JSON.parse(text) as { url: string }).url);
+    });
+  });
+
+/** Requests in the shares of MIX, in an order that a seed gives. */
+function mixOf({ vaults }: ManyVaults, ids: readonly string[]): readonly string[] {
+  let state = SEED;
+  const pick = (most: number) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * most);
+  };
+  const vault = () => vaults[pick(vaults.length)]?.vault;
+  const make: Readonly<Record<keyof typeof MIX, () => string>> = {
+    vaults: () => (pick(2) === 0 ? "/v1/vaults" : `/v1/vaults?after=${vaults[pick(vaults.length - 1)]?.vault}`),
+    vault: () => `/v1/vaults/${vault()}`,
+    decisions: () => `/v1/vaults/${vault()}/decisions${pick(2) === 0 ? "" : "?action=move&limit=10"}`,
+    decision: () => `/v1/decisions/${ids[pick(ids.length)]}`,
+    rebalances: () => `/v1/vaults/${vault()}/rebalances?limit=5`,
+    models: () => "/v1/models",
+    queues: () => "/v1/queues",
+    deadLetters: () => "/v1/dead-letters",
+    stops: () => "/v1/stops",
+    health: () => ["/healthz", "/readyz", "/metrics", "/openapi.json"][pick(4)] ?? "/healthz",
+  };
+  const kinds = Object.entries(MIX).flatMap(([kind, share]) =>
+    Array<keyof typeof MIX>(share).fill(kind as keyof typeof MIX),
+  );
+  return Array.from({ length: 20_000 }, () => make[kinds[pick(kinds.length)] ?? "health"]());
+}
+
+function load(orders: LoadOrders): Promise<LoadResult> {
+  const child = spawn(process.execPath, ["--import", "tsx", join(import.meta.dirname, "api/load.ts")], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  child.stdin.end(JSON.stringify(orders));
+  return new Promise((resolve, reject) => {
+    let text = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      text += chunk.toString("utf8");
+    });
+    child.once("close", (code) =>
+      code === 0 ? resolve(JSON.parse(text)) : reject(new Error(`load ended with ${code}`)),
+    );
+  });
+}
+
+/** One block; some vaults get so much that moving pays. */
+const tick = (many: ManyVaults, turn: number) => {
+  const moving = Math.ceil(many.vaults.length / 100);
+  return many.tick(SLOT_SECONDS, many.vaults.slice(turn * moving, (turn + 1) * moving));
+};
+
+/** A block every slot for so long; returns how many. */
+async function tickFor(many: ManyVaults, seconds: number): Promise<number> {
+  const slots = Math.max(1, Math.floor(seconds / SLOT_SECONDS));
+  const began = performance.now();
+  for (let slot = 0; slot < slots; slot++) {
+    const left = began + slot * SLOT_SECONDS * 1_000 - performance.now();
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, left)));
+    await tick(many, slot + 1);
+  }
+  return slots;
+}
+
+function decided(folder: string): number {
+  const journal = openJournal(join(folder, "journal.db"), () => "reader");
+  const { length } = journal.decisions({ candidates: false });
+  journal.close();
+  return length;
+}
+
+/** Waits for the worker to come to the end of the last slot, at most as long as a slot takes. */
+async function decidedAfter(folder: string, wanted: number): Promise<number> {
+  const end = performance.now() + SLOT_SECONDS * 1_000;
+  for (;;) {
+    const found = decided(folder);
+    if (found >= wanted || performance.now() > end) return found;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  child.kill("SIGTERM");
+  await ended;
+}
+
+function cpuSecondsOf({ pid }: ChildProcess): number {
+  // The name, in brackets, may hold anything.
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+const residentMegabytes = ({ pid }: ChildProcess): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1_024;
+
+const row = (name: string, value: number, unit: string, against = "", ratio: number | null = null): BenchRow => ({
+  name,
+  value,
+  unit,
+  against,
+  ratio,
+});
