@@ -2,6 +2,7 @@ import { readContract } from "viem/actions";
 import { rangeVaultAbi } from "../../sdk/abi/rangeVault.ts";
 import type { Context } from "../context.ts";
 import type { Feed } from "../journal/feed.ts";
+import { isRefusedByChain } from "../metrics/tallies.ts";
 import { type Alert, type AlertEvent, alertKey } from "./alert.ts";
 import { readChainEvents } from "./chainEvents.ts";
 import { alertsKey, createAlertMemory } from "./memory.ts";
@@ -27,8 +28,6 @@ export interface AlertWatch {
   look(): Promise<void>;
   /** Reads what was changed on the contracts since the last time. */
   lookAtChain(): Promise<void>;
-  /** How many alerts of each name fire, by this worker's own look. */
-  counts(): ReadonlyMap<string, number>;
   /** Resolves when no message waits. */
   idle(): Promise<void>;
   stop(): Promise<void>;
@@ -56,7 +55,6 @@ export function startAlerts(parameters: StartAlertsParameters): AlertWatch {
   let lastScanned: number | null = null;
   /** No block before this one is looked at: what was before the first start is known. */
   let firstScanned = 0;
-  let counts = new Map<string, number>();
 
   /** When each alert that fires was last found true, by this worker. */
   const lastTrue = new Map<string, number>();
@@ -89,7 +87,7 @@ export function startAlerts(parameters: StartAlertsParameters): AlertWatch {
   return {
     feed({ steps }) {
       for (const { vault, digest, status, detail } of steps) {
-        if (status !== "refused" || !detail.startsWith("on chain ")) continue;
+        if (!isRefusedByChain({ status, detail })) continue;
         const about = metrics.facts.vaults.get(vault)?.name ?? vault;
         const summary = `vault ${about}: the chain refused a move: ${detail}`;
         happened.push({ name: "RefusedByChain", scope: vault, severity: "page", id: `refused-${digest}`, summary });
@@ -102,8 +100,8 @@ export function startAlerts(parameters: StartAlertsParameters): AlertWatch {
         summary: secrets.redact(alert.summary),
       }));
       metrics.facts.slowestWriteSeconds = 0;
-      counts = new Map();
-      for (const { name } of alerts) counts.set(name, (counts.get(name) ?? 0) + 1);
+      metrics.instruments.alertsFiring.reset();
+      for (const { name } of alerts) metrics.instruments.alertsFiring.inc({ alert: name });
       await lookAt(alerts, at);
       memory.prune(at);
     },
@@ -123,7 +121,6 @@ export function startAlerts(parameters: StartAlertsParameters): AlertWatch {
       lastScanned = Math.max(toBlock, scanned ?? head.number);
       await memory.setScanned(me, lastScanned);
     },
-    counts: () => counts,
     async idle() {
       await Promise.all(couriers.map((courier) => courier.idle()));
     },
@@ -135,6 +132,7 @@ export function startAlerts(parameters: StartAlertsParameters): AlertWatch {
   async function note(event: AlertEvent, atMilliseconds: number): Promise<void> {
     const known = await memory.events();
     if (known.has(event.id)) return;
+    if (event.name !== "RefusedByChain") metrics.instruments.chainChanges.inc({ alert: event.name });
     logger.warn({ stage: "alert", alert: event.name, scope: event.scope }, secrets.redact(event.summary));
     await memory.addEvent({ ...event, summary: secrets.redact(event.summary), atMilliseconds });
   }

@@ -107,6 +107,15 @@ export function registerGauges({ registry, facts, config, models, version, now }
   gauge("rangekeeper_failed_simulations", "Most proposals of a vault that failed in a row.", [], "max", (set) =>
     set(Math.max(0, ...each(facts, ({ failedSimulations }) => failedSimulations))),
   );
+  gauge("rangekeeper_out_of_domain_decisions", "Most decisions of a vault out of domain in a row.", [], "max", (set) =>
+    set(Math.max(0, ...each(facts, ({ outOfDomain }) => outOfDomain))),
+  );
+  gauge("rangekeeper_pending_blocks", "Most blocks since a move was sent and not mined.", [], "max", (set) =>
+    set(Math.max(0, ...each(facts, ({ pendingBlocks = 0 }) => pendingBlocks))),
+  );
+  gauge("rangekeeper_forecast_error_bps", "Realised less predicted net of the vault that is worst.", [], "max", (set) =>
+    set(worst(each(facts, (vault) => forecastErrorBps(vault, config.trips.driftOutcomes)))),
+  );
   gauge("rangekeeper_feature_psi", "Population stability index of the feature that drifted most.", [], "max", (set) =>
     set(Math.max(0, ...[...facts.pools.values()].map(({ drift }) => drift?.psi ?? 0))),
   );
@@ -175,6 +184,15 @@ export function registerGauges({ registry, facts, config, models, version, now }
 }
 
 const each = (facts: Facts, read: (vault: VaultFacts) => number) => [...facts.vaults.values()].map(read);
+
+/** Mean over the newest outcomes; 0 while there are too few. */
+const forecastErrorBps = ({ forecastErrorsBps }: VaultFacts, fewest: number): number =>
+  forecastErrorsBps.length < fewest
+    ? 0
+    : forecastErrorsBps.reduce((sum, error) => sum + error, 0) / forecastErrorsBps.length;
+
+const worst = (errors: readonly number[]): number =>
+  errors.reduce((most, error) => (Math.abs(error) > Math.abs(most) ? error : most), 0);
 
 const age = (facts: Facts, since: number | null | undefined): number =>
   since === null || since === undefined ? 0 : Math.max(0, (facts.head?.timestamp ?? since) - since);

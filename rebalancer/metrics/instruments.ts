@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 /** Sub-millisecond steps to minutes, in seconds. */
 const FAST_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
@@ -7,7 +7,7 @@ const SLOW_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 12, 30, 60, 300, 3_600];
 /** What is counted and timed as it happens. Labels have few values each: never a vault, never a message. */
 export function createInstruments(registry: Registry) {
   const registers = [registry];
-  return {
+  const instruments = {
     decisions: new Counter({
       name: "rangekeeper_decisions_total",
       help: "Decisions journaled, by action and by the key of their reason.",
@@ -36,6 +36,17 @@ export function createInstruments(registry: Registry) {
       help: "Decisions that stood aside because an input lay outside of what the models know.",
       registers,
     }),
+    refusedByChain: new Counter({
+      name: "rangekeeper_refused_by_chain_total",
+      help: "Moves that the chain refused although simulation had let them through.",
+      registers,
+    }),
+    chainChanges: new Counter({
+      name: "rangekeeper_chain_changes_total",
+      help: "Events of vaults, strategies and their roles that a person should know of, by alert.",
+      labelNames: ["alert"] as const,
+      registers,
+    }),
     modelLatency: new Histogram({
       name: "rangekeeper_model_latency_seconds",
       help: "Time that scoring and deciding took, per vault or group of vaults that was decided at once.",
@@ -62,6 +73,13 @@ export function createInstruments(registry: Registry) {
       buckets: SLOW_BUCKETS,
       registers,
     }),
+    alertsFiring: new Gauge({
+      name: "rangekeeper_alerts_firing",
+      help: "Alerts that fire by this worker's own look, by name.",
+      labelNames: ["alert"] as const,
+      aggregator: "max",
+      registers,
+    }),
     alertsSent: new Counter({
       name: "rangekeeper_alert_messages_total",
       help: "Messages to alert sinks, by sink and by what became of them.",
@@ -69,6 +87,9 @@ export function createInstruments(registry: Registry) {
       registers,
     }),
   };
+  // A series that is there from the start at 0 shows its first increase.
+  for (const alert of ["RolesChanged", "BoundsChanged", "VaultPaused"]) instruments.chainChanges.inc({ alert }, 0);
+  return instruments;
 }
 
 export type Instruments = ReturnType<typeof createInstruments>;

@@ -116,6 +116,7 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
     for (const { vault, digest, block, status, detail } of feed.steps) {
       totals.rebalances[status] = (totals.rebalances[status] ?? 0) + 1;
       instruments.rebalances.inc({ status });
+      if (isRefusedByChain({ status, detail })) instruments.refusedByChain.inc();
       if (status === "sent") isSent(vault, digest, block);
       else sent.get(vault)?.delete(digest);
       const known = facts.vaults.get(vault);
@@ -198,6 +199,10 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
     },
   };
 }
+
+/** Whether a step says that the chain itself said no. */
+export const isRefusedByChain = ({ status, detail }: Pick<Feed["steps"][number], "status" | "detail">): boolean =>
+  status === "refused" && detail.startsWith("on chain ");
 
 function raiseHighest({ highestByHour }: VaultFacts, atSeconds: number, price: number): void {
   const hour = Math.floor(atSeconds / HOUR_SECONDS);
