@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
+import { rangeVaultAbi } from "../../sdk/abi/rangeVault.ts";
 import { openChain } from "../chain/open.ts";
 import { getBlock, getPoolMeta } from "../chain.ts";
 import { ConfigError } from "../errors.ts";
@@ -65,6 +66,11 @@ export function registerReport(program: Command): void {
           vault: vault.vault,
           chainId: config.chainId,
           pool: await getPoolMeta(client, config.chainId, vault.pool),
+          shareDecimals: await client.readContract({
+            address: vault.vault,
+            abi: rangeVaultAbi,
+            functionName: "decimals",
+          }),
           nativeToken: config.decision.nativeToken ?? null,
           ...span,
           everySeconds: config.evaluate.everySeconds,

@@ -21,6 +21,7 @@ export interface BuildVaultReportParameters {
   readonly name: string;
   readonly chainId: number;
   readonly pool: PoolMeta;
+  readonly shareDecimals: number;
   readonly sinceSeconds: number;
   readonly untilSeconds: number;
   /** How often the vault is looked at, seconds. */
@@ -108,7 +109,7 @@ function tokensOf({ inputs: { state } }: StateAt): readonly [number, number] {
   return [sum(state.idle0, (p) => p.amount0 + p.fees0), sum(state.idle1, (p) => p.amount1 + p.fees1)];
 }
 
-function seriesOf({ states, pool, logs }: BuildVaultReportParameters): SeriesPoint[] {
+function seriesOf({ states, pool, shareDecimals, logs }: BuildVaultReportParameters): SeriesPoint[] {
   const { numeraire } = states[0].inputs.state;
   const [asset, other] = numeraire === 0 ? [pool.token0, pool.token1] : [pool.token1, pool.token0];
   const unit = 10 ** asset.decimals;
@@ -140,7 +141,7 @@ function seriesOf({ states, pool, logs }: BuildVaultReportParameters): SeriesPoi
       block: record.block,
       price: rawPrice(history.sqrtPriceX96, numeraire) * scale,
       nav: total / unit,
-      sharePrice: Number(state.sharePrice) / unit,
+      sharePrice: (Number(state.sharePrice) / unit) * 10 ** (shareDecimals - 18),
       lowerPrice: prices.length > 0 ? Math.min(...prices) : null,
       upperPrice: prices.length > 0 ? Math.max(...prices) : null,
       inRange: state.positions.some((p) => p.lowerTick <= history.tick && history.tick < p.upperTick),

@@ -14,6 +14,7 @@ export interface ReadVaultReportParameters {
   readonly vault: Address;
   readonly chainId: number;
   readonly pool: PoolMeta;
+  readonly shareDecimals: number;
   readonly nativeToken: Address | null;
   /** `until` is not part of the span; absent = all that the journal has. */
   readonly sinceSeconds: number | null;
@@ -59,6 +60,7 @@ export async function readVaultReport(parameters: ReadVaultReportParameters): Pr
     name: parameters.name,
     chainId,
     pool,
+    shareDecimals: parameters.shareDecimals,
     sinceSeconds,
     untilSeconds,
     everySeconds,

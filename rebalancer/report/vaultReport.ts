@@ -66,7 +66,7 @@ export interface Result {
   readonly gas: number | null;
   /** fees − LVR − swap cost − gas (where it is known). */
   readonly net: number;
-  /** Asset units per 1e18 shares, whole. */
+  /** Of one whole share, at the low reference price: what a leaver gets. */
   readonly sharePrice: { readonly opening: number; readonly closing: number; readonly return: number | null };
   /** Time-weighted, so that deposits and exits count for nothing; fractions. Null = the vault was empty. */
   readonly vaultReturn: number | null;

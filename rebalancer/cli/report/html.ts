@@ -81,7 +81,7 @@ function cards({ result, vault, moves, decisions }: VaultReport): string {
     card(`${figure(result.net)} ${vault.asset}`, `fees − LVR − costs: ${gainOrLoss(result.net)}`, tone(result.net)),
     card(share(result.againstHodl), "net against holding", tone(result.againstHodl)),
     card(share(result.vaultReturn), "return, time-weighted", tone(result.vaultReturn)),
-    card(share(result.sharePrice.return), "share price", tone(result.sharePrice.return)),
+    card(share(result.sharePrice.return), "share price, at the low reference", tone(result.sharePrice.return)),
     card(`${figure(result.closing)} ${vault.asset}`, "value at the end"),
     card(String(moves.length), `moves in ${decisions.total} decisions`),
     card(
@@ -132,7 +132,7 @@ function returnChart({ series }: VaultReport, width: number): string {
     yAxis: { type: "value", scale: true, axisLabel: { formatter: (value: number) => value.toFixed(2) } },
     series: [
       line(
-        "holding the tokens of the start",
+        "holding",
         "#c77700",
         series.map(({ atSeconds, hodl }) => [atSeconds * 1000, hodl]),
       ),

@@ -39,13 +39,13 @@ export function returnRows({ result, vault }: VaultReport): Rows {
   return [
     ["", "start", "end", "change"],
     [
-      `share price (${vault.asset} per 1e18 shares)`,
+      `share price at the low reference, ${vault.asset}`,
       figure(sharePrice.opening),
       figure(sharePrice.closing),
       share(sharePrice.return),
     ],
     ["vault, time-weighted", "100", index(result.vaultReturn), share(result.vaultReturn)],
-    ["holding the tokens of the start", "100", index(result.hodlReturn), share(result.hodlReturn)],
+    ["holding what it had at the start", "100", index(result.hodlReturn), share(result.hodlReturn)],
     ["net against holding", "", "", share(result.againstHodl)],
     ["time in range", "", "", `${(result.timeInRange * 100).toFixed(1)} %`],
     ["time deployed", "", "", `${(result.timeDeployed * 100).toFixed(1)} %`],
