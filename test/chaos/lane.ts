@@ -30,13 +30,15 @@ export interface OpenLaneParameters {
   readonly saved: DeployedChain;
   readonly bundle: string;
   readonly folder: string;
+  /** Whether journals may be put on a file system of their own. */
+  readonly mounts?: boolean;
 }
 
 /** Starts a lane's processes; stops them again when one does not start. */
-export async function openLane({ saved, bundle, folder }: OpenLaneParameters): Promise<Lane> {
+export async function openLane({ saved, bundle, folder, mounts = true }: OpenLaneParameters): Promise<Lane> {
   const journals = join(folder, "journals");
   mkdirSync(journals, { recursive: true });
-  const mounted = mount(journals);
+  const mounted = mounts && mount(journals);
   let market: LocalMarket | null = null;
   let proxy: RpcProxy | null = null;
   let redis: RedisServer | null = null;

@@ -11,7 +11,7 @@ import { type Outcome, play } from "./play.ts";
 import { SABOTAGES } from "./sabotage.ts";
 import { drawScenario } from "./scenario.ts";
 import { storyText } from "./story.ts";
-import { failureText, summarise, summaryText } from "./summary.ts";
+import { failureText, line, summarise, summaryText } from "./summary.ts";
 
 const whole = (text: string): number => {
   const value = Number(text);
@@ -66,10 +66,7 @@ async function main(options: Options): Promise<void> {
           const outcome = await play(opened, scenario, patience);
           outcomes.push(outcome);
           if (outcome.violations.length > 0 && !options.json) process.stdout.write(failureText(outcome, options));
-          if (!options.json && process.stderr.isTTY)
-            process.stderr.write(`\r${outcomes.length} of ${scenarios} scenarios`);
-          else if (!options.json && !story && outcomes.length % 25 === 0)
-            process.stderr.write(`${outcomes.length} of ${scenarios} scenarios\n`);
+          if (!options.json && !story) process.stderr.write(`${line(outcome)} (${outcomes.length} of ${scenarios})\n`);
         }
       } finally {
         await opened.stop();

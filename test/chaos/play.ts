@@ -1,4 +1,5 @@
 import { openJournal } from "../../rebalancer/journal.ts";
+import { createKillSwitch } from "../../rebalancer/killSwitch.ts";
 import { type Check, check } from "./check.ts";
 import { FAULTS, type FaultName } from "./faults.ts";
 import type { Lane } from "./lane.ts";
@@ -72,6 +73,7 @@ export async function play(lane: Lane, scenario: Scenario, patience = 1): Promis
     return true;
   };
 
+  let late = 0;
   try {
     for (const [slot, gap] of scenario.gaps.entries()) {
       const starting = scenario.faults.filter((plan) => plan.slot === slot);
@@ -79,7 +81,11 @@ export async function play(lane: Lane, scenario: Scenario, patience = 1): Promis
       await world.mine(gap);
       for (const plan of starting) if (!FAULTS[plan.name].before) await begin(plan, slot);
       const suspended = active.some(({ plan }) => FAULTS[plan.name].suspends && plan.slots > 0);
-      await rested(suspended ? 250 : BLOCK_MILLISECONDS * patience);
+      // A lost queue is refilled with the next block: it is then that the worker must be at rest again.
+      const emptied = starting.some(({ name }) => FAULTS[name].emptiesRedis);
+      const atRest = await rested(suspended ? 250 : emptied ? 2_000 : BLOCK_MILLISECONDS * patience);
+      late = atRest || suspended ? 0 : late + 1;
+      if (late === 2) violations.push(`resume: not at rest for two blocks up to ${world.blocks.at(-1)?.number}`);
       await finish(({ until }) => until <= slot);
     }
     await finish(() => true);
@@ -103,6 +109,15 @@ export async function play(lane: Lane, scenario: Scenario, patience = 1): Promis
     if (resumed) await drain(world, rested, patience);
     for (const { supervised } of world.rivals) await supervised.stop();
     if (!(await world.worker.stop())) violations.push("stop: the worker did not end on SIGTERM within 30 s");
+    // A journal that was left in the middle of something is taken up again by a worker of its own.
+    for (const path of world.journals) {
+      if (underWay([path]) === 0) continue;
+      const heir = world.resume(path);
+      await world.mine(12);
+      await rested(BLOCK_MILLISECONDS * patience);
+      await drain(world, rested, patience);
+      await heir.stop();
+    }
     const milestone = injected.find(({ name }) => name === "kill-at-milestone");
     if (milestone) milestone.took = world.worker.crashes() > 0;
 
@@ -130,18 +145,23 @@ export async function play(lane: Lane, scenario: Scenario, patience = 1): Promis
   }
 }
 
-/** Blocks until no proposal is under way, the last of them past every deadline. */
+/** Blocks until no proposal is under way, the last of them past every deadline; nothing new is begun meanwhile. */
 async function drain(world: World, rested: (limit: number) => Promise<boolean>, patience: number): Promise<void> {
-  for (let blocks = 0; blocks < DRAIN_BLOCKS && underWay(world) > 0; blocks++) {
+  await world.redis((redis) => {
+    const killSwitch = createKillSwitch({ redis, journal: null, prefix: "rangekeeper", chainId: 31337 });
+    const reason = "the scenario is over";
+    return killSwitch.give({ scope: "all", level: 1, reason, by: "operator", atMilliseconds: Date.now() });
+  });
+  for (let blocks = 0; blocks < DRAIN_BLOCKS && underWay(world.journals) > 0; blocks++) {
     await world.mine(blocks < DRAIN_BLOCKS - 4 ? 12 : 1_200);
     await rested(BLOCK_MILLISECONDS * patience);
   }
 }
 
 /** Proposals that may still move something. */
-export function underWay(world: World): number {
+function underWay(journals: Iterable<string>): number {
   let open = 0;
-  for (const path of world.journals) {
+  for (const path of journals) {
     const journal = openJournal(path, () => "reader");
     for (const record of journal.proposals({ status: ["proposed", "simulated", "sent"] })) {
       const rests = journal.rests({ chainId: 31337, pool: record.pool, blockHash: record.blockHash });

@@ -2,6 +2,8 @@ import type { Journal } from "../../rebalancer/journal.ts";
 
 /** Ways to break the worker on purpose; the suite must catch every one of them. */
 export const SABOTAGES = {
+  /** What was signed is not written down before it goes out. */
+  "forgets-attempts": (journal) => ({ ...journal, recordAttempt: (attempt) => attempt }),
   /** A decision to hold leaves no trace. */
   "forgets-holds": (journal) => ({
     ...journal,

@@ -65,6 +65,10 @@ violations  ${summary.violations}
 `;
 }
 
+/** One scenario in one line. */
+export const line = ({ scenario, faults, violations, seconds }: Outcome): string =>
+  `${scenario.index}  ${seconds.toFixed(1)} s  ${faults.map(({ name }) => name).join(", ")}  ${violations.length} violations`;
+
 /** A failing scenario: what was done, what broke, and the command that plays it again. */
 export function failureText(outcome: Outcome, options: { only?: string; sabotage?: string; log?: boolean }): string {
   const { scenario, violations, log } = outcome;

@@ -10,6 +10,9 @@ import type { Lane } from "./lane.ts";
 import type { Scenario } from "./scenario.ts";
 import { type LogLine, type Supervised, supervise } from "./supervised.ts";
 
+/** Token units that move the local pool's price by one tick: 5e-5 of its liquidity of 1e24. */
+const AMOUNT_PER_TICK = 5n * 10n ** 19n;
+
 export interface Block {
   readonly number: number;
   readonly hash: string;
@@ -44,6 +47,8 @@ export interface World {
   /** The marker once the worker has come to rest with the head; null when it does not within the time. */
   settled(limitMilliseconds: number): Promise<Marker | null>;
   startRival(name: string, own: boolean): Supervised;
+  /** A worker on a journal that others have left. */
+  resume(journal: string): Supervised;
   redis<T>(work: (redis: Redis) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
@@ -105,7 +110,11 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
     time += seconds;
     turn += 1;
     if (world.baseFee !== null) await call("anvil_setNextBlockBaseFeePerGas", [world.baseFee]);
-    const number = await market.swap(time, [{ zeroForOne: turn % 2 === 0, amountIn: SWAP_AMOUNT }]);
+    const orders = [{ zeroForOne: turn % 2 === 0, amountIn: SWAP_AMOUNT }];
+    const { driftTicks } = scenario;
+    if (driftTicks !== 0 && seconds >= 300)
+      orders.push({ zeroForOne: driftTicks < 0, amountIn: BigInt(Math.abs(driftTicks)) * AMOUNT_PER_TICK });
+    const number = await market.swap(time, orders);
     const { hash } = await call<{ hash: string }>("eth_getBlockByNumber", [`0x${number.toString(16)}`, false]);
     const block = { number, hash, timestamp: time, snapshot };
     world.blocks.push(block);
@@ -174,6 +183,11 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
       const file = own ? join(lane.journals, `${scenario.index}-${name}.db`) : journal;
       world.journals.add(file);
       const supervised = launch(name, file, own ? 3 : undefined);
+      world.rivals.push({ supervised, journal: file });
+      return supervised;
+    },
+    resume(file) {
+      const supervised = launch("heir", file);
       world.rivals.push({ supervised, journal: file });
       return supervised;
     },

@@ -18,6 +18,8 @@ export interface FaultKind {
   /** Whether the chain's clock runs on by an hour while it is on. */
   readonly hour?: boolean;
   readonly reorganises?: boolean;
+  /** Whether what waits in Redis is gone with it. */
+  readonly emptiesRedis?: boolean;
   /** Makes it so; what ends it is the function that it resolves to, if any. */
   begin(world: World, values: Values): Promise<unknown>;
 }

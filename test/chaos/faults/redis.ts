@@ -12,6 +12,7 @@ export const redisFaults = faultKinds({
   },
   "redis-loss": {
     title: "Redis is killed and comes back empty",
+    emptiesRedis: true,
     draw: (draw) => ({ afterMilliseconds: draw.integer(0, 200) }),
     async begin({ lane }, { afterMilliseconds }) {
       await sleep(Number(afterMilliseconds));
@@ -32,6 +33,7 @@ export const redisFaults = faultKinds({
   },
   "redis-flush": {
     title: "FLUSHALL under a running worker",
+    emptiesRedis: true,
     draw: (draw) => ({ afterMilliseconds: draw.integer(0, 200) }),
     async begin(world, { afterMilliseconds }) {
       await sleep(Number(afterMilliseconds));

@@ -44,12 +44,13 @@ export const rpcFaults = faultKinds({
     suspends: true,
     begin: async (world, { blocks }) =>
       during(world, async ({ method, params }) => {
-        const head = world.blocks.at(-1)?.number;
-        if (head === undefined) return null;
-        if (method === "eth_blockNumber") return { result: quantity(head - Number(blocks)) };
+        const [first, head] = [world.blocks[0], world.blocks.at(-1)];
+        if (!first || !head) return null;
+        // States from before the scenario are not there to be read.
+        const older = quantity(Math.max(first.number - 1, head.number - Number(blocks)));
+        if (method === "eth_blockNumber") return { result: older };
         if (!isHead(method, params)) return null;
-        const { rpc } = world.lane.market;
-        return { result: await rpc.call("eth_getBlockByNumber", [quantity(head - Number(blocks)), false]) };
+        return { result: await world.lane.market.rpc.call("eth_getBlockByNumber", [older, false]) };
       }),
   },
   "rpc-head-ahead": {

@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { deployedChain } from "../support/deployedChain.ts";
+import { type Bundle, bundleWorker } from "./bundle.ts";
+import { FAULTS, type FaultName } from "./faults.ts";
+import { type Lane, openLane } from "./lane.ts";
+import { play } from "./play.ts";
+import { SABOTAGES, type SabotageName } from "./sabotage.ts";
+import { drawScenario } from "./scenario.ts";
+import { failureText } from "./summary.ts";
+
+/** Others work on this machine too: the time that a block may take is ample. */
+const PATIENCE = 4;
+const SEED = 6;
+
+/** One of each group; `npm run test:chaos` plays all kinds, mixed, by the hundred. */
+const KINDS: readonly FaultName[] = [
+  "kill-at-milestone",
+  "kill-at-random",
+  "redis-loss",
+  "redis-flush",
+  "rival-same-journal",
+  "rival-own-journal",
+  "rpc-timeout",
+  "rpc-head-ahead",
+  "transaction-dropped",
+  "transaction-error-after-accept",
+  "mempool-holds",
+  "reorg-keeps",
+  "reorg-loses",
+  "clock-jumps",
+  "disk-full",
+  "journal-locked",
+];
+
+const folders: string[] = [];
+const bundles: Bundle[] = [];
+const lanes: Lane[] = [];
+async function lane(sabotage?: SabotageName): Promise<Lane> {
+  const folder = mkdtempSync(join(tmpdir(), "chaos-"));
+  folders.push(folder);
+  const bundle = await bundleWorker(sabotage);
+  bundles.push(bundle);
+  // No mount that a test run could leave behind: the disk is full by the size that its files may have.
+  const opened = await openLane({ saved: await deployedChain(), bundle: bundle.path, folder, mounts: false });
+  lanes.push(opened);
+  return opened;
+}
+afterAll(async () => {
+  for (const opened of lanes) await opened.stop();
+  for (const bundle of bundles) bundle.remove();
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+describe("a worker that meets a fault", () => {
+  let sound: Lane;
+  beforeAll(async () => {
+    sound = await lane();
+  }, 120_000);
+
+  it.each(KINDS)(
+    "'%s' executes once, loses nothing and goes on",
+    async (only) => {
+      const scenario = drawScenario({ seed: SEED, index: KINDS.indexOf(only), only, alone: true });
+      const outcome = await play(sound, scenario, PATIENCE);
+      expect(outcome.violations, failureText(outcome, { only, log: true })).toEqual([]);
+      expect(outcome.faults.map(({ name }) => name)).toEqual([only]);
+      expect(outcome.decisions).toBeGreaterThan(0);
+    },
+    240_000,
+  );
+});
+
+describe("the checks", () => {
+  it.each([
+    ["believes-once", "reorg-loses", /is confirmed, and/],
+    ["forgets-holds", "kill-at-random", /its decision is not there/],
+  ] as const)(
+    "go red when the worker %s",
+    async (name, only, words) => {
+      const broken = await lane(name);
+      const scenario = drawScenario({ seed: SEED, index: 0, only, alone: true });
+      const { violations } = await play(broken, scenario, PATIENCE);
+      expect(violations.join("\n")).toMatch(words);
+    },
+    240_000,
+  );
+});
+
+describe("a drawn scenario", () => {
+  it("is the same for the same seed, and another for another", () => {
+    expect(drawScenario({ seed: 1, index: 7 })).toEqual(drawScenario({ seed: 1, index: 7 }));
+    expect(drawScenario({ seed: 1, index: 7 })).not.toEqual(drawScenario({ seed: 2, index: 7 }));
+  });
+
+  it("begins with each kind of fault in turn", () => {
+    const kinds = Object.keys(FAULTS);
+    const first = kinds.map((_, index) => drawScenario({ seed: 3, index }).faults[0]?.name);
+    expect(first).toEqual(kinds);
+    expect(Object.keys(SABOTAGES).length).toBeGreaterThanOrEqual(3);
+  });
+});
