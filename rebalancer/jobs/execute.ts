@@ -12,7 +12,7 @@ import type { Attempt } from "../journal/attempts.ts";
 import type { ProposalRecord, ProposalStatus } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
 import { describeStop } from "../killSwitch.ts";
-import { preflight } from "../preflight.ts";
+import { type PreflightParameters, preflight } from "../preflight.ts";
 import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
 import { ensureJob, type Payload } from "../queue.ts";
 import { aboveCap, feeParameters, signFirst, signReplacement } from "../sending/attempt.ts";
@@ -140,8 +140,8 @@ interface Simulated {
 type Prepared = Simulated | { readonly status: "refused" | "expired"; readonly detail: string };
 
 /**
- * Signature of the model, preflight and simulation at the head. All that is read comes in one request: the estimate of
- * the gas runs the move, so it is the simulation too.
+ * Signature of the model, preflight and simulation at the head. The estimate of the gas runs the move, so it is the
+ * simulation too; while the head is the decision's block everything comes in one request.
  */
 async function prepare(context: Context, vault: VaultConfig, record: ProposalRecord): Promise<Prepared> {
   const { client, keys } = context;
@@ -149,27 +149,44 @@ async function prepare(context: Context, vault: VaultConfig, record: ProposalRec
   const { signer, keeper } = keys.of(vault);
   if (!signer) throw new FatalError(`key ${vault.signer}: missing; rule: needed in modes dry-run and live`);
   const signature = await signProposal(signer, { chainId, strategy, proposal });
-  const [head, state, bounds, counts, gas] = await Promise.all([
+  const [head, counts, gas] = await Promise.all([
     getBlock(client, "latest"),
-    getVaultState(client, { lens: vault.lens, vault: vault.vault, strategy }),
-    getBounds(client, { strategy }),
     keeper ? readNonceCounts(client, keeper.address) : { latest: 0, pending: 0 },
     client
       .estimateGas({
         ...(keeper ? { account: keeper.address } : {}),
         to: strategy,
         data: encodeRebalance({ proposal, signature }),
+        blockTag: "latest",
       })
       .catch((error: unknown) => error),
   ]);
   if (proposal.deadline < BigInt(head.timestamp))
     return { status: "expired", detail: `not sent before its deadline ${proposal.deadline}` };
+  const { state, bounds } = await readBounds(context, vault, record, head);
   const broken = preflight({ proposal, bounds, state, nowSeconds: head.timestamp });
   if (broken !== null) return { status: "refused", detail: `preflight ${broken}` };
   if (typeof gas === "bigint") return { status: "simulated", signature, gas, head, counts };
   const { refusal } = classify(gas);
   if (refusal !== null) return { status: "refused", detail: `simulation ${refusal}` };
   throw new RetryableError(`simulation: ${explain(gas)}`, { cause: gas });
+}
+
+/** State and bounds at the head: those of the decision while no block has come since, else the chain's. */
+async function readBounds(
+  { journal, client }: Context,
+  { lens, vault, strategy }: VaultConfig,
+  { decisionId, blockHash }: ProposalRecord,
+  head: BlockStamp,
+): Promise<Pick<PreflightParameters, "state" | "bounds">> {
+  const inputs = head.hash === blockHash ? journal.inputs(decisionId) : null;
+  // A hold of the curator is part of `paused` there.
+  if (inputs !== null) return { bounds: inputs.bounds, state: { ...inputs.state, rebalanceHeld: false } };
+  const [state, bounds] = await Promise.all([
+    getVaultState(client, { lens, vault, strategy }),
+    getBounds(client, { strategy }),
+  ]);
+  return { state, bounds };
 }
 
 /** Signs the transaction and journals its bytes, with the step; until it is replaced only these bytes are sent. */

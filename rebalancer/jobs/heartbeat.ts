@@ -71,9 +71,11 @@ async function beatVault(context: Context, vault: VaultConfig, head: BlockStamp)
   const data = encodeHeartbeat({ heartbeat, signature });
   const [counts, gas] = await Promise.all([
     readNonceCounts(client, keeper.address),
-    client.estimateGas({ account: keeper.address, to: vault.strategy, data }).catch((error: unknown) => {
-      throw new Error(`simulation ${classify(error).refusal ?? explain(error)}`);
-    }),
+    client
+      .estimateGas({ account: keeper.address, to: vault.strategy, data, blockTag: "latest" })
+      .catch((error: unknown) => {
+        throw new Error(`simulation ${classify(error).refusal ?? explain(error)}`);
+      }),
   ]);
   const about = {
     stage: "heartbeat",
