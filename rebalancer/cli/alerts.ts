@@ -26,7 +26,7 @@ export function registerAlerts(program: Command): void {
 
 async function list(options: CommonOptions): Promise<void> {
   const config = readConfig(options);
-  const redis = await connectRedis(config.redis.url, () => undefined);
+  const redis = await connectRedis(config.redis, () => undefined);
   try {
     if (redis.status !== "ready") await new Promise<void>((resolve) => redis.once("ready", () => resolve()));
     const memory = createAlertMemory(redis, alertsKey(config.redis.prefix, config.chainId));

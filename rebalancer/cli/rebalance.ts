@@ -162,12 +162,12 @@ async function prepare(
 }
 
 async function send(options: RebalanceOptions, config: Config, order: Order): Promise<void> {
-  const redis = await connectRedis(config.redis.url, () => undefined);
+  const redis = await connectRedis(config.redis, () => undefined);
   try {
     const ended = await withJournal(config.journal.path, async (journal) => {
       const toIdle = order.decision.action === "stand-aside";
       await checkByHand({ config, redis, journal }, { vault: order.vault, block: order.block, toIdle });
-      const connection = bullConnection(config.redis.url);
+      const connection = bullConnection(config.redis);
       const queues = openQueues({ connection, prefix: queuePrefix(config, journal.identity) }, () => undefined);
       try {
         const proposed = await proposeByHand({ config, journal, queues }, order);

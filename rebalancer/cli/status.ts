@@ -53,9 +53,9 @@ async function look(options: StatusOptions): Promise<Status> {
   const { chainId } = config;
   const vaults = options.vault === undefined ? resolveVaults(config) : [vaultNamed(config, options.vault, "--vault")];
   const { client, endpoints } = await openChain(config);
-  const redis = await connectRedis(config.redis.url, () => undefined);
+  const redis = await connectRedis(config.redis, () => undefined);
   const journal = existsSync(config.journal.path) ? openJournal(config.journal.path, randomUUID) : null;
-  const connection = bullConnection(config.redis.url);
+  const connection = bullConnection(config.redis);
   const queues = journal && openQueues({ connection, prefix: queuePrefix(config, journal.identity) }, () => undefined);
   try {
     const head = await getBlock(client, "latest");

@@ -158,7 +158,7 @@ describe("a running worker", () => {
     const { found, decisions } = await watch({ "worker.mode": "shadow" }, {}, async (config) => {
       await settled(local, await local.tick(60));
       const queue = new Queue("execute", {
-        connection: bullConnection(config.redis.url),
+        connection: bullConnection(config.redis),
         prefix: `${config.redis.prefix}:${config.chainId}`,
       });
       const job = await queue.add("execute", { digest: "0x12", to: "0xattacker", data: "0x" }, { jobId: "malformed" });

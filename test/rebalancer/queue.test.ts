@@ -22,7 +22,7 @@ describe("queues", () => {
   let test = 0;
   const workers: { close(): Promise<void> }[] = [];
   beforeEach(() => {
-    options = { connection: bullConnection(server.url), prefix: `t${test++}` };
+    options = { connection: bullConnection(server), prefix: `t${test++}` };
     queues = openQueues(options, () => undefined);
   });
   afterEach(async () => {
@@ -120,7 +120,7 @@ describe("parsePayload", () => {
 describe("connectRedis", () => {
   it("says which address does not answer", async () => {
     const url = `redis://127.0.0.1:${await freePort()}`;
-    await expect(connectRedis(url, () => undefined)).rejects.toThrow(
+    await expect(connectRedis({ url }, () => undefined)).rejects.toThrow(
       `redis.url: ${url}; rule: a Redis must answer there`,
     );
   });

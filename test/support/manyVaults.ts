@@ -123,7 +123,10 @@ export async function startManyVaults(parameters: StartManyVaultsParameters): Pr
       rpc,
       async tick(seconds, enriched = []) {
         time += seconds;
-        const calls = [...trade(built.pools, turn++), ...enriched.map(({ vault }) => depositCall(vault, PLENTY))];
+        const calls = [
+          ...trade(built.pools, turn++, seconds),
+          ...enriched.map(({ vault }) => depositCall(vault, PLENTY)),
+        ];
         return (await mine(rpc, time, await enqueue(rpc, calls))).block;
       },
       async stop() {
@@ -153,7 +156,7 @@ async function build(rpc: Rpc, anvil: AnvilHandle, parameters: StartManyVaultsPa
   progress("trading for 36 hours");
   let turn = 0;
   for (let time = START + TRADE_SECONDS; time <= opens; time += TRADE_SECONDS) {
-    await mine(rpc, time, await enqueue(rpc, trade(pools, turn++)));
+    await mine(rpc, time, await enqueue(rpc, trade(pools, turn++, TRADE_SECONDS)));
   }
   progress(`deploying ${parameters.vaults} vaults`);
   const { deployment, config, vaults } = await deployVaults(rpc, { vaults: parameters.vaults, anvil, pools, asset });
@@ -163,11 +166,13 @@ async function build(rpc: Rpc, anvil: AnvilHandle, parameters: StartManyVaultsPa
   return { asset, pools, vaults, lens: deployment.lens, config, time: Math.ceil(Number(head.timestamp) / 12) * 12 };
 }
 
-/** One swap in every pool, back and forth. */
-function trade(pools: readonly ManyPool[], turn: number): readonly MarketCall[] {
+/** One swap in every pool, back and forth, as large as what is usual in so many seconds. */
+function trade(pools: readonly ManyPool[], turn: number, seconds: number): readonly MarketCall[] {
   const zeroForOne = turn % 2 === 0;
   const limit = zeroForOne ? LOWEST_LIMIT_X96 : HIGHEST_LIMIT_X96;
-  const orders = [{ zeroForOne, amountSpecified: SWAP_AMOUNT, sqrtPriceLimitX96: limit }];
+  const orders = [
+    { zeroForOne, amountSpecified: (SWAP_AMOUNT * BigInt(seconds)) / BigInt(TRADE_SECONDS), sqrtPriceLimitX96: limit },
+  ];
   const data = encodeFunctionData({ abi: marketActorAbi, functionName: "play", args: [orders] });
   return pools.map(({ actor }) => ({ from: MARKET_OPERATOR, to: actor, data }));
 }

@@ -119,7 +119,7 @@ async function play(
   await buildContracts(signal);
   const redis = await ensureRedis({ log: progress.note });
   onStop(() => redis.stop());
-  const connection = await connectRedis(redis.url, (error) => progress.note(`Redis: ${error.message}`));
+  const connection = await connectRedis(redis, (error) => progress.note(`Redis: ${error.message}`));
   onStop(() => connection.disconnect());
   // A prefix of this run's own: what an earlier run left in a shared Redis must not look like this one's.
   const prefix = `demo-${randomUUID()}`;

@@ -13,7 +13,7 @@ export async function checkRedis({ redis: settings }: Config): Promise<readonly 
   const start = `start one, or name another by redis.url or REDIS_URL (now ${place})`;
   return [
     await look("redis", start, async (): Promise<Finding> => {
-      const redis = await connectRedis(settings.url, () => undefined);
+      const redis = await connectRedis(settings, () => undefined);
       try {
         const info = await redis.info();
         const field = (name: string) => info.match(new RegExp(`^${name}:(.*?)\\r?$`, "m"))?.[1] ?? "";
