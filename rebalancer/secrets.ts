@@ -61,7 +61,9 @@ export const redactAddresses = (text: string): string =>
 /** A secret as it may appear: as it is, without 0x, escaped in JSON, and the telling parts of an address. */
 function formsOf(value: string): string[] {
   const plain = /^0x[0-9a-f]+$/i.test(value) ? value.slice(2) : value;
-  return [...new Set([value, plain, JSON.stringify(value).slice(1, -1), ...secretParts(value)])];
+  const escaped = JSON.stringify(value).slice(1, -1);
+  // a string of JSON in a line of JSON is escaped twice
+  return [...new Set([value, plain, escaped, JSON.stringify(escaped).slice(1, -1), ...secretParts(value)])];
 }
 
 /** What in an address is not to be seen: user's password, and long parts of path and query. */
