@@ -76,7 +76,7 @@ describe("a worker that meets a fault", () => {
 describe("the checks", () => {
   it.each([
     ["believes-once", "reorg-loses", /is confirmed, and/],
-    ["forgets-holds", "kill-at-random", /its decision is not there/],
+    ["confirms-blindly", "transaction-dropped", /is confirmed, and nothing was measured/],
   ] as const)(
     "go red when the worker %s",
     async (name, only, words) => {

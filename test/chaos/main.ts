@@ -62,7 +62,7 @@ async function main(options: Options): Promise<void> {
       const opened = await openLane({ saved, bundle: bundle.path, folder: join(folder, `lane-${number}`) });
       try {
         while (next < from + scenarios && !interrupted) {
-          const scenario = drawScenario({ seed, index: next++, ...(only ? { only } : {}) });
+          const scenario = drawScenario({ seed, index: next++, alone: story, ...(only ? { only } : {}) });
           const outcome = await play(opened, scenario, patience);
           outcomes.push(outcome);
           if (outcome.violations.length > 0 && !options.json) process.stdout.write(failureText(outcome, options));

@@ -9,6 +9,9 @@ export function storyText({ log, scenario, violations }: Outcome): string {
   return `${lines.join("\n")}\n${violations.length} violations (seed ${scenario.seed})\n`;
 }
 
+/** CHAIN-VAULT-BLOCK-HASH with the vault and the hash cut short. */
+const shortId = (id: string): string => id.replace(/0x[0-9a-fA-F]{40,}/g, (hex) => hex.slice(0, 8));
+
 const QUIET = new Set(["evaluating"]);
 
 /** A log line in words; null for what tells nothing. */
@@ -17,6 +20,7 @@ function sentence(text: string): string | null {
   const line = JSON.parse(text) as Record<string, unknown>;
   if (QUIET.has(String(line.stage)) && line.msg === undefined) return null;
   const id = [
+    typeof line.decisionId === "string" ? `decision ${shortId(line.decisionId)}` : "",
     line.block === undefined ? "" : `block ${String(line.block)}`,
     typeof line.digest === "string" ? `proposal ${line.digest.slice(0, 10)}` : "",
     typeof line.hash === "string" ? `transaction ${line.hash.slice(0, 10)}` : "",
