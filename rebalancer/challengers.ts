@@ -13,7 +13,10 @@ export interface CreateChallengersParameters {
   readonly journal: Pick<Journal, "inputs" | "recordChallenger">;
   readonly logger: Pick<Logger, "warn">;
   /** How each one's thread is kept, where not as usual. */
-  readonly thread?: Pick<ChallengerParameters, "patienceMilliseconds" | "mostWaiting" | "program">;
+  readonly thread?: Pick<
+    ChallengerParameters,
+    "patienceMilliseconds" | "closingMilliseconds" | "mostWaiting" | "program"
+  >;
 }
 
 /** The model sets that decide beside the champion: journaled, never executed. */

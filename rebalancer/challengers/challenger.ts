@@ -14,6 +14,8 @@ export interface ChallengerParameters {
   readonly onAnswer: (answer: Answer) => void;
   /** A batch that takes longer is given up, with its thread. */
   readonly patienceMilliseconds?: number;
+  /** How long closing waits for what is under way. */
+  readonly closingMilliseconds?: number;
   /** Batches that may wait; one more and the oldest is dropped. */
   readonly mostWaiting?: number;
   /** The program of the thread. */
@@ -24,17 +26,19 @@ export interface ChallengerParameters {
 export interface Challenger {
   /** Returns at once. */
   offer(batch: Omit<ToChallenger, "batch">): void;
-  /** Waits for what is under way, at most as long as one batch may take, and ends the thread. */
+  /** Waits a little for what is under way and ends the thread; what is not answered then stays unanswered. */
   close(): Promise<void>;
 }
 
 const PATIENCE_MILLISECONDS = 30_000;
+const CLOSING_MILLISECONDS = 5_000;
 const MOST_WAITING = 200;
 const PROGRAM = new URL("./thread.mjs", import.meta.url);
 
 export function startChallenger(parameters: ChallengerParameters): Challenger {
   const { modelSet, onAnswer, program = PROGRAM } = parameters;
   const { patienceMilliseconds = PATIENCE_MILLISECONDS, mostWaiting = MOST_WAITING } = parameters;
+  const { closingMilliseconds = CLOSING_MILLISECONDS } = parameters;
   const waiting: ToChallenger[] = [];
   let [batches, closing] = [0, false];
   let thread: Worker | null = null;
@@ -103,7 +107,7 @@ export function startChallenger(parameters: ChallengerParameters): Challenger {
       closing = true;
       if (current !== null) {
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, patienceMilliseconds);
+          const timer = setTimeout(resolve, closingMilliseconds);
           idle = () => {
             clearTimeout(timer);
             resolve();

@@ -145,7 +145,8 @@ async function openMarket(
   if (first === undefined || last === undefined) throw new FatalError(`pool ${pool}: no decision; rule: at least one`);
   const toBlock = Math.max(...blockTimes.map(({ block }) => block));
   const data = await source.eventsOf({ pool, fromTimestamp: completeFrom, toBlock, blockTimes });
-  if (data.state !== null) {
+  // A pool that nobody has swapped in cannot be played, and need not be.
+  if (data.state !== null && data.events.some(({ type }) => type === "SWAP")) {
     const market = createEventMarket({ data, dataSha256: "", blockTimes, completeFrom });
     const open = () => market.open({ fromSeconds: Math.min(first.atSeconds, completeFrom), numeraire: 0 });
     return { data, played: true, notes: market.description.notes, open };

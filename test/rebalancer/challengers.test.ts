@@ -119,6 +119,7 @@ describe("createChallengers", () => {
       thread: {
         program: new URL("../support/badChallenger.mjs", import.meta.url),
         patienceMilliseconds,
+        closingMilliseconds: 30_000,
         mostWaiting: 2,
       },
     });

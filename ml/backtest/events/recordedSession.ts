@@ -5,7 +5,7 @@ import { firstAfter } from "./hourlyBars.ts";
 import { type BlockTime, blockSecondsOf, createTimeline, mergeTimes } from "./timeline.ts";
 
 export interface RecordedSessionParameters {
-  readonly data: Pick<MarketData, "events">;
+  readonly data: Pick<MarketData, "events" | "state">;
   readonly pool: PoolMeta;
   /** Blocks whose times are known beside those of the events. */
   readonly blockTimes: readonly BlockTime[];
@@ -24,7 +24,8 @@ export function openRecordedSession(parameters: RecordedSessionParameters): Repl
   const swaps: SwapEvent[] = [];
   let next = 0;
   let now = { atSeconds: completeFrom, block: events[0]?.block ?? 0 };
-  let spot = { sqrtPriceX96: 0n, tick: 0, liquidity: 0n };
+  const { sqrtPriceX96 = 0n, tick = 0, liquidity = 0n } = data.state ?? {};
+  let spot = { sqrtPriceX96, tick, liquidity };
 
   return {
     get atSeconds() {
