@@ -24,6 +24,8 @@ export interface CreateHistoriesParameters {
   readonly cache?: { readonly redis: Redis; readonly keyOf: (pool: Address) => string };
   /** Told why a cache was thrown away or cannot be written. */
   readonly onCacheTrouble?: (pool: Address, why: string) => void;
+  /** Told of logs that cannot be true, so that the node that gave them is not asked next. */
+  readonly onLie?: (why: string) => void;
 }
 
 /** Blocks so far from the head may still be replaced: their hashes are checked one by one. */
@@ -47,7 +49,7 @@ interface Tracked {
  * their prices, whichever of them is asked for first. The last swap of each must have left the price that the pool has.
  */
 export function createHistories(parameters: CreateHistoriesParameters): readonly HistoryStore[] {
-  const { client, pools, lookbackSeconds, chunkBlocks, cache, onCacheTrouble } = parameters;
+  const { client, pools, lookbackSeconds, chunkBlocks, cache, onCacheTrouble, onLie } = parameters;
   const all = pools.map(
     (pool): Tracked => ({
       pool,
@@ -151,6 +153,7 @@ export function createHistories(parameters: CreateHistoriesParameters): readonly
     try {
       await extend(group, head);
     } catch (error) {
+      if (error instanceof ChainAnswerError) onLie?.(error.message);
       if (!(error instanceof ChainAnswerError) || group.length === 1) {
         for (const tracked of group) tracked.error = error;
         return;
@@ -191,7 +194,9 @@ export function createHistories(parameters: CreateHistoriesParameters): readonly
       if (answer?.status === "rejected") tracked.error ??= answer.reason;
       if (answer?.status !== "fulfilled" || tracked.error !== null) continue;
       found.set(tracked, answer.value);
-      tracked.error = disagreement(tracked, head, answer.value);
+      const error = disagreement(tracked, head, answer.value);
+      if (error) onLie?.(error.message);
+      tracked.error = error;
       const { held } = tracked;
       if (held && expire(held, head.timestamp - lookbackSeconds)) writeCut(tracked, held);
     }

@@ -118,7 +118,7 @@ export async function run(parameters: RunParameters): Promise<void> {
       models,
       challengers,
       queues,
-      pools: await poolGroups(config, vaults, client, redis, logger),
+      pools: await poolGroups(config, vaults, client, redis, { logger, endpoints }),
       keys,
       relay: createRelay(config),
       keeperLock: createKeeperLock(),
@@ -162,7 +162,7 @@ export async function poolGroups(
   vaults: readonly VaultConfig[],
   client: PublicClient,
   redis: Awaited<ReturnType<typeof connectRedis>> | null,
-  logger?: Logger,
+  told?: Pick<Context, "logger" | "endpoints">,
 ): Promise<readonly PoolGroup[]> {
   const addresses = [...new Set(vaults.map(({ pool }) => pool))];
   const pools = await Promise.all(addresses.map((pool) => getPoolMeta(client, config.chainId, pool)));
@@ -173,7 +173,8 @@ export async function poolGroups(
     lookbackSeconds: config.evaluate.lookbackSeconds,
     chunkBlocks: config.worker.logChunkBlocks,
     ...(redis ? { cache: { redis, keyOf } } : {}),
-    onCacheTrouble: (pool, why) => logger?.warn({ stage: "history", pool }, `history in Redis: ${why}`),
+    onCacheTrouble: (pool, why) => told?.logger.warn({ stage: "history", pool }, `history in Redis: ${why}`),
+    onLie: (why) => void told?.endpoints.suspect("logs", why),
   });
   return histories.map((history, index) => {
     const meta = pools[index] as PoolMeta;

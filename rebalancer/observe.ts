@@ -22,6 +22,8 @@ interface Observation {
   due: BlockStamp | null;
   /** Newest head that was repaired for and whose waiting jobs were woken. */
   handled: string | null;
+  /** The head that was handled last. */
+  parent: BlockStamp | null;
   /** Whether what the journal holds from before the start was held against the chain. */
   looked: boolean;
   /** A reorganisation that is not repaired yet: the newest block that both chains share. */
@@ -44,6 +46,7 @@ export async function observe(context: Context, waker: Waker, signal: AbortSigna
     watches: context.pools.map(watchPool),
     due: null,
     handled: null,
+    parent: null,
     looked: false,
     fork: null,
     tripped: acknowledgedTrips(context.journal.stops(config.chainId)),
@@ -71,7 +74,7 @@ export async function observe(context: Context, waker: Waker, signal: AbortSigna
         failures += 1;
         pause = Math.min(config.worker.pollMilliseconds * 2 ** failures, LONGEST_BACKOFF_MILLISECONDS);
         logger.warn({ stage: "observe", failures }, `cannot observe the chain: ${explain(error)}`);
-        if (error instanceof HeadRefusedError) await context.endpoints.suspect(error.message);
+        if (error instanceof HeadRefusedError) await context.endpoints.suspect("head", error.message);
       }
       await waker.wait(pause);
     }
@@ -110,7 +113,11 @@ async function look(context: Context, observation: Observation): Promise<void> {
     const start = Math.floor(head.timestamp / config.evaluate.everySeconds) * config.evaluate.everySeconds;
     const { due } = observation;
     const known = due !== null && due.timestamp >= start && due.number <= head.number;
-    if (!known) observation.due = await firstBlockSince(context.client, start, head);
+    const parent = observation.parent?.hash === head.parentHash ? observation.parent : null;
+    // Mostly the block before was seen, and was before the bucket.
+    if (!known && parent !== null && parent.timestamp < start) observation.due = head;
+    else if (!known) observation.due = await firstBlockSince(context.client, start, head);
+    observation.parent = head;
     await promoteConfirms(context);
     observation.handled = head.hash;
   }

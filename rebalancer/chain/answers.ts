@@ -48,9 +48,7 @@ export function faultOf(method: string, params: readonly unknown[], result: unkn
     if (typeof result === "string" && result.length % 2 === 0 && HEX.test(result)) return null;
     return `${method} result: ${brief(result)}; rule: data is 0x and pairs of hexadecimal digits`;
   }
-  if (method === "eth_getLogs") {
-    return Array.isArray(result) ? null : `${method} result: ${brief(result)}; rule: a list of logs`;
-  }
+  if (method === "eth_getLogs") return faultOfLogs(params[0] as LogFilter | undefined, result);
   const schema = SCHEMAS[method];
   if (schema === undefined) return null;
   const parsed = schema.safeParse(result);
@@ -58,6 +56,31 @@ export function faultOf(method: string, params: readonly unknown[], result: unkn
   if (issue !== undefined) return `${method} ${describeIssue(issue, result)}`;
   return result === null ? null : contradiction(method, params, result as Record<string, unknown>);
 }
+
+interface LogFilter {
+  readonly address?: string | readonly string[];
+  readonly blockHash?: string;
+}
+
+/** Logs that nobody asked for; what they say is read where they were asked for. */
+function faultOfLogs(filter: LogFilter | undefined, result: unknown): string | null {
+  if (!Array.isArray(result)) return `eth_getLogs result: ${brief(result)}; rule: a list of logs`;
+  const asked = filter?.address === undefined ? null : new Set([filter.address].flat().map(lower));
+  for (const [index, log] of result.entries()) {
+    const { address, blockHash } = (log ?? {}) as { address?: unknown; blockHash?: unknown };
+    if (typeof address === "string" && asked !== null && !asked.has(lower(address)))
+      return `eth_getLogs ${index}.address: ${brief(address)}; rule: must be one that was asked for`;
+    if (
+      typeof blockHash === "string" &&
+      filter?.blockHash !== undefined &&
+      lower(blockHash) !== lower(filter.blockHash)
+    )
+      return `eth_getLogs ${index}.blockHash: ${brief(blockHash)}; rule: must be ${filter.blockHash}, as was asked`;
+  }
+  return null;
+}
+
+const lower = (text: unknown): string => String(text).toLowerCase();
 
 /** An answer to another question than the one that was asked. */
 function contradiction(

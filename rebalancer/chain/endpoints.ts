@@ -10,8 +10,8 @@ export interface Endpoints {
   request(method: string, params: readonly unknown[]): Promise<unknown>;
   /** Compares all nodes' heads and forks now. Never throws. */
   compare(): Promise<void>;
-  /** The node that gave the newest head is not believed: it rests, and all are compared. */
-  suspect(reason: string): Promise<void>;
+  /** The node that gave the newest head, or the last logs, is not believed: it rests, and all are compared. */
+  suspect(what: "head" | "logs", reason: string): Promise<void>;
   /** Throws ConfigError when a node is of another chain, NoEndpointError when none answers. */
   check(): Promise<void>;
   health(): readonly EndpointHealth[];
@@ -64,7 +64,7 @@ export function createEndpoints(parameters: EndpointsParameters): Endpoints {
   const states = new Map(endpoints.map((endpoint) => [endpoint, endpoint.state]));
   let pending: PendingCall[] = [];
   let used: Endpoint | null = null;
-  let gaveHead: Endpoint | null = null;
+  const gave: { head: Endpoint | null; logs: Endpoint | null } = { head: null, logs: null };
   let comparedAt = Number.NEGATIVE_INFINITY;
   let comparing: Promise<void> | null = null;
   let closed = false;
@@ -118,7 +118,8 @@ export function createEndpoints(parameters: EndpointsParameters): Endpoints {
           return;
         }
         used = endpoint;
-        if (call.method === "eth_getBlockByNumber" && call.params[0] === "latest") gaveHead = endpoint;
+        if (call.method === "eth_getBlockByNumber" && call.params[0] === "latest") gave.head = endpoint;
+        if (call.method === "eth_getLogs") gave.logs = endpoint;
         if (outcome.kind === "answer") call.resolve(outcome.result);
         else call.reject(outcome.error);
       });
@@ -185,8 +186,8 @@ export function createEndpoints(parameters: EndpointsParameters): Endpoints {
       });
     },
     compare,
-    async suspect(reason) {
-      if (gaveHead && endpoints.length > 1) gaveHead.fail(reason);
+    async suspect(what, reason) {
+      if (endpoints.length > 1) gave[what]?.fail(reason);
       tellChanges();
       await compare();
     },

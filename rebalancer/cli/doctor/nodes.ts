@@ -1,4 +1,5 @@
-import { createPublicClient, http, webSocket } from "viem";
+import { createPublicClient, http } from "viem";
+import { listenForHeads } from "../../chain/heads.ts";
 import { type BlockStamp, getBlock } from "../../chain.ts";
 import type { Config } from "../../config.ts";
 import { explain } from "../../errors.ts";
@@ -67,14 +68,20 @@ const wrongChain = (config: Config, url: string, found: number): Finding =>
 
 function checkWebSocket(config: Config, url: string): Promise<Check> {
   return look("websocket", "see whether it runs; without it heads are polled", async () => {
-    const transport = webSocket(url, { timeout: TIMEOUT_MILLISECONDS, retryCount: 0, reconnect: false });
-    const client = createPublicClient({ transport });
-    const late = new Promise<never>((_resolve, reject) => {
-      setTimeout(() => reject(new Error(`no answer in ${TIMEOUT_MILLISECONDS} ms`)), TIMEOUT_MILLISECONDS).unref();
+    const failure = await new Promise<string | null>((resolve) => {
+      const heads = listenForHeads({
+        url,
+        chainId: config.chainId,
+        timeoutMilliseconds: TIMEOUT_MILLISECONDS,
+        onHead: () => undefined,
+        onChange(why) {
+          heads.close();
+          resolve(why);
+        },
+      });
     });
-    const found = await Promise.race([client.getChainId(), late]);
-    if (found !== config.chainId) return wrongChain(config, url, found);
-    return ok(`${redactAddresses(url)}, chain ${found}`);
+    if (failure !== null) throw new Error(`${redactAddresses(url)}: ${failure}`);
+    return ok(`${redactAddresses(url)}, chain ${config.chainId}, announces heads`);
   });
 }
 
