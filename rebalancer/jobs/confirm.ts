@@ -95,7 +95,11 @@ async function sendAgain(context: Context, record: ProposalRecord, newest: Attem
   let attempt = newest;
   if (waited >= worker.bumpAfterBlocks && bumps < worker.maxBumps) {
     const dearer = await signReplacement(context, { subject: record.digest, as: "dearer", newest, head });
-    if (dearer === null) logger.warn({ ...about, waited }, "not mined, and a dearer transaction is above the fee cap");
+    if (dearer === null)
+      logger.warn(
+        { ...about, waited },
+        "not mined, and no dearer transaction may be sent: it is above the fee cap, or the key is not here",
+      );
     else {
       attempt = dearer;
       context.reached("bumped", { ...about, hash: dearer.hash });
@@ -124,7 +128,10 @@ async function cancel(
       ? newest
       : await signReplacement(context, { subject: record.digest, as: "cancel", newest, head });
   if (attempt === null)
-    return logger.warn({ ...about, nonce: newest.nonce }, `not cancelled, above the fee cap: ${why}`);
+    return logger.warn(
+      { ...about, nonce: newest.nonce },
+      `not cancelled now, above the fee cap or without the key: ${why}`,
+    );
   context.reached("cancelling", { ...about, hash: attempt.hash });
   const sent = await broadcast(context, attempt);
   logger.info({ ...about, nonce: attempt.nonce, hash: attempt.hash, outcome: sent.outcome }, `cancelling: ${why}`);

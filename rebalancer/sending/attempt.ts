@@ -78,13 +78,13 @@ export interface ReplaceParameters {
 
 /**
  * Signs and journals a transaction with the nonce of one that was not mined, for higher fees; null when that would be
- * above the cap or something else counts on the nonce by now. Nothing is sent yet.
+ * above the cap, its keeper's key is not here, or something else counts on the nonce by now. Nothing is sent yet.
  */
 export function signReplacement(context: SendingContext, parameters: ReplaceParameters): Promise<Attempt | null> {
   const { config, journal, keeperLock, keys } = context;
   const { subject, as, newest, head } = parameters;
   const keeper = keys.keeper(newest.from);
-  if (!keeper) throw new FatalError(`keeper ${newest.from}: no key; rule: needed to replace nonce ${newest.nonce}`);
+  if (!keeper) return Promise.resolve(null);
   return keeperLock.alone(keeper.address, async () => {
     const [slot] = journal.slots(keeper.address, newest.nonce).filter(({ nonce }) => nonce === newest.nonce);
     const offer = feeParameters(config, head);

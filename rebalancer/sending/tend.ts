@@ -59,6 +59,9 @@ async function conclude(
   // A proposal that was given up and mined all the same, after a reorganisation say: the chain is right.
   if (record !== null && (kind === "rebalance" || record.status === "sent")) {
     if (record.status === "sent" && slot.owners.includes(subject)) return;
+    // Known already, and only its nonce was forgotten: measured once is counted once.
+    if (record.status === "confirmed" && record.measured?.blockHash === found.receipt.blockHash)
+      return recordSpent(context, found);
     return concludeProposal(context, record, found);
   }
   journal.together(() => {
