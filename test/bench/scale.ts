@@ -158,6 +158,8 @@ function startWorker({ many, folder, redisUrl }: Stage, vaults: readonly ManyVau
     "redis.url": redisUrl,
     "journal.path": journal,
     "worker.pollMilliseconds": 200,
+    // Ten times what a move takes: so the gas of a small vault never pays, and of those that get more it always does.
+    "decision.gasPerMove": 6_000_000,
     vaults: vaults.map(({ pool, vault, strategy }, i) => ({
       name: `vault ${i}`,
       keeper,

@@ -1,0 +1,169 @@
+/**
+ * From a block's header to the signed transaction that answers it: one vault, 4,096 candidates and more, the shipped
+ * nets, a real chain and a real Redis on loopback. `--runs N` changes how often. Each run is a worker that has seen one
+ * block before, so that its history is loaded; the block in which a deposit makes a move pay is timed.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { loadModelSet } from "../../ml/models/index.ts";
+import type { ModelSet } from "../../ml/types.ts";
+import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
+import { loadConfig } from "../../rebalancer/config.ts";
+import type { Milestone } from "../../rebalancer/context.ts";
+import { openJournal } from "../../rebalancer/journal.ts";
+import { run } from "../../rebalancer/main.ts";
+import { readMarker, settledKey } from "../../rebalancer/marker.ts";
+import { writeConfig } from "../support/configFile.ts";
+import { type ManyVault, startManyVaults } from "../support/manyVaults.ts";
+import { startRedis } from "../support/redis.ts";
+import { type Bench, type BenchRow, median } from "./bench.ts";
+
+const RUNS = 40;
+const WARM_UP = 5;
+const GRID = { widths: 160, centres: 64 };
+const PATIENCE_MILLISECONDS = 60_000;
+/** What a stage ends with, and what it is made of. */
+const STAGES: readonly (readonly [Milestone, string])[] = [
+  ["evaluating", "header seen, evaluation queued and taken up"],
+  ["decided", "state read, scored, decided, journaled"],
+  ["execute-queued", "execution queued"],
+  ["simulated", "taken up, preflight and simulation"],
+  ["signed", "gas estimated, signed, journaled"],
+];
+
+export const bench: Bench = async ({ options, progress }) => {
+  const at = options.indexOf("--runs");
+  const runs = at < 0 ? RUNS : Number(options[at + 1]);
+  const folder = mkdtempSync(join(tmpdir(), "latency-"));
+  const redis = await startRedis();
+  const many = await startManyVaults({ pools: 50, vaults: 2_000, progress });
+  const [vault] = many.vaults as readonly [ManyVault];
+  const shipped = await loadModelSet("rangekeeper");
+  const models = withoutDomain(shipped);
+  const store = new Redis(redis.url);
+  const totals: number[] = [];
+  const parts = STAGES.map((): number[] => []);
+  let candidates = 0;
+  try {
+    for (let number = 0; number < WARM_UP + runs; number++) {
+      const snapshot = await many.rpc.call("evm_snapshot");
+      const path = join(folder, `config-${number}.toml`);
+      const journal = join(folder, `journal-${number}.db`);
+      writeConfig(path, many.config, {
+        rpcUrl: many.anvil.url,
+        addresses: undefined,
+        rpc: { webSocketUrl: many.anvil.url.replace("http", "ws") },
+        "redis.url": redis.url,
+        "journal.path": journal,
+        "log.level": "silent",
+        evaluate: { everySeconds: 12, minHistorySeconds: 86_400, ...GRID },
+        decision: { riskAversion: 0, hysteresisBps: 0, gasPerMove: 6_000_000, nativeToken: many.asset },
+        vaults: [
+          {
+            name: "one",
+            pool: vault.pool,
+            vault: vault.vault,
+            strategyContract: vault.strategy,
+            lens: many.lens,
+          },
+        ],
+      });
+      const reached = new Map<Milestone, number>();
+      const stop = new AbortController();
+      const running = run({
+        config: loadConfig({ path, env: {} }),
+        signal: stop.signal,
+        live: true,
+        models,
+        env: { RANGEKEEPER_SIGNER_KEY: localKeys().modelSigner, RANGEKEEPER_KEEPER_KEY: localKeys().keeper },
+        onMilestone: (milestone) => void reached.set(milestone, performance.now()),
+      });
+      const key = settledKey(31_337, vault.pool);
+      await until(running, async () => ((await readMarker(store, key))?.block ?? -1) >= 0);
+      const warm = await many.tick(12);
+      await until(running, async () => ((await readMarker(store, key))?.block ?? -1) >= warm);
+      reached.clear();
+      await many.tick(12, [vault]);
+      const began = performance.now();
+      await until(running, async () => reached.has("signed"));
+      await until(running, async () => reached.has("sent"));
+      stop.abort();
+      await running;
+      if (number >= WARM_UP) {
+        let last = began;
+        STAGES.forEach(([milestone], i) => {
+          const now = reached.get(milestone) ?? Number.NaN;
+          parts[i]?.push(now - last);
+          last = now;
+        });
+        totals.push(last - began);
+        progress(`  run ${totals.length} of ${runs}: ${(last - began).toFixed(1)} ms`);
+      }
+      const reader = openJournal(journal, () => "reader");
+      candidates = reader.decisions().at(-1)?.decision.candidates.length ?? 0;
+      reader.close();
+      await store.flushall();
+      await many.rpc.call("evm_revert", [snapshot]);
+      await many.rpc.call("anvil_dropAllTransactions");
+    }
+  } finally {
+    store.disconnect();
+    await many.stop();
+    await redis.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const p50 = median(totals);
+  const p99 = quantile(totals, 0.99);
+  return [
+    row("candidates", candidates, "ranges", "at least 4,096", candidates / 4_096),
+    row("header to signed, p50", p50, "ms", "at most 15 ms, aim 8 ms", p50 / 15),
+    row("header to signed, p99", p99, "ms", "at most 60 ms", p99 / 60),
+    row("header to signed, fastest", Math.min(...totals), "ms"),
+    ...STAGES.map(([, name], i) => row(name, median(parts[i] ?? []), "ms", "of the p50", median(parts[i] ?? []) / p50)),
+  ];
+};
+
+/** The nets take no market that they were not trained on, and this one is made up: here only their speed matters. */
+function withoutDomain(models: ModelSet): ModelSet {
+  const known = { outOfDomain: () => [] };
+  return {
+    id: models.id,
+    volatility: { ...models.volatility, ...known },
+    il: { ...models.il, ...known },
+    yield: { ...models.yield, ...known },
+  };
+}
+
+/** Waits for a condition; throws when the worker ends first or the time is up. */
+async function until(running: Promise<void>, holds: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + PATIENCE_MILLISECONDS;
+  let ended = false;
+  running.then(
+    () => {
+      ended = true;
+    },
+    () => {
+      ended = true;
+    },
+  );
+  while (!(await holds())) {
+    if (ended) return running;
+    if (Date.now() > end) throw new Error("the worker did not come so far in time");
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
+}
+
+const row = (name: string, value: number, unit: string, against = "", ratio: number | null = null): BenchRow => ({
+  name,
+  value,
+  unit,
+  against,
+  ratio,
+});
