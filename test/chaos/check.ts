@@ -54,6 +54,14 @@ export async function check(world: World, owed: readonly Owed[]): Promise<Check>
       violations.push(
         `nonces: the keeper's count is ${transactionCount}, but ${onChain.length} transactions are mined`,
       );
+    // The worker's own ledger of what used each nonce.
+    for (const { nonce, hash } of journals[0]?.journal.spentNonces(accounts.keeper) ?? []) {
+      const mined = onChain.find((transaction) => transaction.nonce === nonce);
+      if (mined?.hash !== hash)
+        violations.push(
+          `nonces: ${nonce} was used by ${hash} in the journal, by ${mined?.hash ?? "nothing"} on the chain`,
+        );
+    }
     const used = new Set([...journaled.values(), ...onChain.map(({ nonce }) => nonce)]);
     const highest = Math.max(-1, ...used);
     for (let nonce = 0; nonce <= highest; nonce++) {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
-import { createConnection } from "node:net";
-import { ensureRedisServer, freePort } from "../../rebalancer/cli/demo/redis.ts";
+import { createConnection, createServer } from "node:net";
+import { ensureRedisServer } from "../../rebalancer/cli/demo/redis.ts";
 
 /** A Redis on one port that can be stopped and come back, with what it knew or without. */
 export interface RedisServer {
@@ -14,7 +14,7 @@ export interface RedisServer {
 /** Starts it with its data in `folder`. */
 export async function startRedisServer(folder: string): Promise<RedisServer> {
   const binary = ensureRedisServer();
-  const port = await freePort();
+  const port = await quietPort();
   let child: ChildProcess | null = null;
   const killNow = () => child?.kill("SIGKILL");
   const server: RedisServer = {
@@ -25,7 +25,7 @@ export async function startRedisServer(folder: string): Promise<RedisServer> {
       const started = spawn(binary, [...args, "--maxmemory-policy", "noeviction"].map(String), { stdio: "ignore" });
       child = started;
       process.once("exit", killNow);
-      for (let tries = 0; !(await answers(port)); tries++) {
+      for (let tries = 0; !(await answers(port, started.pid)); tries++) {
         if (started.exitCode !== null || tries > 500) throw new Error(`redis-server does not listen on port ${port}`);
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
@@ -47,14 +47,35 @@ export async function startRedisServer(folder: string): Promise<RedisServer> {
   return server;
 }
 
-/** Whether it has read its data and takes commands. */
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ port, host: "127.0.0.1" }, () => socket.write("PING\r\n"));
-    socket.once("data", (data) => {
-      socket.destroy();
-      resolve(data.toString().startsWith("+PONG"));
+/** A free port below those that a system hands out: while Redis is down, nobody else is given it. */
+async function quietPort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const free = await new Promise<boolean>((resolve) => {
+      const server = createServer();
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
     });
-    socket.once("error", () => resolve(false));
+    if (free) return port;
+  }
+}
+
+/** Whether this very process has read its data and takes commands. */
+function answers(port: number, pid: number | undefined): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ port, host: "127.0.0.1" }, () => socket.write("INFO server\r\n"));
+    let text = "";
+    const settle = (found: boolean) => {
+      socket.destroy();
+      resolve(found);
+    };
+    socket.on("data", (data) => {
+      text += data.toString();
+      if (text.startsWith("-")) settle(false);
+      else if (text.includes("\nprocess_id:") && text.trimEnd().length > 200)
+        settle(text.includes(`\nprocess_id:${pid}\r\n`));
+    });
+    socket.once("error", () => settle(false));
+    socket.once("close", () => settle(false));
   });
 }
