@@ -74,10 +74,7 @@ describe("a worker that meets a fault", () => {
 });
 
 describe("the checks", () => {
-  it.each([
-    ["believes-once", "reorg-loses", /is confirmed, and/],
-    ["confirms-blindly", "transaction-dropped", /is confirmed, and nothing was measured/],
-  ] as const)(
+  it.each([["confirms-blindly", "transaction-dropped", /is confirmed, and nothing was measured/]] as const)(
     "go red when the worker %s",
     async (name, only, words) => {
       const broken = await lane(name);
