@@ -5,6 +5,7 @@ import type { RedisHandle } from "../../rebalancer/cli/demo/redis.ts";
 import { createHistories, type HistoryStore } from "../../rebalancer/history.ts";
 import { type LocalMarket, START, startLocalMarket } from "../support/localMarket.ts";
 import { startRedis } from "../support/redis.ts";
+import { until } from "../support/until.ts";
 
 const ONE = 10n ** 18n;
 
@@ -124,6 +125,40 @@ describe("createHistories", () => {
     expect(await cached.at(head)).toEqual(truth);
     expect(await (await store({ key: "h2" })).at(head)).toEqual(truth);
   });
+
+  const rubbish: Record<string, (key: string) => Promise<unknown>> = {
+    "text that is no JSON": (key) => redis.set(`${key}:cursor`, "{"),
+    "a cursor of another shape": (key) => redis.set(`${key}:cursor`, '{"version":1}'),
+    "a key of another type": async (key) => {
+      await redis.del(`${key}:swaps`);
+      await redis.set(`${key}:swaps`, "?");
+    },
+    "no swaps any more": (key) => redis.del(`${key}:swaps`),
+    "one swap less": (key) => redis.zremrangebyrank(`${key}:swaps`, 3, 3),
+    "a swap that is none": async (key) => {
+      const [member] = await redis.zrange(`${key}:swaps`, 5, 5);
+      await redis.zrem(`${key}:swaps`, member ?? "");
+      await redis.zadd(`${key}:swaps`, JSON.parse(member ?? "{}").block, '{"block":1}');
+    },
+    "no checkpoints any more": (key) => redis.del(`${key}:blocks`),
+  };
+  for (const [what, spoil] of Object.entries(rubbish)) {
+    it(`is rebuilt from the chain, and says so, when Redis holds ${what}`, async () => {
+      await redis.flushall();
+      const head = await latest();
+      const truth = await (await store({ key: "h3" })).at(head);
+      // writing goes on behind the answer: what another one reads is whole when the cursor counts it
+      await until(async () =>
+        (await redis.get("h3:cursor"))?.includes(`"swaps":${truth.swaps.length}`) ? true : null,
+      );
+      await spoil("h3");
+      troubles.length = 0;
+      const again = await store({ key: "h3" });
+      expect(await again.at(head)).toEqual(truth);
+      expect(troubles).toEqual([expect.stringContaining("thrown away and rebuilt from the chain: ")]);
+      expect(await (await store({ key: "h3" })).at(head)).toEqual(truth);
+    });
+  }
 
   it("finds the first block since a time", async () => {
     const head = await latest();
