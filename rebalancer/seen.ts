@@ -95,7 +95,8 @@ export async function startSeeing(context: Context, parameters: StartSeeingParam
   ];
   shutdown.add("seeing", () => {
     stop.abort();
-    return Promise.all(running);
+    // what still waits for a node or a Redis that hangs keeps nobody from stopping
+    return within(PATIENCE_MILLISECONDS, Promise.all(running)).catch(() => undefined);
   });
 }
 
