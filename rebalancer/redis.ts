@@ -42,6 +42,21 @@ export async function connectRedis(place: RedisPlace, onError: (error: Error) =>
   return redis as Redis;
 }
 
+/**
+ * A connection that need not answer yet: commands fail at once while it is down, and it comes back by itself. For who
+ * has something to say without Redis.
+ */
+export function openRedis(place: RedisPlace, onError: (error: Error) => void): Redis {
+  const impatient = { enableOfflineQueue: false, maxRetriesPerRequest: 0 };
+  const retryStrategy = (times: number) => Math.min(100 * times, LONGEST_RETRY_MILLISECONDS);
+  const redis = place.cluster
+    ? openCluster(place, { enableOfflineQueue: false, redisOptions: { maxRetriesPerRequest: 0 } })
+    : new Redis(place.url, { ...common, ...impatient, retryStrategy });
+  redis.on("error", onError);
+  if (redis instanceof Cluster) redis.connect().catch(onError);
+  return redis as Redis;
+}
+
 /** What BullMQ connects with: options, or for a Cluster a connection that whoever opened the queues closes. */
 export function bullConnection(place: RedisPlace): ConnectionOptions {
   if (place.cluster) return openCluster(place);

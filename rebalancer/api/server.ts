@@ -1,12 +1,12 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
-import { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { endpointsOf } from "../chain/open.ts";
 import { endpointsClient } from "../chain/transport.ts";
 import { type Config, resolveVaults } from "../config.ts";
 import { ConfigError, explain } from "../errors.ts";
+import { openRedis } from "../redis.ts";
 import { createShutdown } from "../shutdown.ts";
 import { createAnswers } from "./answers.ts";
 import { createApp } from "./app.ts";
@@ -62,13 +62,7 @@ export async function startApi(parameters: StartApiParameters): Promise<RunningA
   const vaults = resolveVaults(config);
   const shutdown = createShutdown();
   const onRedisError = warnOnce(logger);
-  const redis = new Redis(config.redis.url, {
-    connectTimeout: 3_000,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (times) => Math.min(100 * times, 2_000),
-  });
-  redis.on("error", onRedisError);
+  const redis = openRedis(config.redis, onRedisError);
   shutdown.add("redis", () => redis.disconnect());
   const journals = openJournals([config.journal.path, ...config.api.journals]);
   shutdown.add("journals", () => journals.close());
