@@ -47,7 +47,7 @@ export function registerReport(program: Command): void {
   examples(
     verb,
     "rangekeeper report VAULT --config FILE --month 2026-10",
-    "rangekeeper report VAULT --config FILE --month 2026-10 --format html --out r.html",
+    "rangekeeper report VAULT --month 2026-10 --format html --out r.html",
   ).action((wanted: string, options: ReportOptions) =>
     guarded(options, async () => {
       const format = options.format ?? (options.json ? "json" : "md");
