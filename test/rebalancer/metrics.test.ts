@@ -3,6 +3,8 @@ import { AggregatorRegistry } from "prom-client";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { loadModelSet } from "../../ml/models/index.ts";
 import type { Decision, ModelSet, PoolMeta, VaultState } from "../../ml/types.ts";
+import { accounts } from "../../rebalancer/cli/demo/accounts.ts";
+import { enqueue } from "../../rebalancer/cli/demo/market/chain.ts";
 import { type Config, parseConfig, type VaultConfig } from "../../rebalancer/config.ts";
 import { type Journal, openJournal } from "../../rebalancer/journal.ts";
 import { createKillSwitch } from "../../rebalancer/killSwitch.ts";
@@ -12,6 +14,7 @@ import { driftOf } from "../../rebalancer/metrics/drift.ts";
 import { createMetrics, nameVaults } from "../../rebalancer/metrics/metrics.ts";
 import { readPublishedMetrics } from "../../rebalancer/metrics/publish.ts";
 import { openTallies } from "../../rebalancer/metrics/tallies.ts";
+import { encodePauseVault } from "../../sdk/actions/pauseVault.ts";
 import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
 import { decision, decisionRecord, digest, proposalRecord, VAULT } from "../support/journalRecords.ts";
 import { settled } from "../support/lockstep.ts";
@@ -302,6 +305,18 @@ describe("a worker", () => {
     await until(async () => ((await worker.scrape())('rangekeeper_kill_switch{scope="all"}') === 2 ? true : null));
     await killSwitch.give({ ...order, level: 0, atMilliseconds: Date.now() + 1 });
     await until(async () => ((await fetch(`${worker.url}/readyz`)).status === 200 ? true : null));
+    // a pause by the guardian, as the chain's own events tell it
+    await until(async () => ((await redis.keys("rangekeeper:31337:alerts:scanned:*")).length > 0 ? true : null));
+    const { vault } = local.deployment;
+    await enqueue(local.market.rpc, [{ from: accounts.guardian, to: vault, data: encodePauseVault(60n) }]);
+    await local.tick(12);
+    const changes = 'rangekeeper_chain_changes_total{alert="VaultPaused"}';
+    await until(async () => ((await worker.scrape())(changes) === 1 ? true : null), 60_000);
+    const events = Object.values(await redis.hgetall("rangekeeper:31337:alerts:events"));
+    expect(events.map((text) => JSON.parse(text).summary).filter((text) => /: PausedUntil \{/.test(text))).toHaveLength(
+      1,
+    );
+
     // every connection waits: a Redis that hangs is worse than one that is gone
     await redis.client("PAUSE", 8_000);
     const body = await until(async () => {
@@ -310,7 +325,6 @@ describe("a worker", () => {
     });
     expect(body.checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual(["redis"]);
     expect((await worker.scrape())("rangekeeper_redis_up")).toBe(0);
-    await redis.client("UNPAUSE");
     await until(async () => ((await fetch(`${worker.url}/readyz`)).status === 200 ? true : null));
     await worker.stop();
   });
