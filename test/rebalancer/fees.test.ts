@@ -61,7 +61,10 @@ describe("bumpedFees", () => {
     fc.assert(
       fc.property(fees, parameters, (previous, given) => {
         if (bumpedFees([previous], given) !== null) return;
-        const highest = [previous.maxFeePerGas, given.priorityFeePerGas].reduce((a, fee) => (fee > a ? fee : a));
+        const { maxFeePerGas } = previous;
+        const { priorityFeePerGas } = given;
+        const isHigher = maxFeePerGas > priorityFeePerGas;
+        const highest = isHigher ? maxFeePerGas : priorityFeePerGas;
         expect(highest * 1_125n + 2_000n > given.capPerGas * 1_000n).toBe(true);
       }),
     );

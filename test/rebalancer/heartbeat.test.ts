@@ -59,7 +59,14 @@ describe("a worker with worker.heartbeatSeconds", () => {
   let stopWorker: (() => Promise<void>) | null = null;
   afterEach(() => stopWorker?.());
   let log = "";
-  const logger = createLogger({ level: "debug", destination: { write: (line: string) => void (log += line) } });
+  const logger = createLogger({
+    level: "debug",
+    destination: {
+      write(line: string) {
+        log += line;
+      },
+    },
+  });
   function work(changes: Record<string, unknown>): void {
     const stop = new AbortController();
     ({ config } = local.configure(changes));

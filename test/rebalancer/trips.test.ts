@@ -32,7 +32,15 @@ describe("readTrips", () => {
     const { config } = local.configure();
     const client = createChainClient(config.rpcUrl);
     const head = { ...(await getBlock(client, "latest")), timestamp: 100 * 12, baseFeePerGas };
-    const vault = { name: "demo", keeper: "keeper", signer: "signer", vault: VAULT, pool: VAULT, lens: VAULT, strategy: VAULT } as const;
+    const vault = {
+      name: "demo",
+      keeper: "keeper",
+      signer: "signer",
+      vault: VAULT,
+      pool: VAULT,
+      lens: VAULT,
+      strategy: VAULT,
+    } as const;
     const readings = await readTrips(
       {
         config: {
