@@ -24,6 +24,7 @@ import {MockToken} from "./mocks/MockToken.sol";
 
 interface IFactory {
     function createPool(address token0, address token1, uint24 fee) external returns (address);
+    function enableFeeAmount(uint24 fee, int24 tickSpacing) external;
 }
 
 interface IPoolInitialize {
@@ -59,6 +60,9 @@ abstract contract BaseTest is Test {
     RangeVault internal vault;
     VaultLens internal lens;
     int24 internal startTick;
+    /// A test of other pools sets both before it deploys one.
+    uint24 internal poolFeePips = POOL_FEE_PIPS;
+    int24 internal poolSpacing = SPACING;
 
     /// @dev Which side the asset is on; tests of both sides override it.
     function assetIsToken0() internal pure virtual returns (bool) {
@@ -74,6 +78,8 @@ abstract contract BaseTest is Test {
     function _deployPool() internal {
         address factory =
             deployCode("node_modules/@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json");
+        // The tier of 1 bp came later, by a vote.
+        if (poolFeePips == 100) IFactory(factory).enableFeeAmount(100, 1);
         token0 = new MockToken("Ether", 18);
         token1 = new MockToken("Dollar", 6);
         // The pool sorts by address: give the 18 decimals to the lower one.
@@ -81,12 +87,13 @@ abstract contract BaseTest is Test {
             while (address(token0) > address(token1)) token1 = new MockToken("Dollar", 6);
         }
         (assetToken, otherToken) = assetIsToken0() ? (token0, token1) : (token1, token0);
-        pool = IUniswapV3Pool(IFactory(factory).createPool(address(token0), address(token1), POOL_FEE_PIPS));
+        pool = IUniswapV3Pool(IFactory(factory).createPool(address(token0), address(token1), poolFeePips));
         // 1,600e6 / 1e18 = 1.6e-9, tick -202,533.
-        startTick = -202_530;
+        startTick = poolSpacing == 200 ? -202_600 : poolSpacing == 60 ? -202_560 : -202_530;
         IPoolInitialize(address(pool)).initialize(TickMath.getSqrtPriceAtTick(startTick));
         trader = new Trader(pool);
-        trader.provide(address(trader), -887_220, 887_220, 1e18);
+        int24 full = (887_272 / poolSpacing) * poolSpacing;
+        trader.provide(address(trader), -full, full, 1e18);
         trader.provide(address(trader), startTick - 6000, startTick + 6000, 1e19);
         pool.increaseObservationCardinalityNext(400);
         skip(60);
@@ -210,10 +217,10 @@ abstract contract BaseTest is Test {
         (, tick,,,,,) = pool.slot0();
     }
 
-    function _floorTick(int24 tick) internal pure returns (int24) {
-        int24 compressed = tick / SPACING;
-        if (tick < 0 && tick % SPACING != 0) --compressed;
-        return compressed * SPACING;
+    function _floorTick(int24 tick) internal view returns (int24) {
+        int24 compressed = tick / poolSpacing;
+        if (tick < 0 && tick % poolSpacing != 0) --compressed;
+        return compressed * poolSpacing;
     }
 
     /// @dev One range around spot, `halfWidth` ticks each way.

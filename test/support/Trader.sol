@@ -45,6 +45,12 @@ contract Trader {
         pool.mint(owner, lowerTick, upperTick, liquidity, "");
     }
 
+    /// @notice Takes liquidity of its own out again.
+    function withdraw(int24 lowerTick, int24 upperTick, uint128 liquidity) external {
+        pool.burn(lowerTick, upperTick, liquidity);
+        pool.collect(address(this), lowerTick, upperTick, type(uint128).max, type(uint128).max);
+    }
+
     function uniswapV3SwapCallback(int256 delta0, int256 delta1, bytes calldata) external {
         _pay(delta0 > 0 ? uint256(delta0) : 0, delta1 > 0 ? uint256(delta1) : 0);
     }
