@@ -4,7 +4,7 @@ import type { Matrix } from "./tensor.ts";
 
 let runtime: Promise<typeof Ort> | null = null;
 
-/** Loads the runtime when the first package needs it: most are computed by our own engine. */
+/** Loads the runtime with the first package: rules need none. */
 function load(): Promise<typeof Ort> {
   runtime ??= import("onnxruntime-web").then((ort) => {
     // One thread: the nets are small, and answers must not depend on how work was split.

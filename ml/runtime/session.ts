@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Hex } from "../types.ts";
+import { agree, type Compute } from "./agree.ts";
 import { ModelHashMismatchError, ModelInputError, ModelOutputError, ModelPackageError } from "./errors.ts";
 import { createEngine } from "./graph/engine.ts";
 import { type OnnxGraph, readOnnx } from "./graph/onnxFile.ts";
@@ -12,6 +13,8 @@ import { type Matrix, repeatRow, rowOf } from "./tensor.ts";
 /** A model that is loaded, checked and warm. */
 export interface ModelSession {
   readonly manifest: Manifest;
+  /** What computes it: onnxruntime, or our own engine where that gives the same answers. */
+  readonly engine: "graph" | "onnxruntime";
   /**
    * One batch through the graph: inputs by name → `quantiles`, all finite. `range` says how many rows there are, else
    * `features` does; `features` and `mask` have as many, or one that all rows share.
@@ -20,9 +23,6 @@ export interface ModelSession {
 }
 
 type Inputs = Readonly<Record<string, Matrix>>;
-
-/** Computes checked inputs; row-major answers. */
-type Compute = (inputs: Inputs, rows: number) => Promise<{ data: Float32Array; dims: readonly number[] }>;
 
 /** The input that differs from row to row; all others belong to the moment. */
 const PER_ROW = "range";
@@ -39,8 +39,11 @@ export async function openModel(folder: string): Promise<ModelSession> {
       details: { file: path, expected: manifest.sha256, found },
     });
   }
-  const compute = compiled(bytes, manifest, path) ?? (await interpreted(bytes, manifest, path));
-  const model: ModelSession = { manifest, run: (inputs) => runBatch(compute, manifest, inputs) };
+  const own = compiled(bytes, manifest, path);
+  const reference = await interpreted(bytes, manifest, path);
+  const engine = own !== null && (await agree(own, reference, manifest)) ? "graph" : "onnxruntime";
+  const compute = engine === "graph" && own !== null ? own : reference;
+  const model: ModelSession = { manifest, engine, run: (inputs) => runBatch(compute, manifest, inputs) };
   await model.run(warmInputs(manifest));
   return model;
 }
