@@ -92,7 +92,7 @@ abstract contract BaseTest is Test {
         startTick = poolSpacing == 200 ? -202_600 : poolSpacing == 60 ? -202_560 : -202_530;
         IPoolInitialize(address(pool)).initialize(TickMath.getSqrtPriceAtTick(startTick));
         trader = new Trader(pool);
-        int24 full = (887_272 / poolSpacing) * poolSpacing;
+        int24 full = (887_220 / poolSpacing) * poolSpacing;
         trader.provide(address(trader), -full, full, 1e18);
         trader.provide(address(trader), startTick - 6000, startTick + 6000, 1e19);
         pool.increaseObservationCardinalityNext(400);
