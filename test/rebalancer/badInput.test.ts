@@ -10,6 +10,7 @@ import type { Config } from "../../rebalancer/config.ts";
 import { exitCodeOf, explain } from "../../rebalancer/errors.ts";
 import { openJournal } from "../../rebalancer/journal.ts";
 import { run } from "../../rebalancer/main.ts";
+import { queuePrefix } from "../../rebalancer/queue.ts";
 import { bullConnection } from "../../rebalancer/redis.ts";
 import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
 import { settled } from "../support/lockstep.ts";
@@ -157,10 +158,10 @@ describe("a running worker", () => {
   it("files a malformed payload and goes on", async () => {
     const { found, decisions } = await watch({ "worker.mode": "shadow" }, {}, async (config) => {
       await settled(local, await local.tick(60));
-      const queue = new Queue("execute", {
-        connection: bullConnection(config.redis),
-        prefix: `${config.redis.prefix}:${config.chainId}`,
-      });
+      const reader = openJournal(config.journal.path, () => "reader");
+      const prefix = queuePrefix(config, reader.identity);
+      reader.close();
+      const queue = new Queue("execute", { connection: bullConnection(config.redis), prefix });
       const job = await queue.add("execute", { digest: "0x12", to: "0xattacker", data: "0x" }, { jobId: "malformed" });
       const end = Date.now() + 10_000;
       while (!(await job.isFailed()) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -306,7 +306,10 @@ describe("a worker", () => {
     await killSwitch.give({ ...order, level: 0, atMilliseconds: Date.now() + 1 });
     await until(async () => ((await fetch(`${worker.url}/readyz`)).status === 200 ? true : null));
     // a pause by the guardian, as the chain's own events tell it
-    await until(async () => ((await redis.keys("rangekeeper:31337:alerts:scanned:*")).length > 0 ? true : null));
+    const reader = openJournal(config.journal.path, () => "reader");
+    const scanned = `rangekeeper:31337:alerts:scanned:${reader.identity}`;
+    reader.close();
+    await until(async () => ((await redis.exists(scanned)) === 1 ? true : null));
     const { vault } = local.deployment;
     await enqueue(local.market.rpc, [{ from: accounts.guardian, to: vault, data: encodePauseVault(60n) }]);
     await local.tick(12);
