@@ -47,7 +47,8 @@ export async function confirm(context: Context, payload: Payload<"confirm">, job
   if (mined !== null) {
     const depth = head.number - Number(mined.receipt.blockNumber) + 1;
     if (depth < config.worker.confirmations) return comeBack(context, job, head, token);
-    const about = { vault: record.vault, digest: record.digest, hash: mined.attempt.hash };
+    const { vault, digest, decisionId } = record;
+    const about = { vault, digest, decisionId, hash: mined.attempt.hash };
     context.reached("mined", about);
     await concludeProposal(context, record, mined);
     context.reached("confirmed", about);

@@ -108,7 +108,8 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
         decision.reason,
       );
     }
-    context.reached("decided", { vault: vault.vault, block: block.number, action, reason: reasonKey });
+    const decisionId = record.id;
+    context.reached("decided", { decisionId, vault: vault.vault, block: block.number, action, reason: reasonKey });
   }
   for (const consequence of consequences) {
     const { vault } = consequence;
@@ -121,10 +122,10 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
       );
       continue;
     }
-    const { digest, nonce } = consequence.proposal;
-    context.reached("proposed", { vault, block: block.number, digest });
+    const { digest, nonce, decisionId } = consequence.proposal;
+    context.reached("proposed", { decisionId, vault, block: block.number, digest });
     await ensureJob(queues, "execute", { chainId: config.chainId, vault, nonce: nonce.toString(), digest });
-    context.reached("execute-queued", { vault, block: block.number, digest });
+    context.reached("execute-queued", { decisionId, vault, block: block.number, digest });
   }
   return decided.flatMap(({ record, inputs }) => (inputs === null ? [] : [record.id]));
 }
