@@ -16,9 +16,12 @@ const SCALE = 1e4;
 const COLUMNS = 12;
 const HEADER_BYTES = 16;
 
+/** Bytes of tables that were digested: the journal wants the same ones a moment later. */
+const digested = new WeakMap<readonly Candidate[], Uint8Array>();
+
 /** The table as bytes; the same bytes for the same table. */
 export function encodeTable(candidates: readonly Candidate[]): Uint8Array {
-  return encode(candidates, true) ?? (encode(candidates, false) as Uint8Array);
+  return digested.get(candidates) ?? encode(candidates, true) ?? (encode(candidates, false) as Uint8Array);
 }
 
 function encode(candidates: readonly Candidate[], narrow: boolean): Uint8Array | null {
@@ -100,5 +103,8 @@ export function decodeTable(bytes: Uint8Array): readonly Candidate[] {
 }
 
 /** sha256 over the table's bytes: a table has thousands of rows, so a decision's digest covers this in its place. */
-export const tableDigest = (candidates: readonly Candidate[]): Hex =>
-  `0x${createHash("sha256").update(encodeTable(candidates)).digest("hex")}`;
+export function tableDigest(candidates: readonly Candidate[]): Hex {
+  const bytes = encodeTable(candidates);
+  digested.set(candidates, bytes);
+  return `0x${createHash("sha256").update(bytes).digest("hex")}`;
+}

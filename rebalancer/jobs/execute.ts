@@ -16,6 +16,7 @@ import { type PreflightParameters, preflight } from "../preflight.ts";
 import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
 import { ensureJob, type Payload } from "../queue.ts";
 import { aboveCap, feeParameters, signFirst, signReplacement } from "../sending/attempt.ts";
+import { gasOfCall } from "../sending/gas.ts";
 import { type NonceCounts, readNonceCounts } from "../sending/nonces.ts";
 import { broadcast } from "./broadcast.ts";
 
@@ -109,7 +110,7 @@ function journaled({ journal, config }: Context, payload: Payload<"execute">): P
   if (record.chainId !== config.chainId) {
     throw new FatalError(`execute payload chainId: ${record.chainId}; rule: must be the configured ${config.chainId}`);
   }
-  const source = journal.decision(record.decisionId);
+  const source = journal.decision(record.decisionId, { candidates: false });
   if (!source) throw new FatalError(`proposal ${record.digest}: decision ${record.decisionId} is not in the journal`);
   const again = buildProposal({
     decision: source.decision,
@@ -140,7 +141,7 @@ interface Simulated {
 type Prepared = Simulated | { readonly status: "refused" | "expired"; readonly detail: string };
 
 /**
- * Signature of the model, preflight and simulation at the head. The estimate of the gas runs the move, so it is the
+ * Signature of the model, preflight and simulation at the head. What tells the gas runs the move, so it is the
  * simulation too; while the head is the decision's block everything comes in one request.
  */
 async function prepare(context: Context, vault: VaultConfig, record: ProposalRecord): Promise<Prepared> {
@@ -152,14 +153,11 @@ async function prepare(context: Context, vault: VaultConfig, record: ProposalRec
   const [head, counts, gas] = await Promise.all([
     getBlock(client, "latest"),
     keeper ? readNonceCounts(client, keeper.address) : { latest: 0, pending: 0 },
-    client
-      .estimateGas({
-        ...(keeper ? { account: keeper.address } : {}),
-        to: strategy,
-        data: encodeRebalance({ proposal, signature }),
-        blockTag: "latest",
-      })
-      .catch((error: unknown) => error),
+    gasOfCall(client, {
+      ...(keeper ? { from: keeper.address } : {}),
+      to: strategy,
+      data: encodeRebalance({ proposal, signature }),
+    }).catch((error: unknown) => error),
   ]);
   if (proposal.deadline < BigInt(head.timestamp))
     return { status: "expired", detail: `not sent before its deadline ${proposal.deadline}` };

@@ -40,12 +40,15 @@ export function addCandidatesColumn({ all, run }: Database): void {
 export interface DecisionStore {
   /** Inserts a decision unless its id is there; returns what the journal holds. */
   recordDecision(record: DecisionRecord): DecisionRecord;
-  decision(id: string): DecisionRecord | null;
+  /** Without `candidates` its table is left out, which is much faster. */
+  decision(id: string, options?: { candidates?: boolean }): DecisionRecord | null;
   /** Oldest first; `limit` keeps the newest. Without `candidates` their tables are left out, which is much faster. */
   decisions(filter?: { vault?: Address; limit?: number; candidates?: boolean }): readonly DecisionRecord[];
   /** Reason keys of a vault's newest decisions, newest first. */
   reasonKeys(vault: Address, limit: number): readonly string[];
 }
+
+const WITHOUT_TABLE = "id, chain_id, vault, pool, block, block_hash, model_set, nav, share_price, decision";
 
 /** A row of the table as a record. */
 export const toDecision = (row: Row): DecisionRecord => ({
@@ -101,12 +104,13 @@ export function decisionStore({ run, all, one }: Database): DecisionStore {
       );
       return record;
     },
-    decision(id) {
-      const row = one("SELECT * FROM decisions WHERE id = ?", id);
+    decision(id, { candidates = true } = {}) {
+      const columns = candidates ? "*" : WITHOUT_TABLE;
+      const row = one(`SELECT ${columns} FROM decisions WHERE id = ?`, id);
       return row && toDecision(row);
     },
     decisions({ vault, limit = -1, candidates = true } = {}) {
-      const columns = `id, chain_id, vault, pool, block, block_hash, model_set, nav, share_price, decision${candidates ? ", candidates" : ""}`;
+      const columns = candidates ? `${WITHOUT_TABLE}, candidates` : WITHOUT_TABLE;
       const rows =
         vault === undefined
           ? all(`SELECT ${columns} FROM decisions ORDER BY block DESC, vault LIMIT ?`, limit)
