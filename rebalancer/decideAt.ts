@@ -21,16 +21,17 @@ export interface ReadInputsParameters {
   readonly group: Pick<PoolGroup, "meta">;
   readonly vault: VaultConfig;
   readonly block: BlockStamp;
-  /** The pool's history up to that block. */
-  readonly history: PoolHistory;
+  /** The pool's history up to that block; while it is on its way the vault is read already. */
+  readonly history: PoolHistory | Promise<PoolHistory>;
 }
 
 /** Reads what a vault is decided on at a block. Reads of one instant travel together, so ask for many vaults at once. */
 export async function readInputs(parameters: ReadInputsParameters): Promise<VaultInputs> {
-  const { client, config, group, vault, block, history } = parameters;
-  const [state, bounds] = await Promise.all([
+  const { client, config, group, vault, block } = parameters;
+  const [state, bounds, history] = await Promise.all([
     readState({ client }, vault, block),
     getBounds(client, { strategy: vault.strategy, blockNumber: BigInt(block.number) }),
+    parameters.history,
   ]);
   const { sqrtPriceX96 } = history;
   const { numeraire, maxPoolShareWad } = state;
@@ -57,6 +58,7 @@ export function decideOn(inputs: DecisionInputs, outlook: Outlook): Promise<Deci
 }
 
 export interface DecideAtParameters extends ReadInputsParameters {
+  readonly history: PoolHistory;
   readonly models: ModelSet;
 }
 

@@ -28,11 +28,15 @@ export async function evaluate(context: Context, payload: Payload<"evaluate">): 
   const waiting = group.vaults.filter(({ vault }) => !rested.has(vault));
   if (waiting.length > 0) {
     context.reached("evaluating", { pool: group.meta.address, block: block.number });
-    const history = await group.history.at(block);
+    // The first vaults are read while the history still grows.
+    const coming = group.history.at(block);
+    const firstRead = readAll(context, { group, vaults: waiting.slice(0, TOGETHER), block, history: coming });
+    const [history, firstInputs] = await Promise.all([coming, firstRead]);
     const outlook = outlookOf({ history, models: context.models });
     for (let first = 0; first < waiting.length; first += TOGETHER) {
       const vaults = waiting.slice(first, first + TOGETHER);
-      await evaluateVaults(context, { group, vaults, block, history, outlook });
+      const read = first === 0 ? firstInputs : await readAll(context, { group, vaults, block, history });
+      await evaluateVaults(context, { group, block, history, outlook, read });
       // Nobody waits for them: what is to be executed is queued already.
       context.challengers?.offer(
         history,
@@ -46,10 +50,18 @@ export async function evaluate(context: Context, payload: Payload<"evaluate">): 
 
 interface EvaluateVaultsParameters {
   readonly group: PoolGroup;
-  readonly vaults: readonly VaultConfig[];
   readonly block: BlockStamp;
   readonly history: PoolHistory;
   readonly outlook: Outlook;
+  readonly read: readonly ReadVault[];
+}
+
+/** A vault with its journaled decision, or else what it is decided on; null for both when it is not deployed yet. */
+interface ReadVault {
+  readonly vault: VaultConfig;
+  readonly id: string;
+  readonly known: DecisionRecord | null;
+  readonly inputs: VaultInputs | null;
 }
 
 /** A vault's decision at a block has one id, however often it is taken. */
@@ -130,18 +142,24 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
   return decided.flatMap(({ record, inputs }) => (inputs === null ? [] : [record.id]));
 }
 
-/** Every vault's journaled decision at the block, or a fresh one; `absent` are not deployed yet. */
-async function decideAll(
+interface ReadAllParameters {
+  readonly group: PoolGroup;
+  readonly vaults: readonly VaultConfig[];
+  readonly block: BlockStamp;
+  readonly history: PoolHistory | Promise<PoolHistory>;
+}
+
+function readAll(
   context: Context,
-  { group, vaults, block, history, outlook }: EvaluateVaultsParameters,
-): Promise<{ readonly decided: readonly Decided[]; readonly absent: readonly Address[] }> {
-  const { config, journal, models, metrics } = context;
+  { group, vaults, block, history }: ReadAllParameters,
+): Promise<readonly ReadVault[]> {
+  const { config, journal } = context;
   const client = atBlock(context.client, block);
-  const read = await Promise.all(
+  return Promise.all(
     vaults.map(async (vault) => {
       const id = decisionIdOf(config.chainId, vault.vault, block);
       const known = journal.decision(id);
-      if (known) return { vault, id, known };
+      if (known) return { vault, id, known, inputs: null };
       try {
         return { vault, id, known, inputs: await readInputs({ client, config, group, vault, block, history }) };
       } catch (error) {
@@ -152,6 +170,14 @@ async function decideAll(
       }
     }),
   );
+}
+
+/** Every vault's journaled decision at the block, or a fresh one; `absent` are not deployed yet. */
+async function decideAll(
+  context: Context,
+  { group, block, outlook, read }: EvaluateVaultsParameters,
+): Promise<{ readonly decided: readonly Decided[]; readonly absent: readonly Address[] }> {
+  const { config, models, metrics } = context;
   const decided: Decided[] = [];
   const absent: Address[] = [];
   for (const { vault, id, known, inputs } of read) {
