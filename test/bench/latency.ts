@@ -92,7 +92,7 @@ export const bench: Bench = async ({ options, progress }) => {
       await until(running, async () => ((await readMarker(store, key))?.block ?? -1) >= warm);
       reached.clear();
       // What starting a worker left behind is no part of a move.
-      globalThis.gc?.();
+      globalThis.gc?.({ type: "minor" });
       const mined = await many.tick(12, [vault]);
       await until(running, async () => reached.has("signed") && heard.has(mined));
       const began = heard.get(mined) ?? Number.NaN;
