@@ -6,7 +6,7 @@ import type { VaultConfig } from "../config.ts";
 import { type Context, type PoolGroup, poolAt } from "../context.ts";
 import { decideOn, readInputs, readState, type VaultInputs } from "../decideAt.ts";
 import type { DecisionRecord } from "../journal/decisions.ts";
-import type { ProposalStore } from "../journal/proposals.ts";
+import type { ProposalStatus, ProposalStore } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
 import { describeStop, type StopOrder, stopFor } from "../killSwitch.ts";
 import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
@@ -236,12 +236,17 @@ async function consequencesOf(
     const before = known.find(({ decisionId }) => decisionId === record.id);
     const state = inputs?.state ?? (before ? null : await readState(context, vault, block));
     const nonce = before?.nonce ?? state?.nextNonce ?? 0n;
-    consequences.push({
-      vault: vault.vault,
-      proposal: proposalOf(context, { group, vault, block, decisionId: record.id, decision, nonce }),
-    });
+    const proposal = proposalOf(context, { group, vault, block, decisionId: record.id, decision, nonce });
+    const earlier = journal.proposal(proposal.digest);
+    // The very same proposal was made for a block that is gone, and has come to its end: that is this decision's too.
+    const ended = earlier?.decisionId === record.id ? null : endOf(earlier?.status);
+    consequences.push(ended === null ? { vault: vault.vault, proposal } : { vault: vault.vault, rest: ended });
   }
   return consequences;
+}
+
+function endOf(status: ProposalStatus | undefined): RestState | null {
+  return status === "confirmed" || status === "refused" || status === "expired" ? status : null;
 }
 
 interface ProposalOfParameters {
