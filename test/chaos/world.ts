@@ -192,7 +192,7 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
       return supervised;
     },
     async redis(work) {
-      const redis = connect(lane.redis.url);
+      const redis = connect(lane.redis.url, PATIENT_RETRIES);
       try {
         return await work(redis);
       } finally {
@@ -219,8 +219,11 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
   return world;
 }
 
-function connect(url: string): Redis {
-  const redis = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => 50 });
+/** A server that was just started again may refuse the first connections. */
+const PATIENT_RETRIES = 100;
+
+function connect(url: string, maxRetriesPerRequest = 0): Redis {
+  const redis = new Redis(url, { maxRetriesPerRequest, retryStrategy: () => 50 });
   redis.on("error", () => {});
   return redis;
 }
