@@ -9,10 +9,10 @@ import { openProposals } from "./jobs/open.ts";
 import type { ProposalRecord } from "./journal/proposals.ts";
 import type { Journal } from "./journal.ts";
 import { encodeJson } from "./json.ts";
-import { createKillSwitch, describeStop } from "./killSwitch.ts";
-import { leaseHolder } from "./lease.ts";
-import { buildProposal, digestOf, modelIdOf } from "./proposal.ts";
-import { ensureJob, type Queues } from "./queue.ts";
+import { leaseHolder } from "./queues/lease.ts";
+import { ensureJob, type Queues } from "./queues/queue.ts";
+import { buildProposal, digestOf, modelIdOf } from "./sending/proposal.ts";
+import { createKillSwitch, describeStop } from "./stops/killSwitch.ts";
 
 export interface ByHand {
   readonly config: Config;

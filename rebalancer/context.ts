@@ -9,12 +9,12 @@ import { FatalError } from "./errors.ts";
 import type { HistoryStore } from "./history.ts";
 import type { Journal } from "./journal.ts";
 import type { Keys } from "./keys/keys.ts";
-import type { KillSwitch } from "./killSwitch.ts";
+import type { Secrets } from "./log/secrets.ts";
 import type { Metrics } from "./metrics/metrics.ts";
-import type { Queues } from "./queue.ts";
-import type { Secrets } from "./secrets.ts";
+import type { Queues } from "./queues/queue.ts";
 import type { KeeperLock } from "./sending/nonces.ts";
 import type { Relay } from "./sending/relay.ts";
+import type { KillSwitch } from "./stops/killSwitch.ts";
 
 /** A pool and the vaults that share its features and scores. */
 export interface PoolGroup {

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { redactAddresses } from "./secrets.ts";
+import { redactAddresses } from "./log/secrets.ts";
 
 /** A schema's complaint as "field: value; rule: …", with the offending value found in the input. */
 export function describeIssue(issue: z.core.$ZodIssue, input: unknown): string {

@@ -1,5 +1,5 @@
 import type { Context } from "./context.ts";
-import { ensureJob } from "./queue.ts";
+import { ensureJob } from "./queues/queue.ts";
 
 /**
  * After a start: puts back into the queues whatever the journal says is not finished. Redis may have lost it all; the

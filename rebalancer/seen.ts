@@ -7,8 +7,8 @@ import { metricsKey, publishMetrics } from "./metrics/publish.ts";
 import { createSampler, within } from "./metrics/sampler.ts";
 import { type ReadinessCheck, startMetricsServer } from "./metrics/server.ts";
 import { openTallies } from "./metrics/tallies.ts";
+import { createWaker } from "./observe/waker.ts";
 import type { Shutdown } from "./shutdown.ts";
-import { createWaker } from "./waker.ts";
 
 const LOOK_MILLISECONDS = 2_000;
 const CHAIN_MILLISECONDS = 15_000;

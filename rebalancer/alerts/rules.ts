@@ -1,6 +1,6 @@
 import type { Config } from "../config.ts";
-import { describeStop } from "../killSwitch.ts";
 import { type Facts, gasOfDayWei, highestOfDay } from "../metrics/facts.ts";
+import { describeStop } from "../stops/killSwitch.ts";
 import type { Alert, AlertName, Severity } from "./alert.ts";
 
 /** A write to the journal that takes longer keeps everything waiting. */

@@ -7,7 +7,7 @@ import type { HttpBindings } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
 import type { Queue } from "bullmq";
 import { Hono } from "hono";
-import { payloadSchemas, type QueueName } from "../queue.ts";
+import { payloadSchemas, type QueueName } from "../queues/queue.ts";
 import type { Http } from "./endpoint.ts";
 import { ApiError } from "./errors.ts";
 import { routeOf } from "./metrics.ts";

@@ -6,7 +6,7 @@ import { endpointsOf } from "../chain/open.ts";
 import { endpointsClient } from "../chain/transport.ts";
 import { type Config, resolveVaults } from "../config.ts";
 import { ConfigError, explain } from "../errors.ts";
-import { openRedis } from "../redis.ts";
+import { openRedis } from "../queues/redis.ts";
 import { createShutdown } from "../shutdown.ts";
 import { createAnswers } from "./answers.ts";
 import { createApp } from "./app.ts";

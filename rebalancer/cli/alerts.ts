@@ -3,7 +3,7 @@ import { alertsKey, createAlertMemory } from "../alerts/memory.ts";
 import type { AlertMessage } from "../alerts/message.ts";
 import { deliver, openSinks } from "../alerts/sinks.ts";
 import { ConfigError } from "../errors.ts";
-import { connectRedis } from "../redis.ts";
+import { connectRedis } from "../queues/redis.ts";
 import { answer, type CommonOptions, examples, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { wrap } from "./wrap.ts";
 

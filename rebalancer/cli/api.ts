@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { createLogger } from "../log.ts";
+import { createLogger } from "../log/log.ts";
 import { type CommonOptions, examples, guarded, readConfig, withCommonOptions } from "./options.ts";
 
 type ApiOptions = CommonOptions & { readonly listen?: string };

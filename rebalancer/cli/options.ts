@@ -3,7 +3,7 @@ import { FLAGS } from "../config/layers.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { exitCodeOf, explain } from "../errors.ts";
 import { encodeJson } from "../json.ts";
-import { secretsFrom } from "../secrets.ts";
+import { secretsFrom } from "../log/secrets.ts";
 
 /** What every verb takes. */
 export interface CommonOptions {

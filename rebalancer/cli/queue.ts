@@ -11,8 +11,8 @@ import {
   type QueueName,
   type Queues,
   queuePrefix,
-} from "../queue.ts";
-import { bullConnection, connectRedis } from "../redis.ts";
+} from "../queues/queue.ts";
+import { bullConnection, connectRedis } from "../queues/redis.ts";
 import { withJournal } from "./journalFile.ts";
 import { answer, type CommonOptions, examples, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { formatTable } from "./table.ts";

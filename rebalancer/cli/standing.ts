@@ -6,8 +6,8 @@ import type { Config, VaultConfig } from "../config.ts";
 import { readState } from "../decideAt.ts";
 import { explain } from "../errors.ts";
 import type { Journal } from "../journal.ts";
-import { leaseHolder } from "../lease.ts";
-import { type Marker, readMarker, settledKey } from "../marker.ts";
+import { type Marker, readMarker, settledKey } from "../observe/marker.ts";
+import { leaseHolder } from "../queues/lease.ts";
 
 /** Where one vault stands: what it holds, what was decided and done last, and who keeps it. */
 export interface Standing {

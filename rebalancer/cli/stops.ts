@@ -10,8 +10,8 @@ import { type Config, resolveVaults } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 import { openJournal } from "../journal.ts";
 import { guardianFromEnvironment } from "../keys/keys.ts";
-import { createKillSwitch, describeStop, type StopLevel, type StopOrder } from "../killSwitch.ts";
-import { connectRedis } from "../redis.ts";
+import { connectRedis } from "../queues/redis.ts";
+import { createKillSwitch, describeStop, type StopLevel, type StopOrder } from "../stops/killSwitch.ts";
 import { answer, type CommonOptions, examples, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { wrap } from "./wrap.ts";
 

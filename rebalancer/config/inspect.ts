@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Config } from "../config.ts";
 import { configSchema } from "../config.ts";
-import { redactAddresses } from "../secrets.ts";
+import { redactAddresses } from "../log/secrets.ts";
 import { ENVIRONMENT, FLAGS, getPath, type Layers } from "./layers.ts";
 
 /** One effective value and which layer it came from: "default", "file", or the variable or flag by name. */

@@ -1,7 +1,7 @@
-import { classify } from "../classify.ts";
 import type { Context } from "../context.ts";
 import { explain, RetryableError } from "../errors.ts";
 import type { Attempt } from "../journal/attempts.ts";
+import { classify } from "../sending/classify.ts";
 
 /** What became of sending a transaction; all but `sent` mean that these bytes are not on their way. */
 export type Broadcast =

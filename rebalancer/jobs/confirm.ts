@@ -4,10 +4,10 @@ import type { Context } from "../context.ts";
 import { explain, FatalError } from "../errors.ts";
 import type { Attempt } from "../journal/attempts.ts";
 import type { ProposalRecord } from "../journal/proposals.ts";
-import { describeStop } from "../killSwitch.ts";
-import { ensureJob, type Payload } from "../queue.ts";
+import { ensureJob, type Payload } from "../queues/queue.ts";
 import { signReplacement } from "../sending/attempt.ts";
 import { concludeProposal, findMined } from "../sending/conclude.ts";
+import { describeStop } from "../stops/killSwitch.ts";
 import { broadcast } from "./broadcast.ts";
 
 /** What the observer reads to know that a proposal was looked for in every block up to this one. */

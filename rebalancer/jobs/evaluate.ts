@@ -8,9 +8,9 @@ import { decideOn, readInputs, readState, type VaultInputs } from "../decideAt.t
 import type { DecisionRecord } from "../journal/decisions.ts";
 import type { ProposalStatus, ProposalStore } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
-import { describeStop, type StopOrder, stopFor } from "../killSwitch.ts";
-import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
-import { ensureJob, type Payload } from "../queue.ts";
+import { ensureJob, type Payload } from "../queues/queue.ts";
+import { buildProposal, digestOf, modelIdOf } from "../sending/proposal.ts";
+import { describeStop, type StopOrder, stopFor } from "../stops/killSwitch.ts";
 import { openProposals } from "./open.ts";
 import { settleOutcomes } from "./settle.ts";
 

@@ -4,20 +4,20 @@ import { getVaultState } from "../../sdk/actions/getVault.ts";
 import { encodeRebalance } from "../../sdk/actions/rebalance.ts";
 import { signProposal } from "../../sdk/actions/signProposal.ts";
 import { type BlockStamp, getBlock } from "../chain.ts";
-import { classify } from "../classify.ts";
 import type { VaultConfig } from "../config.ts";
 import type { Context } from "../context.ts";
 import { explain, FatalError, RetryableError } from "../errors.ts";
 import type { Attempt } from "../journal/attempts.ts";
 import type { ProposalRecord, ProposalStatus } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
-import { describeStop } from "../killSwitch.ts";
-import { type PreflightParameters, preflight } from "../preflight.ts";
-import { buildProposal, digestOf, modelIdOf } from "../proposal.ts";
-import { ensureJob, type Payload } from "../queue.ts";
+import { ensureJob, type Payload } from "../queues/queue.ts";
 import { aboveCap, feeParameters, signFirst, signReplacement } from "../sending/attempt.ts";
+import { classify } from "../sending/classify.ts";
 import { gasOfCall } from "../sending/gas.ts";
 import { type NonceCounts, readNonceCounts } from "../sending/nonces.ts";
+import { type PreflightParameters, preflight } from "../sending/preflight.ts";
+import { buildProposal, digestOf, modelIdOf } from "../sending/proposal.ts";
+import { describeStop } from "../stops/killSwitch.ts";
 import { broadcast } from "./broadcast.ts";
 
 /** Transactions signed in one run of the job: each for a nonce that a stranger took, or a price that was too low. */

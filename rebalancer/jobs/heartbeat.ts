@@ -2,13 +2,13 @@ import type { PublicClient } from "viem";
 import { modelStrategyAbi } from "../../sdk/abi/modelStrategy.ts";
 import { encodeHeartbeat, signHeartbeat } from "../../sdk/actions/heartbeat.ts";
 import { type BlockStamp, getBlock } from "../chain.ts";
-import { classify } from "../classify.ts";
 import type { VaultConfig } from "../config.ts";
 import type { Context } from "../context.ts";
 import { explain } from "../errors.ts";
-import { modelIdOf } from "../proposal.ts";
 import { signFirst } from "../sending/attempt.ts";
+import { classify } from "../sending/classify.ts";
 import { readNonceCounts } from "../sending/nonces.ts";
+import { modelIdOf } from "../sending/proposal.ts";
 import { broadcast } from "./broadcast.ts";
 
 /** How long a sign of life may wait for its block; the strategy accepts at most 15 minutes. */

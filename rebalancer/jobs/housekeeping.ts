@@ -1,6 +1,6 @@
 import { getBlock } from "../chain.ts";
 import type { Context } from "../context.ts";
-import type { HousekeepingTask, Payload } from "../queue.ts";
+import type { HousekeepingTask, Payload } from "../queues/queue.ts";
 import { findMined } from "../sending/conclude.ts";
 import { tendNonces } from "../sending/tend.ts";
 import { beat } from "./heartbeat.ts";

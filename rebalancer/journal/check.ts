@@ -1,6 +1,6 @@
 import type { Journal } from "../journal.ts";
 import { differencesOf } from "../parity/compare.ts";
-import { buildProposal, digestOf } from "../proposal.ts";
+import { buildProposal, digestOf } from "../sending/proposal.ts";
 import { type Database, openDatabase } from "./database.ts";
 
 /** One rule that a journal was held to. */

@@ -1,4 +1,4 @@
-import type { StopLevel, StopOrder, StopScope } from "../killSwitch.ts";
+import type { StopLevel, StopOrder, StopScope } from "../stops/killSwitch.ts";
 import type { Database } from "./database.ts";
 
 export const STOPS_SCHEMA = `

@@ -1,5 +1,5 @@
 import type { Address, Hex, Range } from "../../ml/types.ts";
-import type { StopOrder } from "../killSwitch.ts";
+import type { StopOrder } from "../stops/killSwitch.ts";
 
 /** What is known of a vault now. Absent = not seen yet. */
 export interface VaultFacts {

@@ -1,5 +1,5 @@
 import type { Journal } from "../journal.ts";
-import type { Secrets } from "../secrets.ts";
+import type { Secrets } from "../log/secrets.ts";
 import type { Metrics } from "./metrics.ts";
 
 type Write = {

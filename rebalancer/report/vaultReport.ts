@@ -1,6 +1,6 @@
 import type { ModelIdentity, Numeraire } from "../../ml/types.ts";
-import type { StopOrder } from "../killSwitch.ts";
 import type { Performance } from "../performance.ts";
+import type { StopOrder } from "../stops/killSwitch.ts";
 
 /**
  * What a vault did in a span, from the chain's events and the journal. Values in whole asset units, prices in asset per

@@ -4,8 +4,8 @@ import type { BlockStamp } from "../chain.ts";
 import type { Config } from "../config.ts";
 import type { Context } from "../context.ts";
 import { FatalError, RetryableError } from "../errors.ts";
-import { bumpedFees, type FeeParameters, type Fees, firstFees } from "../fees.ts";
 import type { Attempt, AttemptKind } from "../journal/attempts.ts";
+import { bumpedFees, type FeeParameters, type Fees, firstFees } from "./fees.ts";
 import { chooseNonce, type NonceCounts } from "./nonces.ts";
 
 /** Head-room over the estimate: swaps that land before ours change which ticks are crossed and initialised. */

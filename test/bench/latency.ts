@@ -15,7 +15,7 @@ import { loadConfig } from "../../rebalancer/config.ts";
 import type { Milestone } from "../../rebalancer/context.ts";
 import { openJournal } from "../../rebalancer/journal.ts";
 import { run } from "../../rebalancer/main.ts";
-import { readMarker, settledKey } from "../../rebalancer/marker.ts";
+import { readMarker, settledKey } from "../../rebalancer/observe/marker.ts";
 import { writeConfig } from "../support/configFile.ts";
 import { type ManyVault, startManyVaults } from "../support/manyVaults.ts";
 import { startRedis } from "../support/redis.ts";

@@ -11,7 +11,7 @@ import { Redis } from "ioredis";
 import { mnemonicToAccount } from "viem/accounts";
 import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
 import { openJournal } from "../../rebalancer/journal.ts";
-import { settledKey } from "../../rebalancer/marker.ts";
+import { settledKey } from "../../rebalancer/observe/marker.ts";
 import { writeConfig } from "../support/configFile.ts";
 import { type ManyVault, type ManyVaults, startManyVaults } from "../support/manyVaults.ts";
 import { startRedis } from "../support/redis.ts";

@@ -1,5 +1,5 @@
 import { openJournal } from "../../rebalancer/journal.ts";
-import { createKillSwitch } from "../../rebalancer/killSwitch.ts";
+import { createKillSwitch } from "../../rebalancer/stops/killSwitch.ts";
 import { type Check, check } from "./check.ts";
 import { FAULTS, type FaultName } from "./faults.ts";
 import type { Lane } from "./lane.ts";

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
-import { type Marker, readMarker, settledKey } from "../../rebalancer/marker.ts";
+import { type Marker, readMarker, settledKey } from "../../rebalancer/observe/marker.ts";
 import { writeConfig } from "../support/configFile.ts";
 import { SWAP_AMOUNT } from "../support/deployedChain.ts";
 import type { Mischief } from "../support/rpcProxy.ts";

@@ -1,7 +1,7 @@
 import { HttpRequestError, RpcRequestError, TimeoutError } from "viem";
 import { describe, expect, it } from "vitest";
-import { classify, type ErrorKind, type Retry } from "../../rebalancer/classify.ts";
 import { ConfigError, FatalError, PayloadError, RetryableError } from "../../rebalancer/errors.ts";
+import { classify, type ErrorKind, type Retry } from "../../rebalancer/sending/classify.ts";
 
 const url = "http://127.0.0.1:1";
 /** What a node answers, as viem throws it. */

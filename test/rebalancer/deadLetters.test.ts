@@ -3,11 +3,11 @@ import { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../rebalancer/config.ts";
-import { dropDeadLetter, replayDeadLetter } from "../../rebalancer/deadLetters.ts";
 import { RefusedError } from "../../rebalancer/errors.ts";
 import type { DeadLetter } from "../../rebalancer/journal/deadLetters.ts";
 import { type Journal, openJournal } from "../../rebalancer/journal.ts";
 import { run } from "../../rebalancer/main.ts";
+import { dropDeadLetter, replayDeadLetter } from "../../rebalancer/queues/deadLetters.ts";
 import {
   jobIds,
   openQueues,
@@ -15,8 +15,8 @@ import {
   type QueueOptions,
   type Queues,
   queuePrefix,
-} from "../../rebalancer/queue.ts";
-import { bullConnection } from "../../rebalancer/redis.ts";
+} from "../../rebalancer/queues/queue.ts";
+import { bullConnection } from "../../rebalancer/queues/redis.ts";
 import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
 import { settled } from "../support/lockstep.ts";
 import { startProgram } from "../support/workerProcess.ts";

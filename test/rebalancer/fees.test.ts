@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bumpedFees, type FeeParameters, type Fees, firstFees } from "../../rebalancer/fees.ts";
+import { bumpedFees, type FeeParameters, type Fees, firstFees } from "../../rebalancer/sending/fees.ts";
 
 const GWEI = 10n ** 9n;
 const wei = fc.bigInt({ min: 0n, max: 10n ** 13n });

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
 import type { Config } from "../../rebalancer/config.ts";
 import { openJournal } from "../../rebalancer/journal.ts";
-import { createLogger } from "../../rebalancer/log.ts";
+import { createLogger } from "../../rebalancer/log/log.ts";
 import { run } from "../../rebalancer/main.ts";
 import { decodeRevert, encodeHeartbeat, modelStrategyAbi, signHeartbeat } from "../../sdk/index.ts";
 import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";

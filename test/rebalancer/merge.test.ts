@@ -8,7 +8,7 @@ import { checkJournal } from "../../rebalancer/journal/check.ts";
 import { openDatabase } from "../../rebalancer/journal/database.ts";
 import { mergeJournals } from "../../rebalancer/journal/merge.ts";
 import { type Journal, openJournal } from "../../rebalancer/journal.ts";
-import { buildProposal, digestOf } from "../../rebalancer/proposal.ts";
+import { buildProposal, digestOf } from "../../rebalancer/sending/proposal.ts";
 import * as records from "../support/journalRecords.ts";
 import { verbRunner } from "../support/verb.ts";
 

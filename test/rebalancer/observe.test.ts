@@ -5,7 +5,7 @@ import { createChainClient, getBlock } from "../../rebalancer/chain.ts";
 import { createRpc, type Rpc } from "../../rebalancer/cli/demo/rpc.ts";
 import { openJournal } from "../../rebalancer/journal.ts";
 import { run } from "../../rebalancer/main.ts";
-import { summarise } from "../../rebalancer/settled.ts";
+import { summarise } from "../../rebalancer/observe/settled.ts";
 import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
 import { settled } from "../support/lockstep.ts";
 import { type Mischief, type RpcProxy, startRpcProxy } from "../support/rpcProxy.ts";

@@ -3,8 +3,15 @@ import { Queue } from "bullmq";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { freePort, type RedisHandle } from "../../rebalancer/cli/demo/redis.ts";
 import { FatalError, RetryableError } from "../../rebalancer/errors.ts";
-import { ensureJob, jobIds, openQueues, parsePayload, type Queues, startWorker } from "../../rebalancer/queue.ts";
-import { bullConnection, connectRedis } from "../../rebalancer/redis.ts";
+import {
+  ensureJob,
+  jobIds,
+  openQueues,
+  parsePayload,
+  type Queues,
+  startWorker,
+} from "../../rebalancer/queues/queue.ts";
+import { bullConnection, connectRedis } from "../../rebalancer/queues/redis.ts";
 import { startRedis } from "../support/redis.ts";
 
 const POOL = "0x00000000000000000000000000000000000000Aa" as const;

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../../rebalancer/cli/demo/redis.ts";
-import { acquireLeases } from "../../rebalancer/lease.ts";
-import { ensureJob, openQueues, queuePrefix, startWorker } from "../../rebalancer/queue.ts";
-import { bullConnection, connectRedis, type RedisPlace } from "../../rebalancer/redis.ts";
+import { acquireLeases } from "../../rebalancer/queues/lease.ts";
+import { ensureJob, openQueues, queuePrefix, startWorker } from "../../rebalancer/queues/queue.ts";
+import { bullConnection, connectRedis, type RedisPlace } from "../../rebalancer/queues/redis.ts";
 import { startProgram } from "../support/workerProcess.ts";
 
 const POOL = "0x00000000000000000000000000000000000000Aa" as const;

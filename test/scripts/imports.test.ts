@@ -13,12 +13,12 @@ describe("the import-edge check", () => {
 
   it("refuses the brain reaching for the hands, in every way to write an import", () => {
     for (const line of [
-      'import { queue } from "../rebalancer/queue.ts";',
-      'import type { Queue } from "../rebalancer/queue.ts";',
-      'export * from "../rebalancer/queue.ts";',
-      'const q = await import("../rebalancer/queue.ts");',
+      'import { queue } from "../rebalancer/queues/queue.ts";',
+      'import type { Queue } from "../rebalancer/queues/queue.ts";',
+      'export * from "../rebalancer/queues/queue.ts";',
+      'const q = await import("../rebalancer/queues/queue.ts");',
     ])
-      expect(check("ml/decide.ts", line)).toEqual(["ml/decide.ts -> rebalancer/queue.ts"]);
+      expect(check("ml/decide.ts", line)).toEqual(["ml/decide.ts -> rebalancer/queues/queue.ts"]);
   });
 
   it("refuses a strategy that names a vault's implementation, and a vault that names a strategy", () => {

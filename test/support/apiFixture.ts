@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type RunningApi, type StartApiParameters, startApi } from "../../rebalancer/api/server.ts";
 import { freePort } from "../../rebalancer/cli/demo/redis.ts";
 import { parseConfig } from "../../rebalancer/config.ts";
-import { createLogger } from "../../rebalancer/log.ts";
+import { createLogger } from "../../rebalancer/log/log.ts";
 import { GENERATED_CHAIN, generatedVault } from "./generatedJournal.ts";
 
 export const TOKEN = "correct-horse-battery-staple";

@@ -1,5 +1,5 @@
 import { Redis } from "ioredis";
-import { type Marker, readMarker, settledKey } from "../../rebalancer/marker.ts";
+import { type Marker, readMarker, settledKey } from "../../rebalancer/observe/marker.ts";
 import type { LocalDeployment } from "./deployment.ts";
 
 /** Waits until the worker has come to rest with a block; throws with the last marker after `timeoutMilliseconds`. */

@@ -1,6 +1,6 @@
 /** `redisPing.ts URL`: connects as a worker does, asks the queues' connection too, and says so. */
-import { openQueues } from "../../rebalancer/queue.ts";
-import { bullConnection, connectRedis } from "../../rebalancer/redis.ts";
+import { openQueues } from "../../rebalancer/queues/queue.ts";
+import { bullConnection, connectRedis } from "../../rebalancer/queues/redis.ts";
 
 async function main(): Promise<void> {
   const place = { url: process.argv[2] ?? "" };

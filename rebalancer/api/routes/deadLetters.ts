@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { z } from "@hono/zod-openapi";
-import { type DeadLetterDesk, dropDeadLetter as drop, replayDeadLetter as replay } from "../../deadLetters.ts";
 import { explain, RefusedError } from "../../errors.ts";
 import type { DeadLetter } from "../../journal/deadLetters.ts";
 import { openJournal } from "../../journal.ts";
-import { payloadSchemas, type QueueName } from "../../queue.ts";
-import { redactAddresses } from "../../secrets.ts";
+import { redactAddresses } from "../../log/secrets.ts";
+import { type DeadLetterDesk, dropDeadLetter as drop, replayDeadLetter as replay } from "../../queues/deadLetters.ts";
+import { payloadSchemas, type QueueName } from "../../queues/queue.ts";
 import type { ApiContext } from "../context.ts";
 import { defineEndpoint } from "../endpoint.ts";
 import { ApiError, unavailable } from "../errors.ts";

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Address } from "../../../ml/types.ts";
 import { encodePauseVault } from "../../../sdk/actions/pauseVault.ts";
-import { describeStop, type StopOrder } from "../../killSwitch.ts";
+import { describeStop, type StopOrder } from "../../stops/killSwitch.ts";
 import { vaultAt } from "../context.ts";
 import { defineEndpoint } from "../endpoint.ts";
 import { address, reason } from "../schemas.ts";

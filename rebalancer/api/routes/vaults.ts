@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { getTickAtSqrtPrice, sqrtPriceX96ToLnPrice, tickToLnPrice } from "../../../ml/units.ts";
 import type { VaultConfig } from "../../config.ts";
-import type { StopOrder } from "../../killSwitch.ts";
-import type { Marker } from "../../marker.ts";
+import type { Marker } from "../../observe/marker.ts";
+import type { StopOrder } from "../../stops/killSwitch.ts";
 import type { VaultReading } from "../chainView.ts";
 import { type ApiContext, vaultAt } from "../context.ts";
 import { defineEndpoint } from "../endpoint.ts";

@@ -6,7 +6,7 @@ import { modelStrategyAbi } from "../../../sdk/abi/modelStrategy.ts";
 import type { BlockStamp } from "../../chain.ts";
 import type { Config, VaultConfig } from "../../config.ts";
 import { environmentNames, type Keys, loadKeys } from "../../keys/keys.ts";
-import { modelIdOf } from "../../proposal.ts";
+import { modelIdOf } from "../../sending/proposal.ts";
 import { type Check, type Finding, fail, few, look, ok, warn } from "./check.ts";
 
 export interface KeysParameters {

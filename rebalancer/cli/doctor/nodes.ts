@@ -3,7 +3,7 @@ import { listenForHeads } from "../../chain/heads.ts";
 import { type BlockStamp, getBlock } from "../../chain.ts";
 import type { Config } from "../../config.ts";
 import { explain } from "../../errors.ts";
-import { redactAddresses } from "../../secrets.ts";
+import { redactAddresses } from "../../log/secrets.ts";
 import { type Check, type Finding, fail, look, ok, warn } from "./check.ts";
 
 const TIMEOUT_MILLISECONDS = 5_000;

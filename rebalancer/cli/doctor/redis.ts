@@ -1,6 +1,6 @@
 import type { Config } from "../../config.ts";
-import { connectRedis } from "../../redis.ts";
-import { redactAddresses } from "../../secrets.ts";
+import { redactAddresses } from "../../log/secrets.ts";
+import { connectRedis } from "../../queues/redis.ts";
 import { type Check, type Finding, fail, look, ok, warn } from "./check.ts";
 
 /** The queue library runs from this version on, and is fit for service from the second. */

@@ -1,8 +1,8 @@
 import type { PublicClient } from "viem";
-import { type BlockStamp, getBlock } from "./chain.ts";
-import type { Context } from "./context.ts";
-import type { ProposalRecord } from "./journal/proposals.ts";
-import { ensureJob } from "./queue.ts";
+import { type BlockStamp, getBlock } from "../chain.ts";
+import type { Context } from "../context.ts";
+import type { ProposalRecord } from "../journal/proposals.ts";
+import { ensureJob } from "../queues/queue.ts";
 
 const DAY_SECONDS = 86_400;
 

@@ -1,6 +1,6 @@
-import { PayloadError, RefusedError } from "./errors.ts";
-import type { DeadLetter } from "./journal/deadLetters.ts";
-import type { Journal } from "./journal.ts";
+import { PayloadError, RefusedError } from "../errors.ts";
+import type { DeadLetter } from "../journal/deadLetters.ts";
+import type { Journal } from "../journal.ts";
 import { ensureJob, type Payload, parsePayload, payloadSchemas, type QueueName, type Queues } from "./queue.ts";
 
 /** Journal and queues of the worker whose letters they are. */

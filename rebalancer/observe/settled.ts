@@ -1,12 +1,12 @@
-import type { Hex } from "../ml/types.ts";
-import type { BlockStamp } from "./chain.ts";
-import type { Context, PoolGroup } from "./context.ts";
-import type { ConfirmProgress } from "./jobs/confirm.ts";
-import type { ProposalRecord } from "./journal/proposals.ts";
-import type { RestState } from "./journal/rests.ts";
+import type { Hex } from "../../ml/types.ts";
+import type { BlockStamp } from "../chain.ts";
+import type { Context, PoolGroup } from "../context.ts";
+import type { ConfirmProgress } from "../jobs/confirm.ts";
+import type { ProposalRecord } from "../journal/proposals.ts";
+import type { RestState } from "../journal/rests.ts";
+import { ensureJob, jobIds } from "../queues/queue.ts";
+import { DEADLINE_SECONDS } from "../sending/proposal.ts";
 import { settledKey, writeMarker } from "./marker.ts";
-import { DEADLINE_SECONDS } from "./proposal.ts";
-import { ensureJob, jobIds } from "./queue.ts";
 
 /** What is known of one pool's due evaluation, so that the journal is asked only for what may have changed. */
 export interface PoolWatch {

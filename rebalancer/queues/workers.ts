@@ -1,15 +1,15 @@
 import type { Job, Worker } from "bullmq";
-import type { Address } from "../ml/types.ts";
-import { getBlock } from "./chain.ts";
-import { classify } from "./classify.ts";
-import type { Context } from "./context.ts";
-import { explain } from "./errors.ts";
-import { confirm } from "./jobs/confirm.ts";
-import { evaluate } from "./jobs/evaluate.ts";
-import { execute } from "./jobs/execute.ts";
-import { housekeeping } from "./jobs/housekeeping.ts";
+import type { Address } from "../../ml/types.ts";
+import { getBlock } from "../chain.ts";
+import type { Context } from "../context.ts";
+import { explain } from "../errors.ts";
+import { confirm } from "../jobs/confirm.ts";
+import { evaluate } from "../jobs/evaluate.ts";
+import { execute } from "../jobs/execute.ts";
+import { housekeeping } from "../jobs/housekeeping.ts";
+import { redactError } from "../log/secrets.ts";
+import { classify } from "../sending/classify.ts";
 import { type QueueName, type QueueOptions, startWorker } from "./queue.ts";
-import { redactError } from "./secrets.ts";
 
 /** Longest payload that the journal keeps of a job that was given up. */
 const MOST_PAYLOAD_CHARACTERS = 4_000;

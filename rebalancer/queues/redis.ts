@@ -1,8 +1,8 @@
 import type { ConnectionOptions } from "bullmq";
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
-import type { Config } from "./config.ts";
-import { explain, RetryableError } from "./errors.ts";
-import { redactAddresses } from "./secrets.ts";
+import type { Config } from "../config.ts";
+import { explain, RetryableError } from "../errors.ts";
+import { redactAddresses } from "../log/secrets.ts";
 
 const CONNECT_TIMEOUT_MILLISECONDS = 3_000;
 const LONGEST_RETRY_MILLISECONDS = 2_000;

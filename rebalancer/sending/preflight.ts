@@ -1,6 +1,6 @@
-import { countedSpreadWad } from "../ml/ranges/confidence.ts";
-import type { Bounds } from "../ml/types.ts";
-import type { RebalanceProposal } from "../sdk/proposal.ts";
+import { countedSpreadWad } from "../../ml/ranges/confidence.ts";
+import type { Bounds } from "../../ml/types.ts";
+import type { RebalanceProposal } from "../../sdk/proposal.ts";
 
 const WAD = 10n ** 18n;
 

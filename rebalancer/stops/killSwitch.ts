@@ -1,8 +1,8 @@
 import type { Redis } from "ioredis";
 import { z } from "zod";
-import type { Address } from "../ml/types.ts";
-import { explain, FatalError } from "./errors.ts";
-import type { Journal } from "./journal.ts";
+import type { Address } from "../../ml/types.ts";
+import { explain, FatalError } from "../errors.ts";
+import type { Journal } from "../journal.ts";
 
 /**
  * 0 = runs. 1 = stop new: decisions are still taken and journaled, nothing new is proposed. 2 = drain: what is on the

@@ -1,13 +1,13 @@
-import { HeadRefusedError } from "./chain/errors.ts";
-import { createFollower, type Follower } from "./chain/follow.ts";
-import { type Heads, listenForHeads } from "./chain/heads.ts";
-import { type BlockStamp, firstBlockSince, getBlock } from "./chain.ts";
-import type { Context } from "./context.ts";
-import { explain } from "./errors.ts";
-import { describeStop } from "./killSwitch.ts";
+import { HeadRefusedError } from "../chain/errors.ts";
+import { createFollower, type Follower } from "../chain/follow.ts";
+import { type Heads, listenForHeads } from "../chain/heads.ts";
+import { type BlockStamp, firstBlockSince, getBlock } from "../chain.ts";
+import type { Context } from "../context.ts";
+import { explain } from "../errors.ts";
+import { describeStop } from "../stops/killSwitch.ts";
+import { acknowledgedTrips, newTrips, readHeadLag, readTrips } from "../stops/trips.ts";
 import { repairReorganised, repairUnseen } from "./reorganised.ts";
 import { followPools, type PoolWatch, watchPool } from "./settled.ts";
-import { acknowledgedTrips, newTrips, readHeadLag, readTrips } from "./trips.ts";
 import type { Waker } from "./waker.ts";
 
 const LONGEST_BACKOFF_MILLISECONDS = 5_000;

@@ -1,7 +1,7 @@
 import { type Hex, keccak256, toBytes, zeroAddress } from "viem";
-import type { Decision } from "../ml/types.ts";
-import { proposalDigest, type RebalanceProposal } from "../sdk/proposal.ts";
-import { FatalError } from "./errors.ts";
+import type { Decision } from "../../ml/types.ts";
+import { proposalDigest, type RebalanceProposal } from "../../sdk/proposal.ts";
+import { FatalError } from "../errors.ts";
 
 /** How long after its block a proposal stays good; the strategy accepts at most this. */
 export const DEADLINE_SECONDS = 900;

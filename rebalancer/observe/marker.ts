@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { z } from "zod";
-import type { Address } from "../ml/types.ts";
+import type { Address } from "../../ml/types.ts";
 
 /** How far a worker has come with a pool: everything caused by blocks up to `block` has come to rest. */
 export interface Marker {

@@ -1,11 +1,11 @@
 import { type ConnectionOptions, type Job, type JobsOptions, Queue, UnrecoverableError, Worker } from "bullmq";
 import { Cluster } from "ioredis";
 import { z } from "zod";
-import type { Address, Hex } from "../ml/types.ts";
-import { classify } from "./classify.ts";
-import type { Config } from "./config.ts";
-import { explain, PayloadError } from "./errors.ts";
-import { describeIssue } from "./issues.ts";
+import type { Address, Hex } from "../../ml/types.ts";
+import type { Config } from "../config.ts";
+import { explain, PayloadError } from "../errors.ts";
+import { describeIssue } from "../issues.ts";
+import { classify } from "../sending/classify.ts";
 
 const address = z
   .string()

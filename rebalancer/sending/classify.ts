@@ -1,5 +1,5 @@
-import { decodeRevert } from "../sdk/errors.ts";
-import { FatalError, RetryableError } from "./errors.ts";
+import { decodeRevert } from "../../sdk/errors.ts";
+import { FatalError, RetryableError } from "../errors.ts";
 
 /** What went wrong, by name; `unknown` = nothing that this program has met. */
 export type ErrorKind =

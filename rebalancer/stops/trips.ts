@@ -1,9 +1,9 @@
-import type { Address } from "../ml/types.ts";
-import type { BlockStamp } from "./chain.ts";
-import type { Config, VaultConfig } from "./config.ts";
-import type { Context } from "./context.ts";
-import type { OutcomeRecord } from "./journal/outcomes.ts";
-import type { ProposalRecord } from "./journal/proposals.ts";
+import type { Address } from "../../ml/types.ts";
+import type { BlockStamp } from "../chain.ts";
+import type { Config, VaultConfig } from "../config.ts";
+import type { Context } from "../context.ts";
+import type { OutcomeRecord } from "../journal/outcomes.ts";
+import type { ProposalRecord } from "../journal/proposals.ts";
 import type { StopOrder, StopScope } from "./killSwitch.ts";
 
 const DAY_SECONDS = 86_400;

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
-import type { Address } from "../ml/types.ts";
-import { RefusedError } from "./errors.ts";
+import type { Address } from "../../ml/types.ts";
+import { RefusedError } from "../errors.ts";
 
 const TTL_MILLISECONDS = 30_000;
 const RENEW_MILLISECONDS = 10_000;
