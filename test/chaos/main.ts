@@ -58,12 +58,22 @@ async function main(options: Options): Promise<void> {
   try {
     const saved = await deployedChain(folder);
     let next = from;
-    const lane = async (number: number) => {
-      const opened = await openLane({ saved, bundle: bundle.path, folder: join(folder, `lane-${number}`) });
+    let files = 0;
+    const lane = async () => {
+      const open = () => openLane({ saved, bundle: bundle.path, folder: join(folder, `lane-${files++}`) });
+      let opened = await open();
       try {
         while (next < from + scenarios && !interrupted) {
           const scenario = drawScenario({ seed, index: next++, alone: story, ...(only ? { only } : {}) });
-          const outcome = await play(opened, scenario, patience);
+          const outcome = await play(opened, scenario, patience).catch(async (error: unknown) => {
+            // The stage broke, not the worker: once more on a new one, and then it counts.
+            process.stderr.write(
+              `${scenario.index}  is played again: ${error instanceof Error ? error.message : error}\n`,
+            );
+            await opened.stop();
+            opened = await open();
+            return play(opened, scenario, patience);
+          });
           outcomes.push(outcome);
           if (outcome.violations.length > 0 && !options.json) process.stdout.write(failureText(outcome, options));
           if (!options.json && !story) process.stderr.write(`${line(outcome)} (${outcomes.length} of ${scenarios})\n`);
@@ -72,10 +82,10 @@ async function main(options: Options): Promise<void> {
         await opened.stop();
       }
     };
-    await Promise.all(Array.from({ length: Math.max(1, Math.min(lanes, scenarios)) }, (_, number) => lane(number)));
+    await Promise.all(Array.from({ length: Math.max(1, Math.min(lanes, scenarios)) }, lane));
   } finally {
     bundle.remove();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
   const seconds = (performance.now() - began) / 1_000;
   const summary = summarise(outcomes, { seed, seconds });

@@ -220,7 +220,7 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
 }
 
 /** A server that was just started again may refuse the first connections. */
-const PATIENT_RETRIES = 20;
+const PATIENT_RETRIES = 60;
 
 function connect(url: string, maxRetriesPerRequest = 0): Redis {
   const redis = new Redis(url, { maxRetriesPerRequest, retryStrategy: () => 50 });
