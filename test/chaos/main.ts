@@ -82,7 +82,9 @@ async function main(options: Options): Promise<void> {
         await opened.stop();
       }
     };
-    await Promise.all(Array.from({ length: Math.max(1, Math.min(lanes, scenarios)) }, lane));
+    // All lanes end before the folder goes, whatever happens in one.
+    const ended = await Promise.allSettled(Array.from({ length: Math.max(1, Math.min(lanes, scenarios)) }, lane));
+    for (const result of ended) if (result.status === "rejected") throw result.reason;
   } finally {
     bundle.remove();
     rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
