@@ -17,34 +17,46 @@ export async function startRedisServer(folder: string): Promise<RedisServer> {
   const port = await quietPort();
   let child: ChildProcess | null = null;
   const killNow = () => child?.kill("SIGKILL");
+  // Two faults may want it at once: one after the other, and nobody starts what runs.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const turn = last.then(work, work);
+    last = turn.catch(() => {});
+    return turn;
+  };
+  const runs = () => child !== null && child.exitCode === null && child.signalCode === null;
   const server: RedisServer = {
     url: `redis://127.0.0.1:${port}`,
-    async start() {
-      mkdirSync(folder, { recursive: true });
-      const args = ["--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "yes"];
-      const started = spawn(binary, [...args, "--maxmemory-policy", "noeviction"].map(String), { stdio: "ignore" });
-      child = started;
-      process.once("exit", killNow);
-      for (let tries = 0; !(await answers(port, started.pid)); tries++) {
-        if (started.exitCode !== null || tries > 500) throw new Error(`redis-server does not listen on port ${port}`);
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-    },
-    async kill({ wipe = false } = {}) {
-      process.off("exit", killNow);
-      const running = child;
-      child = null;
-      if (running && running.exitCode === null && running.signalCode === null) {
-        await new Promise<void>((resolve) => {
-          running.once("exit", () => resolve());
-          running.kill("SIGKILL");
-        });
-      }
-      if (wipe) rmSync(folder, { recursive: true, force: true });
-    },
+    start: () => inTurn(start),
+    kill: (options = {}) => inTurn(() => kill(options)),
   };
   await server.start();
   return server;
+
+  async function start(): Promise<void> {
+    if (runs()) return;
+    mkdirSync(folder, { recursive: true });
+    const args = ["--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "yes"];
+    const started = spawn(binary, [...args, "--maxmemory-policy", "noeviction"].map(String), { stdio: "ignore" });
+    child = started;
+    process.once("exit", killNow);
+    for (let tries = 0; !(await answers(port, started.pid)); tries++) {
+      if (started.exitCode !== null || tries > 500) throw new Error(`redis-server does not listen on port ${port}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+  async function kill({ wipe = false }: { wipe?: boolean }): Promise<void> {
+    process.off("exit", killNow);
+    const running = child;
+    child = null;
+    if (running && running.exitCode === null && running.signalCode === null) {
+      await new Promise<void>((resolve) => {
+        running.once("exit", () => resolve());
+        running.kill("SIGKILL");
+      });
+    }
+    if (wipe) rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** A free port below those that a system hands out: while Redis is down, nobody else is given it. */
