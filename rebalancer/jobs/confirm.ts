@@ -65,7 +65,9 @@ export async function confirm(context: Context, payload: Payload<"confirm">, job
         // The housekeeping tries again: it need not keep the vault from its next move.
         (error: unknown) => context.logger.warn({ stage: "confirm", digest: record.digest }, explain(error)),
       );
-    journal.advance(record.digest, "expired", `not mined before its deadline ${record.proposal.deadline}`);
+    // Perhaps not for the first time: a reorganisation may have taken an earlier end back.
+    const why = `not mined before its deadline ${record.proposal.deadline}`;
+    journal.advance(record.digest, "expired", why, { again: true });
     return context.nudge();
   }
   if (!live) return comeBack(context, job, head, token);

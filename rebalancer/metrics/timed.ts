@@ -33,7 +33,7 @@ export function watchedJournal(journal: Journal, metrics: Metrics, secrets: Pick
     watched[name] = timed(journal[name] as (...parameters: unknown[]) => unknown);
   }
   const advance = timed(journal.advance);
-  const clean: Journal["advance"] = (digest, status, detail) =>
-    advance(digest, status, detail === undefined ? undefined : secrets.redact(detail));
+  const clean: Journal["advance"] = (digest, status, detail, options) =>
+    advance(digest, status, detail === undefined ? undefined : secrets.redact(detail), options);
   return { ...(watched as unknown as Journal), advance: clean };
 }

@@ -7,6 +7,8 @@ import { openDatabase } from "../../rebalancer/journal/database.ts";
 import type { ProposalRecord } from "../../rebalancer/journal/proposals.ts";
 import { type Journal, openJournal } from "../../rebalancer/journal.ts";
 import { encodeJson } from "../../rebalancer/json.ts";
+import type { Metrics } from "../../rebalancer/metrics/metrics.ts";
+import { watchedJournal } from "../../rebalancer/metrics/timed.ts";
 import { attempt, decision, decisionRecord, digest, proposalRecord, VAULT } from "../support/journalRecords.ts";
 
 describe("openJournal", () => {
@@ -126,6 +128,19 @@ describe("openJournal", () => {
       expect(journal.proposal(id)?.status).toBe("sent");
     }
     expect(journal.proposal(id)?.detail).toBe("reorganised (3)");
+  });
+
+  it("takes them as often through the worker's watch on it, which takes secrets out", () => {
+    const { digest: id } = journal.recordProposal(proposalRecord(1));
+    const metrics = { facts: { slowestWriteSeconds: 0 }, instruments: { journalWrite: { observe: () => {} } } };
+    const redact = (text: string) => text.replaceAll("secret", "[redacted]");
+    const watched = watchedJournal(journal, metrics as unknown as Metrics, { redact });
+    for (let turn = 0; turn < 2; turn++) {
+      watched.advance(id, "confirmed", "block 1, secret", { again: true });
+      expect(journal.proposal(id)?.status).toBe("confirmed");
+      watched.advance(id, "sent", "reorganised", { again: true });
+    }
+    expect(JSON.stringify(journal.proposal(id), (_key, value) => String(value))).not.toContain("secret");
   });
 
   it("takes over a journal that knew one transaction for each proposal", () => {
