@@ -20,6 +20,7 @@ import { secretsFrom } from "./log/secrets.ts";
 import { createMetrics, nameVaults } from "./metrics/metrics.ts";
 import { watchedJournal } from "./metrics/timed.ts";
 import { checkMode } from "./mode.ts";
+import { startObservability } from "./observability.ts";
 import { observe } from "./observe/observe.ts";
 import { createWaker } from "./observe/waker.ts";
 import { acquireLeases } from "./queues/lease.ts";
@@ -27,7 +28,6 @@ import { openQueues, queuePrefix } from "./queues/queue.ts";
 import { bullConnection, connectRedis } from "./queues/redis.ts";
 import { startWorkers } from "./queues/workers.ts";
 import { recover } from "./recover.ts";
-import { startSeeing } from "./seen.ts";
 import { createKeeperLock } from "./sending/nonces.ts";
 import { createRelay } from "./sending/relay.ts";
 import { createShutdown } from "./shutdown.ts";
@@ -144,7 +144,7 @@ export async function run(parameters: RunParameters): Promise<void> {
       metrics.watch(worker);
       shutdown.add("worker", () => worker.close());
     }
-    await startSeeing(context, { shutdown, sinks, leasesHeld: () => (lost === null ? vaults.length : 0) });
+    await startObservability(context, { shutdown, sinks, leasesHeld: () => (lost === null ? vaults.length : 0) });
     logger.info(
       { stage: "start", mode: config.worker.mode, models: models.id, vaults: vaults.map(({ vault }) => vault) },
       `watching chain ${config.chainId}`,

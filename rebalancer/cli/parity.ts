@@ -1,5 +1,7 @@
 import type { Command } from "commander";
-import { createChainClient, firstBlockSince, getBlock } from "../chain.ts";
+import { openChain } from "../chain/open.ts";
+import { firstBlockSince, getBlock } from "../chain.ts";
+import type { Config } from "../config.ts";
 import { ConfigError, FatalError } from "../errors.ts";
 import type { DecisionPlaceFilter } from "../journal/inputs.ts";
 import { fetchedEvents, storedEvents } from "../parity/events.ts";
@@ -50,27 +52,17 @@ export function registerParity(program: Command): void {
         ...(options.vault === undefined ? {} : { vault: vaultNamed(config, options.vault, "--vault").vault }),
       };
       const progress = commandProgress(options.json);
-      const client = createChainClient(config.rpcUrl);
+      const { close, ...events } =
+        options.data === undefined
+          ? await fromNodes(config, progress.at)
+          : { source: storedEvents(options.data), close: () => undefined };
+      const onProgress = (done: number, total: number) => progress.at(done, total, "decisions taken again");
       const report = await withJournal(config.journal.path, (journal) =>
-        parity({
-          journal,
-          filter,
-          ...(options.data === undefined
-            ? {
-                source: fetchedEvents({
-                  rpcUrl: config.rpcUrl,
-                  chainId: config.chainId,
-                  async firstBlockSince(timestamp) {
-                    return (await firstBlockSince(client, timestamp, await getBlock(client, "latest"))).number;
-                  },
-                  onProgress: progress.at,
-                }),
-                hashOf: async (block: number) => (await getBlock(client, block).catch(() => null))?.hash ?? null,
-              }
-            : { source: storedEvents(options.data) }),
-          onProgress: (done, total) => progress.at(done, total, "decisions taken again"),
-        }),
-      ).finally(() => progress.end());
+        parity({ journal, filter, ...events, onProgress }),
+      ).finally(() => {
+        progress.end();
+        close();
+      });
       if (report.decisions === 0) {
         throw new FatalError(`journal ${config.journal.path}: no decision in the span; rule: at least one to compare`);
       }
@@ -78,6 +70,23 @@ export function registerParity(program: Command): void {
       if (report.different > 0) process.exitCode = 1;
     }),
   );
+}
+
+/** Events and block hashes as the configured nodes have them, until `close`. */
+async function fromNodes(config: Config, onProgress: Parameters<typeof fetchedEvents>[0]["onProgress"]) {
+  const { client, endpoints } = await openChain(config);
+  return {
+    source: fetchedEvents({
+      rpcUrl: config.rpcUrl,
+      chainId: config.chainId,
+      async firstBlockSince(timestamp) {
+        return (await firstBlockSince(client, timestamp, await getBlock(client, "latest"))).number;
+      },
+      ...(onProgress === undefined ? {} : { onProgress }),
+    }),
+    hashOf: async (block: number) => (await getBlock(client, block).catch(() => null))?.hash ?? null,
+    close: () => endpoints.close(),
+  };
 }
 
 /** --from and --to: digits are a block, anything else a time. */

@@ -13,7 +13,7 @@ import { generateJournal } from "../support/generatedJournal.ts";
 import { type ManyVaults, startManyVaults } from "../support/manyVaults.ts";
 import { startRedis } from "../support/redis.ts";
 import type { LoadOrders, LoadResult } from "./api/load.ts";
-import type { Bench, BenchRow } from "./bench.ts";
+import { type Bench, row } from "./bench.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const SLOT_SECONDS = 12;
@@ -248,11 +248,3 @@ function cpuSecondsOf({ pid }: ChildProcess): number {
 
 const residentMegabytes = ({ pid }: ChildProcess): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1_024;
-
-const row = (name: string, value: number, unit: string, against = "", ratio: number | null = null): BenchRow => ({
-  name,
-  value,
-  unit,
-  against,
-  ratio,
-});

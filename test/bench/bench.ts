@@ -29,6 +29,15 @@ export const median = (values: readonly number[]): number => {
     : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 };
 
+/** A row; `ratio` null = nothing to compare with. */
+export const row = (
+  name: string,
+  value: number,
+  unit: string,
+  against = "",
+  ratio: number | null = null,
+): BenchRow => ({ name, value, unit, against, ratio });
+
 /** Seconds of processor time that a synchronous piece of work takes on this thread. */
 export function cpuSeconds(work: () => void): number {
   const before = process.cpuUsage();

@@ -19,7 +19,7 @@ import { readMarker, settledKey } from "../../rebalancer/observe/marker.ts";
 import { writeConfig } from "../support/configFile.ts";
 import { type ManyVault, startManyVaults } from "../support/manyVaults.ts";
 import { startRedis } from "../support/redis.ts";
-import { type Bench, type BenchRow, median } from "./bench.ts";
+import { type Bench, median, row } from "./bench.ts";
 
 const RUNS = 100;
 const WARM_UP = 5;
@@ -186,11 +186,3 @@ function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
 }
-
-const row = (name: string, value: number, unit: string, against = "", ratio: number | null = null): BenchRow => ({
-  name,
-  value,
-  unit,
-  against,
-  ratio,
-});

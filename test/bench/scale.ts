@@ -15,7 +15,7 @@ import { settledKey } from "../../rebalancer/observe/marker.ts";
 import { writeConfig } from "../support/configFile.ts";
 import { type ManyVault, type ManyVaults, startManyVaults } from "../support/manyVaults.ts";
 import { startRedis } from "../support/redis.ts";
-import { type Bench, type BenchRow, median } from "./bench.ts";
+import { type Bench, type BenchRow, median, row } from "./bench.ts";
 
 const CHAIN_ID = 31_337;
 const SLOT_SECONDS = 12;
@@ -256,11 +256,3 @@ function rowsOf(name: string, vaults: number, measured: Measured): BenchRow[] {
     row(`${name}: moves sent per slot`, executed / slots, "moves"),
   ];
 }
-
-const row = (name: string, value: number, unit: string, against = "", ratio: number | null = null): BenchRow => ({
-  name,
-  value,
-  unit,
-  against,
-  ratio,
-});

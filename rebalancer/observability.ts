@@ -18,7 +18,7 @@ const SAVE_MILLISECONDS = 60_000;
 const HEAD_SILENCE_MILLISECONDS = 60_000;
 const PATIENCE_MILLISECONDS = 2_000;
 
-export interface StartSeeingParameters {
+export interface StartObservabilityParameters {
   readonly shutdown: Shutdown;
   /** Vaults whose leases this worker holds now. */
   readonly leasesHeld: () => number;
@@ -31,7 +31,7 @@ export interface StartSeeingParameters {
  * Starts what makes a worker visible beside its work: counters and their server, snapshots for other processes, alerts.
  * Nothing here is waited for by the work, and no failure here ends it.
  */
-export async function startSeeing(context: Context, parameters: StartSeeingParameters): Promise<void> {
+export async function startObservability(context: Context, parameters: StartObservabilityParameters): Promise<void> {
   const { config, journal, logger, metrics, models, redis } = context;
   const { shutdown, leasesHeld, sinks, now = Date.now } = parameters;
   const { domain } = models.volatility;
