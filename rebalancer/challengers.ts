@@ -12,6 +12,8 @@ export interface CreateChallengersParameters {
   readonly config: Pick<Config, "models">;
   readonly journal: Pick<Journal, "inputs" | "recordChallenger">;
   readonly logger: Pick<Logger, "warn">;
+  /** Told of each decision that a challenger did not answer. */
+  readonly onFailure?: (modelSet: string) => void;
   /** How each one's thread is kept, where not as usual. */
   readonly thread?: Pick<
     ChallengerParameters,
@@ -23,8 +25,6 @@ export interface CreateChallengersParameters {
 export interface Challengers {
   /** Hands over journaled decisions that were made on one history; returns at once, whatever becomes of them. */
   offer(history: PoolHistory, decisionIds: readonly string[]): void;
-  /** Answers that failed since the start, by model set. */
-  readonly failures: ReadonlyMap<string, number>;
   close(): Promise<void>;
 }
 
@@ -33,18 +33,18 @@ export function createChallengers({
   config,
   journal,
   logger,
+  onFailure,
   thread = {},
 }: CreateChallengersParameters): Challengers | null {
   const sets = [...new Set(config.models.challengers)];
   if (sets.length === 0) return null;
-  const failures = new Map<string, number>();
   const started = sets.map((modelSet) =>
     startChallenger({
       modelSet,
       ...thread,
       onAnswer({ id, decision, error }) {
         if (error !== null) {
-          failures.set(modelSet, (failures.get(modelSet) ?? 0) + 1);
+          onFailure?.(modelSet);
           logger.warn(
             { stage: "challenge", modelSet, decisionId: id },
             `challenger ${modelSet} gave no answer: ${error}`,
@@ -60,7 +60,6 @@ export function createChallengers({
     }),
   );
   return {
-    failures,
     offer(history, decisionIds) {
       const cases = decisionIds.flatMap((id) => {
         const inputs = journal.inputs(id);

@@ -103,7 +103,12 @@ export async function run(parameters: RunParameters): Promise<void> {
     const queues = openQueues(options, onError);
     shutdown.add("queues", () => queues.close());
 
-    const challengers = createChallengers({ config, journal, logger });
+    const challengers = createChallengers({
+      config,
+      journal,
+      logger,
+      onFailure: (modelSet) => metrics.instruments.challengerFailures.inc({ model_set: modelSet }),
+    });
     if (challengers) shutdown.add("challengers", () => challengers.close());
 
     const waker = createWaker(stop.signal);

@@ -37,6 +37,9 @@ export interface SpentNonce {
   readonly hash: Hex | null;
   readonly block: number;
   readonly blockHash: Hex | null;
+  /** The block's time. */
+  readonly atSeconds: number;
+  /** 0 for a transaction of somebody else. */
   readonly gasUsed: bigint;
   readonly effectiveGasPrice: bigint;
   readonly succeeded: boolean;
@@ -62,6 +65,7 @@ CREATE TABLE IF NOT EXISTS spent (
   block INTEGER NOT NULL, block_hash TEXT, body TEXT NOT NULL, PRIMARY KEY (sender, nonce)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS spent_by_block ON spent (block);
+CREATE INDEX IF NOT EXISTS spent_by_time ON spent (json_extract(body, '$.atSeconds'));
 CREATE TABLE IF NOT EXISTS ended_subjects (subject TEXT PRIMARY KEY, how TEXT NOT NULL) STRICT;
 `;
 
@@ -81,6 +85,8 @@ export interface AttemptStore {
   recordSpent(spent: SpentNonce): void;
   /** Lowest nonce first. */
   spentNonces(sender: Address, fromNonce?: number): readonly SpentNonce[];
+  /** What transactions of every kind cost that were mined since a time, failed ones too; wei. */
+  gasSpentWei(sinceSeconds: number): bigint;
   /** Forgets what was mined in blocks after this one: the chain was reorganised. */
   forgetSpentAfter(block: number): void;
   /** The same for what one subject's transaction used in one block. */
@@ -159,8 +165,10 @@ export function attemptStore({ run, all, one, transaction }: Database): AttemptS
           sender,
         ),
       ),
-    recordSpent({ sender, nonce, kind, subject, hash, block, blockHash, gasUsed, effectiveGasPrice, succeeded }) {
-      const body = encodeJson({ gasUsed, effectiveGasPrice, succeeded });
+    recordSpent(spent) {
+      const { sender, nonce, kind, subject, hash, block, blockHash } = spent;
+      const { atSeconds, gasUsed, effectiveGasPrice, succeeded } = spent;
+      const body = encodeJson({ atSeconds, gasUsed, effectiveGasPrice, succeeded });
       run(
         "INSERT OR REPLACE INTO spent VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         sender,
@@ -175,6 +183,10 @@ export function attemptStore({ run, all, one, transaction }: Database): AttemptS
     },
     spentNonces: (sender, fromNonce = 0) =>
       all("SELECT * FROM spent WHERE sender = ? AND nonce >= ? ORDER BY nonce", sender, fromNonce).map(toSpent),
+    gasSpentWei: (sinceSeconds) =>
+      all("SELECT * FROM spent WHERE json_extract(body, '$.atSeconds') >= ?", sinceSeconds)
+        .map(toSpent)
+        .reduce((sum, { gasUsed, effectiveGasPrice }) => sum + gasUsed * effectiveGasPrice, 0n),
     forgetSpentAfter: (block) => run("DELETE FROM spent WHERE block > ?", block),
     forgetSpentAt: (subject, block) => run("DELETE FROM spent WHERE subject = ? AND block = ?", subject, block),
     wasSent: (subject) => one("SELECT 1 AS found FROM steps WHERE digest = ? AND status = 'sent'", subject) !== null,
@@ -230,7 +242,8 @@ const pickBody = ({ raw, maxFeePerGas, maxPriorityFeePerGas }: ReturnType<typeof
   maxPriorityFeePerGas,
 });
 
-const toSpent = (row: Row): SpentNonce => ({
+/** A row of the ledger as it is kept. */
+export const toSpent = (row: Row): SpentNonce => ({
   sender: row.sender as Address,
   nonce: Number(row.nonce),
   kind: row.kind as SpentNonce["kind"],
@@ -238,5 +251,5 @@ const toSpent = (row: Row): SpentNonce => ({
   hash: row.hash as Hex | null,
   block: Number(row.block),
   blockHash: row.block_hash as Hex | null,
-  ...decodeJson<Pick<SpentNonce, "gasUsed" | "effectiveGasPrice" | "succeeded">>(String(row.body)),
+  ...decodeJson<Pick<SpentNonce, "atSeconds" | "gasUsed" | "effectiveGasPrice" | "succeeded">>(String(row.body)),
 });

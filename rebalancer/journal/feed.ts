@@ -1,5 +1,6 @@
 import type { Address, Hex } from "../../ml/types.ts";
 import { decodeJson, encodeJson } from "../json.ts";
+import { type SpentNonce, toSpent } from "./attempts.ts";
 import type { Database } from "./database.ts";
 import type { Measured, ProposalStatus } from "./proposals.ts";
 
@@ -8,10 +9,11 @@ export interface FeedCursor {
   readonly decisions: number;
   readonly steps: number;
   readonly measured: number;
+  readonly spent: number;
   readonly outcomes: number;
 }
 
-export const FEED_START: FeedCursor = { decisions: 0, steps: 0, measured: 0, outcomes: 0 };
+export const FEED_START: FeedCursor = { decisions: 0, steps: 0, measured: 0, spent: 0, outcomes: 0 };
 
 /** What was written since a cursor, oldest first, and the cursor after it. */
 export interface Feed {
@@ -36,9 +38,10 @@ export interface Feed {
     readonly vault: Address;
     readonly pool: Address;
     readonly digest: Hex;
-    readonly atSeconds: number;
     readonly measured: Measured;
   }[];
+  /** Nonces that transactions of ours used; one that was mined again after a reorganisation comes again. */
+  readonly spent: readonly SpentNonce[];
   readonly outcomes: readonly { readonly vault: Address; readonly decisionId: string; readonly outcome: unknown }[];
   /** True when there is more to read at once. */
   readonly more: boolean;
@@ -78,10 +81,15 @@ export function feedStore({ run, all, one }: Database): FeedStore {
         limit,
       );
       const measured = all(
-        `SELECT measured.rowid AS row, measured.digest, measured.body, proposals.vault, proposals.pool, decisions.at_seconds
-         FROM measured JOIN proposals USING (digest) JOIN decisions ON decisions.id = proposals.decision_id
+        `SELECT measured.rowid AS row, measured.digest, measured.body, proposals.vault, proposals.pool
+         FROM measured JOIN proposals USING (digest)
          WHERE measured.rowid > ? ORDER BY measured.rowid LIMIT ?`,
         cursor.measured,
+        limit,
+      );
+      const spent = all(
+        "SELECT rowid AS row, * FROM spent WHERE rowid > ? AND kind != 'foreign' ORDER BY rowid LIMIT ?",
+        cursor.spent,
         limit,
       );
       const outcomes = all(
@@ -97,6 +105,7 @@ export function feedStore({ run, all, one }: Database): FeedStore {
           decisions: last(decisions, cursor.decisions),
           steps: last(steps, cursor.steps),
           measured: last(measured, cursor.measured),
+          spent: last(spent, cursor.spent),
           outcomes: last(outcomes, cursor.outcomes),
         },
         decisions: decisions.map((row) => ({
@@ -119,15 +128,15 @@ export function feedStore({ run, all, one }: Database): FeedStore {
           vault: row.vault as Address,
           pool: row.pool as Address,
           digest: row.digest as Hex,
-          atSeconds: Number(row.at_seconds),
           measured: decodeJson<Measured>(String(row.body)),
         })),
+        spent: spent.map(toSpent),
         outcomes: outcomes.map((row) => ({
           vault: row.vault as Address,
           decisionId: String(row.decision_id),
           outcome: decodeJson<unknown>(String(row.outcome)),
         })),
-        more: [decisions, steps, measured, outcomes].some((rows) => rows.length === limit),
+        more: [decisions, steps, measured, spent, outcomes].some((rows) => rows.length === limit),
       };
     },
     highestSharePrices(withinSeconds) {

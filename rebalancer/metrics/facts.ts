@@ -93,7 +93,7 @@ export interface Facts {
   /** Jobs that were given up and that nobody has dealt with, by queue. */
   deadLetters: ReadonlyMap<string, number>;
   leases: { readonly held: number; readonly configured: number };
-  /** Wei paid for moves by hour since the epoch (chain's clock), for the last day. */
+  /** Wei paid for transactions by hour since the epoch (chain's clock), for the last day. */
   readonly gasByHour: Map<number, number>;
   /** Seconds that the longest journal write since the last look took. */
   slowestWriteSeconds: number;

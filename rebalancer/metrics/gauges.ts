@@ -127,7 +127,7 @@ export function registerGauges({ registry, facts, config, models, version, now }
   gauge("rangekeeper_keeper_moves_left", "Moves that a keeper can pay for.", ["keeper"], "max", (set) => {
     for (const [keeper, { movesLeft }] of facts.keepers) set(movesLeft, { keeper });
   });
-  gauge("rangekeeper_gas_spent_day_wei", "Wei paid for moves in the last day.", [], "sum", (set) =>
+  gauge("rangekeeper_gas_spent_day_wei", "Wei paid for transactions of every kind in the last day.", [], "sum", (set) =>
     set(gasOfDayWei(facts)),
   );
   gauge("rangekeeper_gas_budget_wei", "What trips.gasGweiPerDay allows.", [], "max", (set) => {

@@ -31,6 +31,12 @@ export function createInstruments(registry: Registry) {
       help: "Wei paid for transactions that were mined.",
       registers,
     }),
+    challengerFailures: new Counter({
+      name: "rangekeeper_challenger_failures_total",
+      help: "Decisions that a challenger did not answer, by its model set.",
+      labelNames: ["model_set"] as const,
+      registers,
+    }),
     outOfDomain: new Counter({
       name: "rangekeeper_model_input_out_of_domain_total",
       help: "Decisions that stood aside because an input lay outside of what the models know.",

@@ -9,13 +9,13 @@ import type { Metrics } from "./metrics.ts";
 const CHUNK_ROWS = 2_000;
 const DAY_SECONDS = 86_400;
 const HOUR_SECONDS = 3_600;
-/** Transactions whose gas is remembered by proposal, so that one mined again after a reorganisation counts once. */
-const REMEMBERED_GAS = 10_000;
-const TALLY = "metrics@1";
+/** Transactions that are remembered, so that one mined again after a reorganisation counts once. */
+const REMEMBERED = 10_000;
+const TALLY = "metrics@2";
 
 const count = z.number().nonnegative();
 const totalsSchema = z.object({
-  cursor: z.object({ decisions: count, steps: count, measured: count, outcomes: count }),
+  cursor: z.object({ decisions: count, steps: count, measured: count, spent: count, outcomes: count }),
   /** By "action reason". */
   decisions: z.record(z.string(), count),
   rebalances: z.record(z.string(), count),
@@ -67,7 +67,7 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
   const totals: Totals = saved.success
     ? saved.data
     : { cursor: FEED_START, decisions: {}, rebalances: {}, fees: {}, gasWei: 0, gasByHour: {}, vaults: {} };
-  const gasOf = new Map<string, number>();
+  const [isKnownNonce, isKnownMove] = [memory(REMEMBERED), memory(REMEMBERED)];
   /** Blocks that sent and not yet ended moves were decided at, by vault and digest. */
   const sent = new Map<Address, Map<string, number>>();
   for (const { vault, digest, block } of journal.proposals({ status: ["sent"] })) isSent(vault, digest, block);
@@ -126,20 +126,18 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
         known.lastFailure = detail;
       } else if (status === "simulated" || status === "confirmed") known.failedSimulations = 0;
     }
-    for (const { pool, digest, atSeconds, measured } of feed.measured) {
-      const wei = measured.gasUsed * measured.effectiveGasPrice;
-      const again = gasOf.has(digest);
-      gasOf.set(digest, Number(wei));
-      for (const oldest of gasOf.keys()) {
-        if (gasOf.size <= REMEMBERED_GAS) break;
-        gasOf.delete(oldest);
-      }
-      // the same move, mined once more after a reorganisation: the chain charged for it once
-      if (again) continue;
-      totals.gasWei += Number(wei);
-      instruments.gasSpent.inc(Number(wei));
+    for (const { sender, nonce, atSeconds, gasUsed, effectiveGasPrice } of feed.spent) {
+      // Mined once more after a reorganisation: the chain charges for a nonce once.
+      if (isKnownNonce(`${sender} ${nonce}`)) continue;
+      const wei = Number(gasUsed * effectiveGasPrice);
+      totals.gasWei += wei;
+      instruments.gasSpent.inc(wei);
       const hour = Math.floor(atSeconds / HOUR_SECONDS);
-      facts.gasByHour.set(hour, (facts.gasByHour.get(hour) ?? 0) + Number(wei));
+      facts.gasByHour.set(hour, (facts.gasByHour.get(hour) ?? 0) + wei);
+    }
+    for (const { pool, digest, measured } of feed.measured) {
+      // The same move, mined once more: its fees were collected once.
+      if (isKnownMove(digest)) continue;
       const where = facts.pools.get(pool);
       for (const { name, args } of measured.events) {
         if (name !== "FeesCollected" || !where) continue;
@@ -156,7 +154,8 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
       if (known) settled(known, outcome, config.trips.driftOutcomes);
     }
     totals.cursor = feed.cursor;
-    changed ||= feed.decisions.length + feed.steps.length + feed.measured.length + feed.outcomes.length > 0;
+    changed ||=
+      feed.decisions.length + feed.steps.length + feed.measured.length + feed.spent.length + feed.outcomes.length > 0;
     onFeed?.(feed);
   }
 
@@ -220,4 +219,15 @@ function settled(vault: VaultFacts, outcome: unknown, remembered: number): void 
   if (!predicted || predicted.feesBps === 0) return;
   vault.forecastErrorsBps.push(Math.round(10 * (netBps - (predicted.feesBps - predicted.lvrBps))) / 10);
   if (vault.forecastErrorsBps.length > remembered) vault.forecastErrorsBps.shift();
+}
+
+/** Says of each key whether it came before, of so many. */
+function memory(most: number): (key: string) => boolean {
+  const keys = new Set<string>();
+  return (key) => {
+    if (keys.has(key)) return true;
+    keys.add(key);
+    if (keys.size > most) keys.delete(keys.values().next().value as string);
+    return false;
+  };
 }

@@ -12,6 +12,8 @@ import type { ProposalRecord } from "../journal/proposals.ts";
 export interface MinedAttempt {
   readonly attempt: Attempt;
   readonly receipt: TransactionReceipt;
+  /** Time of the block that it was mined in. */
+  readonly atSeconds: number;
 }
 
 /** Which of some transactions is in a block; null when none is. */
@@ -35,13 +37,14 @@ export async function findMined(
       if (error instanceof RetryableError) return null;
       throw error;
     });
-    if (block?.hash === receipt.blockHash) return { attempt, receipt };
+    if (block?.hash === receipt.blockHash) return { attempt, receipt, atSeconds: block.timestamp };
   }
   return null;
 }
 
 /** Journals what used a nonce: one of our transactions. */
-export function recordSpent({ journal }: Pick<Context, "journal">, { attempt, receipt }: MinedAttempt): void {
+export function recordSpent({ journal }: Pick<Context, "journal">, mined: MinedAttempt): void {
+  const { attempt, receipt, atSeconds } = mined;
   journal.recordSpent({
     sender: attempt.from,
     nonce: attempt.nonce,
@@ -50,6 +53,7 @@ export function recordSpent({ journal }: Pick<Context, "journal">, { attempt, re
     hash: receipt.transactionHash,
     block: Number(receipt.blockNumber),
     blockHash: receipt.blockHash,
+    atSeconds,
     gasUsed: receipt.gasUsed,
     effectiveGasPrice: receipt.effectiveGasPrice,
     succeeded: receipt.status === "success",

@@ -47,7 +47,7 @@ export async function readTrips(
   const ofDay = journal.proposals({ sinceSeconds: head.timestamp - DAY_SECONDS });
 
   if (trips.gasGweiPerDay !== undefined) {
-    const spent = gasSpentGwei(ofDay);
+    const spent = Number(journal.gasSpentWei(head.timestamp - DAY_SECONDS)) / 1e9;
     const over = spent > trips.gasGweiPerDay;
     read("gas-budget", "all", over ? `${Math.round(spent)} gwei in a day; at most ${trips.gasGweiPerDay}` : null);
   }
@@ -62,12 +62,6 @@ export async function readTrips(
     }
   }
   return readings;
-}
-
-function gasSpentGwei(proposals: readonly ProposalRecord[]): number {
-  let wei = 0n;
-  for (const { measured } of proposals) if (measured) wei += measured.gasUsed * measured.effectiveGasPrice;
-  return Number(wei) / 1e9;
 }
 
 async function emptyKeeper(

@@ -98,6 +98,7 @@ describe("openJournal", () => {
       hash: digest(1),
       block: 9,
       blockHash: digest(9),
+      atSeconds: 108,
       gasUsed: 2n ** 70n,
       effectiveGasPrice: 3n,
       succeeded: true,
@@ -105,6 +106,8 @@ describe("openJournal", () => {
     journal.recordSpent(used);
     expect(journal.unspent(VAULT)).toEqual([]);
     expect(journal.spentNonces(VAULT)).toEqual([used]);
+    expect(journal.gasSpentWei(108)).toBe(3n * 2n ** 70n);
+    expect(journal.gasSpentWei(109)).toBe(0n);
     journal.advance(id, "confirmed", "block 9");
     // a nonce that is used up is never given again
     expect(journal.recordAttempt(attempt(2, 5, "heartbeat-1"))).toBeNull();

@@ -102,6 +102,20 @@ describe("gauges", () => {
 });
 
 describe("tallies", () => {
+  const spent = (journal: Journal, block: number, nonce: number, kind: "rebalance" | "cancel" = "rebalance") =>
+    journal.recordSpent({
+      sender: VAULT,
+      nonce,
+      kind,
+      subject: digest(1_000 + nonce),
+      hash: digest(nonce),
+      block,
+      blockHash: digest(block),
+      atSeconds: block * 12,
+      gasUsed: 500_000n,
+      effectiveGasPrice: 20_000_000_000n,
+      succeeded: true,
+    });
   const confirmed = (journal: Journal, block: number, fees0: bigint) => {
     journal.recordDecision(decisionRecord(block));
     const { digest: key } = journal.recordProposal(proposalRecord(block));
@@ -115,6 +129,7 @@ describe("tallies", () => {
       events: [{ name: "FeesCollected", args: { lowerTick: 0, upperTick: 60, fees0, fees1: 2_500_000n } }],
     });
     journal.advance(key, "confirmed", `block ${block}`);
+    spent(journal, block, block);
   };
   const vault = { ...vaultAt(0), vault: VAULT } as const;
   const opened = (journal: Journal) => {
@@ -144,15 +159,18 @@ describe("tallies", () => {
     const again = journal.proposal(digest(1003));
     if (!again?.measured) throw new Error("no measure");
     journal.recordMeasured(again.digest, { ...again.measured, block: 4 });
+    spent(journal, 4, 3);
     await first.tallies.follow();
-    expect((await counters(first)).gas).toBe(3e16);
+    expect(await counters(first)).toEqual(expected);
     first.tallies.save();
     confirmed(journal, 5, 10n ** 18n);
+    // a cancel moves nothing and is paid for all the same
+    spent(journal, 6, 6, "cancel");
     const second = opened(journal);
     await second.tallies.follow();
-    const more = { moves: 4, confirmed: 4, gas: 4e16, fees0: 4, fees1: 10, day: 4e16 };
+    const more = { moves: 4, confirmed: 4, gas: 5e16, fees0: 4, fees1: 10, day: 5e16 };
     expect(await counters(second)).toEqual(more);
-    journal.saveTally("metrics@1", { broken: true });
+    journal.saveTally("metrics@2", { broken: true });
     const third = opened(journal);
     await third.tallies.follow();
     expect(await counters(third)).toEqual(more);

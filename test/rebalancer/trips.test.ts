@@ -72,6 +72,24 @@ describe("readTrips", () => {
       effectiveGasPrice: 20_000_000_000n,
       events: [{ name: "Rebalanced", args: { report: { lossWad } } }],
     });
+    spent(block, "rebalance", record.digest);
+  }
+
+  /** A transaction of 0.01 ether that was mined in a block. */
+  function spent(block: number, kind: "rebalance" | "cancel", subject: string) {
+    journal.recordSpent({
+      sender: VAULT,
+      nonce: block,
+      kind,
+      subject,
+      hash: digest(block),
+      block,
+      blockHash: digest(block),
+      atSeconds: block * 12,
+      gasUsed: 500_000n,
+      effectiveGasPrice: 20_000_000_000n,
+      succeeded: true,
+    });
   }
 
   it("adds up a day's gas and a day's losses, and no more than a day's", async () => {
@@ -84,6 +102,11 @@ describe("readTrips", () => {
     expect(await broken({ gasGweiPerDay: 2.9e7, lossBpsPerDay: 29 })).toMatchObject({
       "gas-budget": "30000000 gwei in a day; at most 29000000",
       "loss-budget": "moves lost 30 bp of the vault in a day; at most 29",
+    });
+    // what a cancel costs is paid too
+    spent(4, "cancel", digest(1));
+    expect(await broken({ gasGweiPerDay: 3e7 })).toMatchObject({
+      "gas-budget": "40000000 gwei in a day; at most 30000000",
     });
     const { config } = local.configure();
     expect(journal.proposals({ sinceSeconds: 2 * 12 }).map(({ block }) => block)).toEqual([2, 3]);
