@@ -25,6 +25,8 @@ export interface ApiContext {
   readonly shared: SharedView;
   readonly chain: ChainView;
   readonly answers: Answers;
+  /** Each vault as it was last written for a list, and what it was written from. */
+  readonly vaultTexts: Map<string, { readonly version: string; readonly text: string }>;
   readonly tail: Tail;
   readonly metrics: ApiMetrics;
   readonly token: string | null;

@@ -1,6 +1,7 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { z } from "@hono/zod-openapi";
 import type { Context as HonoContext } from "hono";
+import type { JsonText } from "./answers.ts";
 import type { ApiContext } from "./context.ts";
 
 type Shape = z.ZodObject;
@@ -35,7 +36,7 @@ export interface JsonEndpoint<Params, Query, Body, Result extends z.ZodType> ext
   readonly serve: (
     context: ApiContext,
     input: EndpointInput<Params, Query, Body>,
-  ) => z.input<Result> | Promise<z.input<Result>>;
+  ) => z.input<Result> | JsonText | Promise<z.input<Result> | JsonText>;
 }
 
 /** A route that answers in another form, by itself. */

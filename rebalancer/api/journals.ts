@@ -10,6 +10,7 @@ import { type DecisionStore, decisionStore } from "../journal/decisions.ts";
 import { type InputStore, inputStore } from "../journal/inputs.ts";
 import { type ProposalStore, proposalStore } from "../journal/proposals.ts";
 import { type StopStore, stopStore } from "../journal/stops.ts";
+import { type Changes, createChanges } from "./changes.ts";
 import { ApiError, unavailable } from "./errors.ts";
 
 /** One journal, open for reading only: what the stores can read, and plain SQL for lists. */
@@ -33,6 +34,8 @@ export interface JournalReader
 export interface Journals {
   /** Another text whenever any journal may have changed; looked at no more often than every 0.2 s. */
   version(): string;
+  /** Another text whenever what is told of one vault may have changed, but for where it came to rest; as often. */
+  versionOf(vault: string): string;
   readers(): readonly JournalReader[];
   close(): void;
 }
@@ -44,6 +47,7 @@ const REPLACED_CHECK_MILLISECONDS = 1_000;
 
 interface Open extends JournalReader {
   readonly inode: number;
+  readonly changes: Changes;
   version(): number;
   close(): void;
 }
@@ -77,13 +81,20 @@ export function openJournals(paths: readonly string[], now: () => number = Date.
     for (const [path, { inode }] of open) if (inodeOf(path) !== inode) drop(path);
   };
 
+  const current = (): string => {
+    if (now() - known.atMilliseconds < FRESHNESS_MILLISECONDS) return known.version;
+    dropReplaced();
+    const version = `${generation}:${paths.map((path) => reader(path).version()).join(".")}`;
+    if (version !== known.version) for (const path of paths) reader(path).changes.follow();
+    known = { version, atMilliseconds: now() };
+    return version;
+  };
+
   return {
-    version() {
-      if (now() - known.atMilliseconds < FRESHNESS_MILLISECONDS) return known.version;
-      dropReplaced();
-      const version = `${generation}:${paths.map((path) => reader(path).version()).join(".")}`;
-      known = { version, atMilliseconds: now() };
-      return version;
+    version: current,
+    versionOf(vault) {
+      current();
+      return `${generation}:${paths.map((path) => reader(path).changes.of(vault)).join(".")}`;
     },
     readers() {
       dropReplaced();
@@ -153,6 +164,7 @@ function openReadOnly(path: string, onError: (error: unknown) => unknown): Open 
     file,
     identity: String(identity),
     inode: inodeOf(path),
+    changes: createChanges({ all, one }),
     all,
     one,
     ...storesOf(database, refuse),

@@ -34,7 +34,9 @@ CREATE TABLE IF NOT EXISTS challenger_outcomes (
 export interface ChallengerStore {
   recordChallenger(record: ChallengerRecord): void;
   /** By the time of the champion's decision, oldest first. */
-  challengers(filter?: { vault?: Address; sinceSeconds?: number; decisionId?: string }): readonly ChallengerRecord[];
+  challengers(
+    filter?: { vault?: Address; sinceSeconds?: number } | { decisionId: string },
+  ): readonly ChallengerRecord[];
   recordChallengerOutcome(record: ChallengerOutcome): void;
   challengerOutcomes(filter?: { vault?: Address; sinceSeconds?: number }): readonly ChallengerOutcome[];
   /** Answers to decisions taken in `fromSeconds..toSeconds` in a pool that have no outcome yet, oldest first. */
@@ -74,16 +76,19 @@ export function challengerStore({ run, all }: Database): ChallengerStore {
         error,
       );
     },
-    challengers({ vault, sinceSeconds = 0, decisionId } = {}) {
+    challengers(filter = {}) {
+      // One statement for each way of asking: a condition that may be absent keeps SQLite from using an index.
+      if ("decisionId" in filter)
+        return all("SELECT * FROM challengers WHERE decision_id = ? ORDER BY model_set", filter.decisionId).map(
+          toChallenger,
+        );
+      const { vault, sinceSeconds = 0 } = filter;
       return all(
         `SELECT challengers.* FROM challengers JOIN decisions ON decisions.id = decision_id
-         WHERE (? IS NULL OR vault = ?) AND at_seconds >= ? AND (? IS NULL OR decision_id = ?)
+         WHERE ${vault === undefined ? "" : "vault = ? AND "}at_seconds >= ?
          ORDER BY at_seconds, decision_id, challengers.model_set`,
-        vault ?? null,
-        vault ?? null,
+        ...(vault === undefined ? [] : [vault]),
         sinceSeconds,
-        decisionId ?? null,
-        decisionId ?? null,
       ).map(toChallenger);
     },
     recordChallengerOutcome({ decisionId, modelSet, settledAtSeconds, outcome }) {
@@ -98,9 +103,9 @@ export function challengerStore({ run, all }: Database): ChallengerStore {
     challengerOutcomes({ vault, sinceSeconds = 0 } = {}) {
       return all(
         `SELECT challenger_outcomes.* FROM challenger_outcomes JOIN decisions ON decisions.id = decision_id
-         WHERE (? IS NULL OR vault = ?) AND at_seconds >= ? ORDER BY at_seconds, decision_id, challenger_outcomes.model_set`,
-        vault ?? null,
-        vault ?? null,
+         WHERE ${vault === undefined ? "" : "vault = ? AND "}at_seconds >= ?
+         ORDER BY at_seconds, decision_id, challenger_outcomes.model_set`,
+        ...(vault === undefined ? [] : [vault]),
         sinceSeconds,
       ).map((row) => ({
         decisionId: String(row.decision_id),

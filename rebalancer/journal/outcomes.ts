@@ -32,10 +32,9 @@ export function outcomeStore({ run, all }: Database): OutcomeStore {
     },
     outcomes({ vault, limit = -1 } = {}) {
       return all(
-        `SELECT * FROM outcomes WHERE (? IS NULL OR decision_id IN (SELECT id FROM decisions WHERE vault = ?))
+        `SELECT * FROM outcomes ${vault === undefined ? "" : "WHERE decision_id IN (SELECT id FROM decisions WHERE vault = ?)"}
          ORDER BY settled_at_seconds DESC, decision_id DESC LIMIT ?`,
-        vault ?? null,
-        vault ?? null,
+        ...(vault === undefined ? [] : [vault]),
         limit,
       )
         .reverse()

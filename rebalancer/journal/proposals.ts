@@ -141,15 +141,17 @@ export function proposalStore(db: Database): ProposalStore {
     proposals({ vault, status, sinceSeconds = 0, limit = -1 } = {}) {
       const wanted = status?.map(() => "?").join(", ");
       return all(
-        `SELECT proposals.* FROM proposals ${wanted ? "JOIN statuses USING (digest)" : ""} WHERE (? IS NULL OR vault = ?)
-         ${wanted ? `AND status IN (${wanted})` : ""}
-         AND (? = 0 OR decision_id IN (SELECT id FROM decisions WHERE at_seconds >= ?))
+        `SELECT proposals.* FROM proposals ${wanted ? "JOIN statuses USING (digest)" : ""}
+         WHERE ${[
+           "1",
+           ...(vault === undefined ? [] : ["vault = ?"]),
+           ...(wanted ? [`status IN (${wanted})`] : []),
+           ...(sinceSeconds === 0 ? [] : ["decision_id IN (SELECT id FROM decisions WHERE at_seconds >= ?)"]),
+         ].join(" AND ")}
          ORDER BY block DESC, vault DESC LIMIT ?`,
-        vault ?? null,
-        vault ?? null,
+        ...(vault === undefined ? [] : [vault]),
         ...(status ?? []),
-        sinceSeconds,
-        sinceSeconds,
+        ...(sinceSeconds === 0 ? [] : [sinceSeconds]),
         limit,
       )
         .reverse()

@@ -164,7 +164,7 @@ export const listDecisions = defineEndpoint({
       .optional(),
   }),
   answer: z.object({ decisions: z.array(decisionLine), next: z.string().nullable() }),
-  version: ({ journals }) => journals.version(),
+  version: (context, { params }) => context.journals.versionOf(vaultAt(context, params.vault).vault),
   serve(context, { params, query }) {
     const { vault } = vaultAt(context, params.vault);
     const { limit: most, before, action, reason } = query;

@@ -10,6 +10,8 @@ import { digest, seconds } from "../schemas.ts";
 
 /** How many of the newest outcomes the error is a mean over. */
 const OUTCOMES = 500;
+/** How many of a journal's newest rows are looked through for a set's: one that is not there must not cost a journal. */
+const LOOKED_THROUGH = 5_000;
 const PACKAGES = join(import.meta.dirname, "../../../ml/models");
 
 const modelSchema = z
@@ -27,7 +29,9 @@ const setSchema = z
     set: z.string(),
     role: z.enum(["champion", "challenger", "none"]),
     models: z.array(z.string()),
-    lastDecisionAtSeconds: seconds.nullable(),
+    lastDecisionAtSeconds: seconds
+      .nullable()
+      .openapi({ description: `Unix seconds; null when none of a journal's newest ${LOOKED_THROUGH} is of the set` }),
     settled: z.int().openapi({ description: `outcomes that the error is a mean over, at most ${OUTCOMES}` }),
     netErrorBps: z
       .number()
@@ -99,10 +103,17 @@ function record({ journals, config }: Pick<ApiContext, "journals" | "config">, s
   const isChampion = set === config.models.set;
   const times = readers.flatMap(({ all }) =>
     isChampion
-      ? all("SELECT at_seconds FROM decisions WHERE model_set = ? ORDER BY at_seconds DESC LIMIT 1", set)
+      ? all(
+          `SELECT at_seconds FROM (SELECT model_set, at_seconds FROM decisions ORDER BY at_seconds DESC LIMIT ?)
+           WHERE model_set = ? LIMIT 1`,
+          LOOKED_THROUGH,
+          set,
+        )
       : all(
-          `SELECT at_seconds FROM challengers JOIN decisions ON decisions.id = decision_id
-           WHERE challengers.model_set = ? ORDER BY challengers.rowid DESC LIMIT 1`,
+          `SELECT at_seconds FROM
+             (SELECT model_set, decision_id FROM challengers ORDER BY rowid DESC LIMIT ?) AS newest
+           CROSS JOIN decisions ON decisions.id = decision_id WHERE newest.model_set = ? LIMIT 1`,
+          LOOKED_THROUGH,
           set,
         ),
   );
@@ -110,12 +121,18 @@ function record({ journals, config }: Pick<ApiContext, "journals" | "config">, s
     .flatMap(({ all }) =>
       isChampion
         ? all(
-            "SELECT settled_at_seconds, outcome FROM outcomes JOIN decisions ON decisions.id = decision_id WHERE model_set = ? ORDER BY outcomes.rowid DESC LIMIT ?",
+            `SELECT settled_at_seconds, outcome FROM
+               (SELECT decision_id, settled_at_seconds, outcome FROM outcomes ORDER BY rowid DESC LIMIT ?)
+             CROSS JOIN decisions ON decisions.id = decision_id WHERE model_set = ? LIMIT ?`,
+            LOOKED_THROUGH,
             set,
             OUTCOMES,
           )
         : all(
-            "SELECT settled_at_seconds, outcome FROM challenger_outcomes WHERE model_set = ? ORDER BY rowid DESC LIMIT ?",
+            `SELECT settled_at_seconds, outcome FROM
+               (SELECT model_set, settled_at_seconds, outcome FROM challenger_outcomes ORDER BY rowid DESC LIMIT ?)
+             WHERE model_set = ? LIMIT ?`,
+            LOOKED_THROUGH,
             set,
             OUTCOMES,
           ),

@@ -3,6 +3,7 @@ import { getTickAtSqrtPrice, sqrtPriceX96ToLnPrice, tickToLnPrice } from "../../
 import type { VaultConfig } from "../../config.ts";
 import type { Marker } from "../../observe/marker.ts";
 import type { StopOrder } from "../../stops/killSwitch.ts";
+import { JsonText } from "../answers.ts";
 import type { VaultReading } from "../chainView.ts";
 import { type ApiContext, vaultAt } from "../context.ts";
 import { defineEndpoint } from "../endpoint.ts";
@@ -168,10 +169,35 @@ function vaultView(context: ApiContext, vault: VaultConfig, reading: VaultReadin
   };
 }
 
+/** One vault as JSON text, written once for all pages that show it while nothing that is told of it changes. */
+function vaultText(context: ApiContext, vault: VaultConfig, around: Around): string {
+  const { vaultTexts, journals, chain } = context;
+  const reading = chain.known(vault);
+  const version = versionOf([journals.versionOf(vault.vault), reading?.block.hash, around.orders, around.marker]);
+  const kept = vaultTexts.get(vault.vault);
+  if (kept?.version === version) return kept.text;
+  const text = JSON.stringify(vaultView(context, vault, reading, around));
+  vaultTexts.set(vault.vault, { version, text });
+  return text;
+}
+
 /** What every vault's view is made from beside its own rows; a Redis that is down leaves the markers unknown. */
 async function around({ shared }: ApiContext) {
   const [{ orders, source }, markers] = await Promise.all([shared.stops(), shared.markers().catch(() => null)]);
-  return { orders, source, markers, key: JSON.stringify([orders, source, markers && [...markers.values()]]) };
+  return { orders, source, markers };
+}
+
+/** Names values as they are now; a list that is still the same object is not spelled out again. */
+const versionOf = (parts: readonly unknown[]): string =>
+  parts.map((part) => (typeof part === "object" && part !== null ? spelled(part) : String(part))).join(" ");
+
+const spellings = new WeakMap<object, string>();
+function spelled(part: object): string {
+  const known = spellings.get(part);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(part instanceof Map ? [...part] : part);
+  spellings.set(part, text);
+  return text;
 }
 
 const killSwitchSource = z
@@ -190,20 +216,20 @@ export const listVaults = defineEndpoint({
   answer: z.object({ vaults: z.array(vaultSchema), killSwitchSource, next: address.nullable() }),
   async version(context) {
     context.chain.refresh(context.vaults);
-    return [context.journals.version(), context.chain.version(), (await around(context)).key].join(" ");
+    const { orders, source, markers } = await around(context);
+    return versionOf([context.journals.version(), context.chain.version(), orders, source, markers]);
   },
   async serve(context, { query }) {
-    const { vaults, chain } = context;
+    const { vaults } = context;
     const start = query.after === undefined ? 0 : vaults.indexOf(vaultAt(context, query.after)) + 1;
     const shown = vaults.slice(start, start + query.limit);
     const { orders, source, markers } = await around(context);
-    return {
-      vaults: shown.map((vault) =>
-        vaultView(context, vault, chain.known(vault), { orders, marker: markers?.get(vault.pool) ?? null }),
-      ),
+    const texts = shown.map((vault) => vaultText(context, vault, { orders, marker: markers?.get(vault.pool) ?? null }));
+    const rest = {
       killSwitchSource: source,
       next: start + query.limit < vaults.length ? (shown.at(-1)?.vault ?? null) : null,
     };
+    return new JsonText(`{"vaults":[${texts.join(",")}],${JSON.stringify(rest).slice(1)}`);
   },
 });
 
@@ -217,8 +243,10 @@ export const getVaultNow = defineEndpoint({
   async version(context, { params }) {
     const vault = vaultAt(context, params.vault);
     await context.chain.vault(vault).catch(() => null);
-    const block = context.chain.known(vault)?.block.hash ?? "-";
-    return [context.journals.version(), block, context.chain.head()?.block.hash, (await around(context)).key].join(" ");
+    const { journals, chain } = context;
+    const { orders, source, markers } = await around(context);
+    const blocks = [chain.known(vault)?.block.hash, chain.head()?.block.hash];
+    return versionOf([journals.versionOf(vault.vault), ...blocks, orders, source, markers?.get(vault.pool)]);
   },
   async serve(context, { params }) {
     const vault = vaultAt(context, params.vault);
