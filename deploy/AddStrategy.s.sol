@@ -28,8 +28,9 @@ contract AddStrategy is Config {
         curator[0] = BaseStrategy.setBounds.selector;
         curator[1] = FixedWidthStrategy.setRule.selector;
         manager.setTargetFunctionRole(address(strategy), curator, CURATOR_ROLE);
-        bytes4[] memory guardian = new bytes4[](1);
+        bytes4[] memory guardian = new bytes4[](2);
         guardian[0] = BaseStrategy.invalidateNonce.selector;
+        guardian[1] = BaseStrategy.cancelAnnouncement.selector;
         manager.setTargetFunctionRole(address(strategy), guardian, GUARDIAN_ROLE);
         vault.setStrategy(address(strategy));
         vm.stopBroadcast();

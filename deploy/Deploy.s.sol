@@ -235,9 +235,10 @@ contract Deploy is Config {
         policy[0] = BaseStrategy.setBounds.selector;
         policy[1] = ModelStrategy.setModel.selector;
         manager.setTargetFunctionRole(strategy, policy, CURATOR_ROLE);
-        bytes4[] memory nonces = new bytes4[](1);
-        nonces[0] = BaseStrategy.invalidateNonce.selector;
-        manager.setTargetFunctionRole(strategy, nonces, GUARDIAN_ROLE);
+        bytes4[] memory stops = new bytes4[](2);
+        stops[0] = BaseStrategy.invalidateNonce.selector;
+        stops[1] = BaseStrategy.cancelAnnouncement.selector;
+        manager.setTargetFunctionRole(strategy, stops, GUARDIAN_ROLE);
     }
 
     function _handOver(Roles memory roles, address deployer) private {

@@ -9,6 +9,8 @@ import {IPriceOracle, ReferencePrices} from "../vaults/interfaces/IPriceOracle.s
 import {IRangeVault, RebalanceOrder, RebalanceReport} from "../vaults/interfaces/IRangeVault.sol";
 import {NavLib} from "../vaults/libraries/NavLib.sol";
 import {Bounds, BoundsLib} from "./libraries/BoundsLib.sol";
+import {DeRiskLib} from "./libraries/DeRiskLib.sol";
+import {Announcement, PolicyLib} from "./libraries/PolicyLib.sol";
 import {ProposalLib, RebalanceProposal} from "./libraries/ProposalLib.sol";
 import {StrategyErrorsLib} from "./libraries/StrategyErrorsLib.sol";
 
@@ -29,7 +31,12 @@ uint256 constant ROUNDING_UNITS_PER_RANGE = 2;
 /// no higher than declared.
 ///
 /// DE-RISK. A proposal without ranges and without a swap needs only to be genuine, for this vault, in time and next in
-/// order. No bound meant to limit risk can stop it.
+/// order. No bound meant to limit risk can stop it. Nor can one stop a move to *wider* (no swap, every new range contains
+/// all that are held and reaches beyond, no more at work than now): it needs a calm market, for it mints, and costs at
+/// most what it declares, and waits for no cooldown, count of moves, gain, width, centre or spread.
+///
+/// NOTICE. A change of policy that lets anything pass which was refused before waits as long as the vault's own notice:
+/// the first call announces it, the same call puts it in force. The guardian can cancel it.
 ///
 /// HOOKS. `_authorize` accepts or reverts; `_spreadWad` gives the spread that counts for width, share and ceiling (never
 /// less than declared); `_checkMove` may limit further what is put to work.
@@ -41,10 +48,18 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
     Bounds internal _bounds;
     uint64 private _nonce;
     uint64 public lastMoveAt;
+    /// @notice When a proposal of any kind was last executed, a de-risk too.
+    uint64 public lastDecisionAt;
     uint32 private _movesDay;
     uint16 private _movesToday;
 
+    mapping(bytes32 key => Announcement) private _announced;
+
+    event BoundsAnnounced(Bounds bounds, uint64 readyAt);
+
     event BoundsSet(Bounds bounds);
+
+    event ChangeCancelled(bytes32 indexed key, address indexed by);
 
     event NonceInvalidated(uint256 indexed nonce, address indexed by);
 
@@ -63,12 +78,18 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
 
     constructor(IRangeVault vault_, address authority, Bounds memory bounds_) AccessManaged(authority) {
         vault = vault_;
+        PolicyLib.check(bounds_);
         _setBounds(bounds_);
     }
 
     /// @notice The bounds in force.
     function bounds() external view returns (Bounds memory) {
         return _bounds;
+    }
+
+    /// @notice What was announced for "bounds", or another part of the policy; `readyAt` 0 = nothing.
+    function announcement(bytes32 key) external view returns (Announcement memory) {
+        return _announced[key];
     }
 
     /// @notice The nonce that the next proposal must carry.
@@ -117,6 +138,7 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         _checkDeadline(proposal.deadline);
         require(proposal.nonce == _nonce, StrategyErrorsLib.NonceMismatch(proposal.nonce, _nonce));
         _nonce += 1;
+        lastDecisionAt = uint64(block.timestamp);
         bytes32 digest = proposalDigest(proposal);
         _authorize(proposal, digest, signature);
 
@@ -142,11 +164,22 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
 
     /* CURATOR */
 
+    /// @notice Puts bounds in force, or announces them where they let more pass.
     function setBounds(Bounds calldata newBounds) external restricted {
-        _setBounds(newBounds);
+        PolicyLib.check(newBounds);
+        uint64 readyAt = _noticeOf("bounds", PolicyLib.raises(_bounds, newBounds), keccak256(abi.encode(newBounds)));
+        if (readyAt == 0) _setBounds(newBounds);
+        else emit BoundsAnnounced(newBounds, readyAt);
     }
 
     /* GUARDIAN */
+
+    /// @notice Drops what was announced for a part of the policy.
+    function cancelAnnouncement(bytes32 key) external restricted {
+        require(_announced[key].readyAt != 0, StrategyErrorsLib.ChangeNotAnnounced(key));
+        delete _announced[key];
+        emit ChangeCancelled(key, msg.sender);
+    }
 
     /// @notice Makes every proposal signed for the next nonce void.
     function invalidateNonce() external restricted {
@@ -179,25 +212,10 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         returns (RebalanceReport memory report, uint256 measuredCost)
     {
         Bounds memory current = _bounds;
-        _countMove(current);
         uint256 spreadWad = _spreadWad(proposal.declaredSpreadWad);
-        require(
-            spreadWad <= current.spreadCeilingWad || proposal.ranges.length == 0,
-            StrategyErrorsLib.DeRiskOnly(spreadWad, current.spreadCeilingWad)
-        );
-        uint256 required = Math.mulDiv(proposal.declaredCost, current.gainMarginWad, BoundsLib.WAD, Math.Rounding.Ceil);
-        require(proposal.declaredGain >= required, StrategyErrorsLib.GainBelowCost(proposal.declaredGain, required));
-
         ReferencePrices memory refs = IPriceOracle(vault.oracle()).referencePrices();
         require(refs.calm, StrategyErrorsLib.NotCalm());
-        uint256 deployedWad =
-            current.checkRanges(proposal.ranges, TickMath.getTickAtSqrtPrice(refs.midSqrtPriceX96), spreadWad);
-        uint256 allowedWad = current.deployableShareWad(spreadWad);
-        require(deployedWad <= allowedWad, StrategyErrorsLib.ShareAboveLimit(deployedWad, allowedWad));
-
-        (, uint256 nav,,,) = vault.navStatus();
-        _checkSwap(proposal, current, refs.midSqrtPriceX96, nav);
-        _checkMove(proposal, deployedWad, nav);
+        if (!_widens(proposal, current, spreadWad)) _checkOrdinary(proposal, current, spreadWad, refs.midSqrtPriceX96);
 
         report = vault.rebalance(_order(proposal));
         measuredCost = _measuredCost(report, proposal.ranges.length, refs.midSqrtPriceX96);
@@ -207,9 +225,47 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         );
     }
 
+    /// @dev Whether it is a de-risk to wider. Asked only where it matters: no gain is declared, or an ordinary move would
+    /// be refused for the spread, the cooldown or the moves of the day.
+    function _widens(RebalanceProposal calldata proposal, Bounds memory current, uint256 spreadWad)
+        private
+        view
+        returns (bool)
+    {
+        if (proposal.swap.amountIn > 0) return false;
+        bool refused = spreadWad > current.spreadCeilingWad || block.timestamp < _readyAt(current)
+            || movesToday() >= current.maxMovesPerDay;
+        return (refused || proposal.declaredGain == 0) && DeRiskLib.widens(vault, proposal.ranges);
+    }
+
+    function _checkOrdinary(
+        RebalanceProposal calldata proposal,
+        Bounds memory current,
+        uint256 spreadWad,
+        uint160 midX96
+    ) private {
+        _countMove(current);
+        require(
+            spreadWad <= current.spreadCeilingWad || proposal.ranges.length == 0,
+            StrategyErrorsLib.DeRiskOnly(spreadWad, current.spreadCeilingWad)
+        );
+        uint256 required = Math.mulDiv(proposal.declaredCost, current.gainMarginWad, BoundsLib.WAD, Math.Rounding.Ceil);
+        require(proposal.declaredGain >= required, StrategyErrorsLib.GainBelowCost(proposal.declaredGain, required));
+        uint256 deployedWad = current.checkRanges(proposal.ranges, TickMath.getTickAtSqrtPrice(midX96), spreadWad);
+        uint256 allowedWad = current.deployableShareWad(spreadWad);
+        require(deployedWad <= allowedWad, StrategyErrorsLib.ShareAboveLimit(deployedWad, allowedWad));
+        (, uint256 nav,,,) = vault.navStatus();
+        _checkSwap(proposal, current, midX96, nav);
+        _checkMove(proposal, deployedWad, nav);
+    }
+
+    function _readyAt(Bounds memory current) private view returns (uint256) {
+        return lastMoveAt == 0 ? 0 : uint256(lastMoveAt) + current.cooldownSeconds;
+    }
+
     function _countMove(Bounds memory current) private {
-        uint256 readyAt = uint256(lastMoveAt) + current.cooldownSeconds;
-        require(lastMoveAt == 0 || block.timestamp >= readyAt, StrategyErrorsLib.CooldownActive(readyAt));
+        uint256 readyAt = _readyAt(current);
+        require(block.timestamp >= readyAt, StrategyErrorsLib.CooldownActive(readyAt));
         uint256 moves = movesToday();
         require(moves < current.maxMovesPerDay, StrategyErrorsLib.MovesPerDayReached(current.maxMovesPerDay));
         lastMoveAt = uint64(block.timestamp);
@@ -246,8 +302,18 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         return RebalanceOrder({ranges: proposal.ranges, swap: proposal.swap, minSharePrice: proposal.minSharePrice});
     }
 
+    /// @dev When a change may be put in force: 0 = now, else it was just announced.
+    function _noticeOf(bytes32 key, bool raises, bytes32 digest) internal returns (uint64) {
+        if (raises) return PolicyLib.announce(_announced, vault, key, digest);
+        delete _announced[key];
+        return 0;
+    }
+
+    function _heard() internal {
+        lastDecisionAt = uint64(block.timestamp);
+    }
+
     function _setBounds(Bounds memory newBounds) private {
-        newBounds.check();
         _bounds = newBounds;
         emit BoundsSet(newBounds);
     }

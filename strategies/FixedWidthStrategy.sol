@@ -7,9 +7,9 @@ import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {IPriceOracle} from "../vaults/interfaces/IPriceOracle.sol";
 import {IRangeVault, Position, RangeOrder} from "../vaults/interfaces/IRangeVault.sol";
 import {IUniswapV3Pool} from "../vaults/interfaces/IUniswapV3Pool.sol";
-import {NavLib} from "../vaults/libraries/NavLib.sol";
 import {BaseStrategy} from "./BaseStrategy.sol";
 import {Bounds, BoundsLib} from "./libraries/BoundsLib.sol";
+import {PlainRangeLib} from "./libraries/PlainRangeLib.sol";
 import {RebalanceProposal} from "./libraries/ProposalLib.sol";
 import {StrategyErrorsLib} from "./libraries/StrategyErrorsLib.sol";
 
@@ -33,8 +33,9 @@ uint64 constant MAX_RULE_COST_WAD = 0.01e18; // 1%
 /// @title One range of a fixed width: no model, no key, anybody may call
 /// @notice RULE. While neither token is worth more than twice the other, a range centred on the mid reference. Else a
 /// range of the same width right beside spot that asks for the abundant token alone: a resting order, through which the
-/// market trades the vault back towards balance. There is never a swap, so there is nothing to sandwich. `plan`
-/// computes the range from the chain, and a proposal with any other is refused: the caller chooses only the moment.
+/// market trades the vault back towards balance (PlainRangeLib). There is never a swap, so there is nothing to sandwich.
+/// `plan` computes the range from the chain, and a proposal with any other is refused: the caller chooses only the
+/// moment.
 ///
 /// MOMENT. Nothing is held; or the mid reference has gone `triggerTicks` from where it was at the last move; or
 /// `refreshSeconds` have passed since. Cooldown, moves per day, calm, width and centre are `BaseStrategy`'s, as for
@@ -52,6 +53,8 @@ contract FixedWidthStrategy is BaseStrategy {
 
     IUniswapV3Pool private immutable pool;
 
+    event RuleAnnounced(FixedWidthRule rule, uint64 readyAt);
+
     event RuleSet(FixedWidthRule rule);
 
     constructor(IRangeVault vault_, address authority, Bounds memory bounds_, FixedWidthRule memory rule_)
@@ -59,6 +62,7 @@ contract FixedWidthStrategy is BaseStrategy {
         EIP712("Rangekeeper FixedWidthStrategy", "1")
     {
         pool = IUniswapV3Pool(vault_.pool());
+        _checkRule(rule_);
         _setRule(rule_);
     }
 
@@ -71,8 +75,16 @@ contract FixedWidthStrategy is BaseStrategy {
 
     /* CURATOR */
 
+    /// @notice Puts a rule in force, or announces it where it is narrower, sooner, larger or dearer.
     function setRule(FixedWidthRule calldata newRule) external restricted {
-        _setRule(newRule);
+        _checkRule(newRule);
+        FixedWidthRule memory former = rule;
+        bool raises = newRule.halfWidthTicks < former.halfWidthTicks || newRule.triggerTicks < former.triggerTicks
+            || newRule.refreshSeconds < former.refreshSeconds || newRule.shareWad > former.shareWad
+            || newRule.maxCostWad > former.maxCostWad;
+        uint64 readyAt = _noticeOf("rule", raises, keccak256(abi.encode(newRule)));
+        if (readyAt == 0) _setRule(newRule);
+        else emit RuleAnnounced(newRule, readyAt);
     }
 
     /* HOOKS */
@@ -117,41 +129,11 @@ contract FixedWidthStrategy is BaseStrategy {
     }
 
     function _range(Position[] memory held, int24 midTick) private view returns (RangeOrder memory range) {
-        FixedWidthRule memory current = rule;
-        (uint160 spotX96,,,,,,) = pool.slot0();
-        (uint256 worth0, uint256 worth1) = _worth(held, spotX96);
-        int24 spacing = pool.tickSpacing();
-        // Below 2^19 by `_setRule`.
-        int24 half = int24(current.halfWidthTicks);
-        if (worth0 <= 2 * worth1 && worth1 <= 2 * worth0) {
-            range.lowerTick = _floor(midTick, spacing) - half;
-        } else {
-            int24 base = _floor(TickMath.getTickAtSqrtPrice(spotX96), spacing);
-            // Token0 alone is asked for above spot, token1 alone up to spot.
-            range.lowerTick = worth0 > worth1 ? base + spacing : base - 2 * half;
-        }
-        range.upperTick = range.lowerTick + 2 * half;
-        range.weightWad = current.shareWad;
+        // Below 2^19 by `_checkRule`.
+        return PlainRangeLib.place(vault, pool, held, midTick, int24(rule.halfWidthTicks), rule.shareWad);
     }
 
-    /// @dev What the vault holds of each token at spot, both in token1 units; fees not yet collected apart.
-    function _worth(Position[] memory held, uint160 spotX96) private view returns (uint256 worth0, uint256 worth1) {
-        (worth0, worth1) = vault.idle();
-        for (uint256 i; i < held.length; ++i) {
-            (uint256 amount0, uint256 amount1) = NavLib.principalDown(held[i], spotX96);
-            worth0 += amount0;
-            worth1 += amount1;
-        }
-        worth0 = NavLib.quote0Down(worth0, spotX96);
-    }
-
-    function _floor(int24 tick, int24 spacing) private pure returns (int24) {
-        int24 compressed = tick / spacing;
-        if (tick < 0 && tick % spacing != 0) --compressed;
-        return compressed * spacing;
-    }
-
-    function _setRule(FixedWidthRule memory newRule) private {
+    function _checkRule(FixedWidthRule memory newRule) private view {
         require(
             newRule.halfWidthTicks > 0 && newRule.halfWidthTicks <= 400_000
                 && int24(newRule.halfWidthTicks) % pool.tickSpacing() == 0,
@@ -165,6 +147,9 @@ contract FixedWidthStrategy is BaseStrategy {
         require(
             newRule.maxCostWad <= MAX_RULE_COST_WAD, StrategyErrorsLib.BoundInvalid("maxCostWad", newRule.maxCostWad)
         );
+    }
+
+    function _setRule(FixedWidthRule memory newRule) private {
         rule = newRule;
         emit RuleSet(newRule);
     }

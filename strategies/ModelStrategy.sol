@@ -4,15 +4,16 @@ pragma solidity 0.8.30;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {IRangeVault} from "../vaults/interfaces/IRangeVault.sol";
+import {IRangeVault, RebalanceReport} from "../vaults/interfaces/IRangeVault.sol";
 import {IUniswapV3Pool} from "../vaults/interfaces/IUniswapV3Pool.sol";
 import {BaseStrategy} from "./BaseStrategy.sol";
 import {IModelRegistry, Stage} from "./interfaces/IModelRegistry.sol";
 import {Bounds} from "./libraries/BoundsLib.sol";
+import {ConfidenceLib} from "./libraries/ConfidenceLib.sol";
+import {DeRiskLib} from "./libraries/DeRiskLib.sol";
 import {RebalanceProposal} from "./libraries/ProposalLib.sol";
 import {StrategyErrorsLib} from "./libraries/StrategyErrorsLib.sol";
-import {QuantizedMlp} from "./models/QuantizedMlp.sol";
-import {RealisedVolatility, VolatilityLib} from "./models/VolatilityLib.sol";
+import {RealisedVolatility} from "./models/VolatilityLib.sol";
 
 /// @notice The last signed "hold", one slot.
 struct Heartbeat {
@@ -35,9 +36,14 @@ struct Heartbeat {
 ///
 /// HEARTBEAT. A signed "hold": the model looked and wants no move. It moves nothing; it says that the model is alive.
 ///
-/// DEAD MAN. When neither a move nor a heartbeat was accepted for `maxSilenceSeconds`, nobody minds the ranges: anybody
-/// may `retreat`, which burns and collects everything. It swaps and mints nothing and needs no price, so there is
-/// nothing to gain by it and no bounty; a model that comes back may move again at once.
+/// DEAD MAN. When neither a proposal nor a heartbeat was accepted for `maxSilenceSeconds`, nobody minds the ranges:
+/// anybody may `retreat`, once per such time. A silent model is as uncertain as can be, so the vault goes into the plain
+/// range that the bounds allow at the spread ceiling (PlainRangeLib): no swap, calm before and after, at most 0.1% of
+/// NAV, inside the vault's own limits. Where any of that fails, the stage is not full or `minShareWad` is 0, everything
+/// is burned and collected and nothing else, which needs no price. There is no bounty. A model that comes back may move
+/// again at once.
+///
+/// NOTICE. Another model takes over after the vault's notice; no model (zero) at once.
 contract ModelStrategy is BaseStrategy {
     bytes32 public constant HEARTBEAT_TYPEHASH =
         keccak256("Heartbeat(address vault,bytes32 modelId,uint64 deadline,uint256 nonce,bytes32 inputsDigest)");
@@ -51,14 +57,19 @@ contract ModelStrategy is BaseStrategy {
 
     Heartbeat public lastHeartbeat;
 
+    uint64 public lastRetreatAt;
+
     event HeartbeatAccepted(
         address indexed vault, bytes32 indexed modelId, uint256 indexed nonce, bytes32 inputsDigest
     );
 
-    /// @notice The vault went to idle because its model had been silent since `heardAt` (Unix seconds).
-    event Retreated(address indexed vault, bytes32 indexed modelId, uint256 heardAt, address by);
+    event ModelAnnounced(bytes32 indexed before, bytes32 indexed modelId, uint64 readyAt);
 
     event ModelSet(bytes32 indexed before, bytes32 indexed modelId);
+
+    /// @notice The model had been silent since `heardAt` (Unix seconds): the vault went into the fallback range, or else
+    /// to idle.
+    event Retreated(address indexed vault, bytes32 indexed modelId, uint256 heardAt, bool intoRange, address by);
 
     constructor(
         IRangeVault vault_,
@@ -76,7 +87,7 @@ contract ModelStrategy is BaseStrategy {
     /// @notice What the pool's observations say now; all zero while `volatilityWindowSeconds` is 0.
     function realisedVolatility() external view returns (RealisedVolatility memory realised) {
         uint256 window = _bounds.volatilityWindowSeconds;
-        if (window > 0) realised = VolatilityLib.measure(pool, window);
+        if (window > 0) realised = ConfidenceLib.realisedVolatility(pool, window);
     }
 
     /// @notice EIP-712 digest of a heartbeat.
@@ -99,22 +110,41 @@ contract ModelStrategy is BaseStrategy {
         emit HeartbeatAccepted(address(vault), modelId, nonce, inputsDigest);
     }
 
-    /// @notice Sends the vault to idle when its model has been silent for too long.
+    /// @notice Sends the vault of a model that was silent for too long into the fallback range, or to idle.
     function retreat() external {
-        uint256 heardAt = Math.max(lastMoveAt, lastHeartbeat.at);
-        uint256 silence = _bounds.maxSilenceSeconds;
+        uint256 heardAt = Math.max(lastDecisionAt, lastHeartbeat.at);
+        Bounds memory current = _bounds;
+        uint256 silence = current.maxSilenceSeconds;
         require(silence > 0 && block.timestamp > heardAt + silence, StrategyErrorsLib.ModelHeard(heardAt, silence));
+        uint256 readyAt = lastRetreatAt + silence;
+        require(block.timestamp >= readyAt, StrategyErrorsLib.RetreatTooSoon(readyAt));
         require(vault.positions().length > 0, StrategyErrorsLib.NothingHeld());
-        emit Retreated(address(vault), modelId, heardAt, msg.sender);
-        vault.deRisk();
+        lastRetreatAt = uint64(block.timestamp);
+        bool intoRange;
+        if (registry.stageOf(modelId) == Stage.Full) {
+            uint256 spreadWad = _spreadWad(current.spreadCeilingWad);
+            try DeRiskLib.fallBack(vault, pool, current, spreadWad) returns (RebalanceReport memory) {
+                intoRange = true;
+            } catch {}
+        }
+        if (!intoRange) vault.deRisk();
+        emit Retreated(address(vault), modelId, heardAt, intoRange, msg.sender);
     }
 
     /* CURATOR */
 
-    /// @notice Follows another registered model from now on; proposals of the former are void.
+    /// @notice Follows another registered model after the vault's notice, or none (zero) at once; proposals of the former
+    /// are void from then on.
     function setModel(bytes32 newModelId) external restricted {
-        emit ModelSet(modelId, newModelId);
-        modelId = newModelId;
+        uint64 readyAt = _noticeOf("model", newModelId != bytes32(0), newModelId);
+        if (readyAt == 0) {
+            emit ModelSet(modelId, newModelId);
+            modelId = newModelId;
+            // The new one has its time to speak.
+            _heard();
+        } else {
+            emit ModelAnnounced(modelId, newModelId, readyAt);
+        }
     }
 
     /* HOOKS */
@@ -130,21 +160,10 @@ contract ModelStrategy is BaseStrategy {
     }
 
     /// @inheritdoc BaseStrategy
-    function _spreadWad(uint256 declaredSpreadWad) internal view override returns (uint256 spreadWad) {
-        spreadWad = declaredSpreadWad;
+    function _spreadWad(uint256 declaredSpreadWad) internal view override returns (uint256) {
         uint256 window = _bounds.volatilityWindowSeconds;
-        if (window == 0) return spreadWad;
-        uint256 ceilingWad = _bounds.spreadCeilingWad;
-        RealisedVolatility memory realised = VolatilityLib.measure(pool, window);
-        spreadWad = Math.max(spreadWad, realised.known ? Math.min(realised.spreadWad, ceilingWad) : ceilingWad);
-        if (realised.known) spreadWad = Math.max(spreadWad, _headSpreadWad(realised));
-    }
-
-    /// @dev The last output of the model's head; zero where it has none.
-    function _headSpreadWad(RealisedVolatility memory realised) private view returns (uint256) {
-        address[] memory head = registry.headOf(modelId);
-        if (head.length == 0) return 0;
-        return QuantizedMlp.lastOutputWad(head, VolatilityLib.headInputs(realised));
+        if (window == 0) return declaredSpreadWad;
+        return ConfidenceLib.spreadWad(pool, registry, modelId, declaredSpreadWad, window, _bounds.spreadCeilingWad);
     }
 
     /// @inheritdoc BaseStrategy

@@ -159,6 +159,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         return state.positions;
     }
 
+    /// @inheritdoc IRangeVault
     function limits() external view returns (Limits memory) {
         return state.limits;
     }

@@ -127,6 +127,37 @@ export const fixedWidthStrategyAbi = [
   },
   {
     "type": "function",
+    "name": "announcement",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ],
+    "outputs": [
+      {
+        "name": "",
+        "type": "tuple",
+        "internalType": "struct Announcement",
+        "components": [
+          {
+            "name": "digest",
+            "type": "bytes32",
+            "internalType": "bytes32"
+          },
+          {
+            "name": "readyAt",
+            "type": "uint64",
+            "internalType": "uint64"
+          }
+        ]
+      }
+    ],
+    "stateMutability": "view"
+  },
+  {
+    "type": "function",
     "name": "authority",
     "inputs": [],
     "outputs": [
@@ -222,6 +253,19 @@ export const fixedWidthStrategyAbi = [
       }
     ],
     "stateMutability": "view"
+  },
+  {
+    "type": "function",
+    "name": "cancelAnnouncement",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ],
+    "outputs": [],
+    "stateMutability": "nonpayable"
   },
   {
     "type": "function",
@@ -330,6 +374,19 @@ export const fixedWidthStrategyAbi = [
         "name": "",
         "type": "bytes4",
         "internalType": "bytes4"
+      }
+    ],
+    "stateMutability": "view"
+  },
+  {
+    "type": "function",
+    "name": "lastDecisionAt",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "",
+        "type": "uint64",
+        "internalType": "uint64"
       }
     ],
     "stateMutability": "view"
@@ -892,6 +949,97 @@ export const fixedWidthStrategyAbi = [
   },
   {
     "type": "event",
+    "name": "BoundsAnnounced",
+    "inputs": [
+      {
+        "name": "bounds",
+        "type": "tuple",
+        "indexed": false,
+        "internalType": "struct Bounds",
+        "components": [
+          {
+            "name": "minWidthTicks",
+            "type": "uint24",
+            "internalType": "uint24"
+          },
+          {
+            "name": "maxWidthTicks",
+            "type": "uint24",
+            "internalType": "uint24"
+          },
+          {
+            "name": "maxCentreDistanceTicks",
+            "type": "uint24",
+            "internalType": "uint24"
+          },
+          {
+            "name": "cooldownSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
+          },
+          {
+            "name": "maxMovesPerDay",
+            "type": "uint16",
+            "internalType": "uint16"
+          },
+          {
+            "name": "gainMarginWad",
+            "type": "uint64",
+            "internalType": "uint64"
+          },
+          {
+            "name": "maxSwapShareWad",
+            "type": "uint64",
+            "internalType": "uint64"
+          },
+          {
+            "name": "widthFloorBaseTicks",
+            "type": "uint24",
+            "internalType": "uint24"
+          },
+          {
+            "name": "widthFloorPerSpreadTicks",
+            "type": "uint24",
+            "internalType": "uint24"
+          },
+          {
+            "name": "fullShareSpreadWad",
+            "type": "uint64",
+            "internalType": "uint64"
+          },
+          {
+            "name": "minShareWad",
+            "type": "uint64",
+            "internalType": "uint64"
+          },
+          {
+            "name": "spreadCeilingWad",
+            "type": "uint64",
+            "internalType": "uint64"
+          },
+          {
+            "name": "volatilityWindowSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
+          },
+          {
+            "name": "maxSilenceSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
+          }
+        ]
+      },
+      {
+        "name": "readyAt",
+        "type": "uint64",
+        "indexed": false,
+        "internalType": "uint64"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
     "name": "BoundsSet",
     "inputs": [
       {
@@ -971,6 +1119,25 @@ export const fixedWidthStrategyAbi = [
             "internalType": "uint32"
           }
         ]
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
+    "name": "ChangeCancelled",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "indexed": true,
+        "internalType": "bytes32"
+      },
+      {
+        "name": "by",
+        "type": "address",
+        "indexed": true,
+        "internalType": "address"
       }
     ],
     "anonymous": false
@@ -1063,6 +1230,52 @@ export const fixedWidthStrategyAbi = [
         "type": "uint256",
         "indexed": false,
         "internalType": "uint256"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
+    "name": "RuleAnnounced",
+    "inputs": [
+      {
+        "name": "rule",
+        "type": "tuple",
+        "indexed": false,
+        "internalType": "struct FixedWidthRule",
+        "components": [
+          {
+            "name": "halfWidthTicks",
+            "type": "uint24",
+            "internalType": "uint24"
+          },
+          {
+            "name": "triggerTicks",
+            "type": "uint24",
+            "internalType": "uint24"
+          },
+          {
+            "name": "refreshSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
+          },
+          {
+            "name": "shareWad",
+            "type": "uint64",
+            "internalType": "uint64"
+          },
+          {
+            "name": "maxCostWad",
+            "type": "uint64",
+            "internalType": "uint64"
+          }
+        ]
+      },
+      {
+        "name": "readyAt",
+        "type": "uint64",
+        "indexed": false,
+        "internalType": "uint64"
       }
     ],
     "anonymous": false
@@ -1179,6 +1392,17 @@ export const fixedWidthStrategyAbi = [
         "name": "maxTicks",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "ChangeNotAnnounced",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
       }
     ]
   },
@@ -1562,6 +1786,22 @@ export const fixedWidthStrategyAbi = [
   },
   {
     "type": "error",
+    "name": "ChangeNotReady",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "readyAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "DrawdownBreakerTripped",
     "inputs": [
       {
@@ -1886,6 +2126,17 @@ export const fixedWidthStrategyAbi = [
     "type": "error",
     "name": "RebalanceHeld",
     "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "RetreatTooSoon",
+    "inputs": [
+      {
+        "name": "readyAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
   },
   {
     "type": "error",

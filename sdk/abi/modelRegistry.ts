@@ -413,6 +413,12 @@ export const modelRegistryAbi = [
         "type": "uint32",
         "indexed": false,
         "internalType": "uint32"
+      },
+      {
+        "name": "effectiveAt",
+        "type": "uint64",
+        "indexed": false,
+        "internalType": "uint64"
       }
     ],
     "anonymous": false
@@ -711,6 +717,33 @@ export const modelRegistryAbi = [
       },
       {
         "name": "maxTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "ChangeNotAnnounced",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "ChangeNotReady",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "readyAt",
         "type": "uint256",
         "internalType": "uint256"
       }
@@ -1153,6 +1186,17 @@ export const modelRegistryAbi = [
     "type": "error",
     "name": "RebalanceHeld",
     "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "RetreatTooSoon",
+    "inputs": [
+      {
+        "name": "readyAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
   },
   {
     "type": "error",

@@ -118,6 +118,37 @@ export const modelStrategyAbi = [
   },
   {
     "type": "function",
+    "name": "announcement",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ],
+    "outputs": [
+      {
+        "name": "",
+        "type": "tuple",
+        "internalType": "struct Announcement",
+        "components": [
+          {
+            "name": "digest",
+            "type": "bytes32",
+            "internalType": "bytes32"
+          },
+          {
+            "name": "readyAt",
+            "type": "uint64",
+            "internalType": "uint64"
+          }
+        ]
+      }
+    ],
+    "stateMutability": "view"
+  },
+  {
+    "type": "function",
     "name": "authority",
     "inputs": [],
     "outputs": [
@@ -213,6 +244,19 @@ export const modelStrategyAbi = [
       }
     ],
     "stateMutability": "view"
+  },
+  {
+    "type": "function",
+    "name": "cancelAnnouncement",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ],
+    "outputs": [],
+    "stateMutability": "nonpayable"
   },
   {
     "type": "function",
@@ -384,6 +428,19 @@ export const modelStrategyAbi = [
   },
   {
     "type": "function",
+    "name": "lastDecisionAt",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "",
+        "type": "uint64",
+        "internalType": "uint64"
+      }
+    ],
+    "stateMutability": "view"
+  },
+  {
+    "type": "function",
     "name": "lastHeartbeat",
     "inputs": [],
     "outputs": [
@@ -408,6 +465,19 @@ export const modelStrategyAbi = [
   {
     "type": "function",
     "name": "lastMoveAt",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "",
+        "type": "uint64",
+        "internalType": "uint64"
+      }
+    ],
+    "stateMutability": "view"
+  },
+  {
+    "type": "function",
+    "name": "lastRetreatAt",
     "inputs": [],
     "outputs": [
       {
@@ -928,6 +998,97 @@ export const modelStrategyAbi = [
   },
   {
     "type": "event",
+    "name": "BoundsAnnounced",
+    "inputs": [
+      {
+        "name": "bounds",
+        "type": "tuple",
+        "indexed": false,
+        "internalType": "struct Bounds",
+        "components": [
+          {
+            "name": "minWidthTicks",
+            "type": "uint24",
+            "internalType": "uint24"
+          },
+          {
+            "name": "maxWidthTicks",
+            "type": "uint24",
+            "internalType": "uint24"
+          },
+          {
+            "name": "maxCentreDistanceTicks",
+            "type": "uint24",
+            "internalType": "uint24"
+          },
+          {
+            "name": "cooldownSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
+          },
+          {
+            "name": "maxMovesPerDay",
+            "type": "uint16",
+            "internalType": "uint16"
+          },
+          {
+            "name": "gainMarginWad",
+            "type": "uint64",
+            "internalType": "uint64"
+          },
+          {
+            "name": "maxSwapShareWad",
+            "type": "uint64",
+            "internalType": "uint64"
+          },
+          {
+            "name": "widthFloorBaseTicks",
+            "type": "uint24",
+            "internalType": "uint24"
+          },
+          {
+            "name": "widthFloorPerSpreadTicks",
+            "type": "uint24",
+            "internalType": "uint24"
+          },
+          {
+            "name": "fullShareSpreadWad",
+            "type": "uint64",
+            "internalType": "uint64"
+          },
+          {
+            "name": "minShareWad",
+            "type": "uint64",
+            "internalType": "uint64"
+          },
+          {
+            "name": "spreadCeilingWad",
+            "type": "uint64",
+            "internalType": "uint64"
+          },
+          {
+            "name": "volatilityWindowSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
+          },
+          {
+            "name": "maxSilenceSeconds",
+            "type": "uint32",
+            "internalType": "uint32"
+          }
+        ]
+      },
+      {
+        "name": "readyAt",
+        "type": "uint64",
+        "indexed": false,
+        "internalType": "uint64"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
     "name": "BoundsSet",
     "inputs": [
       {
@@ -1013,6 +1174,25 @@ export const modelStrategyAbi = [
   },
   {
     "type": "event",
+    "name": "ChangeCancelled",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "indexed": true,
+        "internalType": "bytes32"
+      },
+      {
+        "name": "by",
+        "type": "address",
+        "indexed": true,
+        "internalType": "address"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
     "name": "EIP712DomainChanged",
     "inputs": [],
     "anonymous": false
@@ -1044,6 +1224,31 @@ export const modelStrategyAbi = [
         "type": "bytes32",
         "indexed": false,
         "internalType": "bytes32"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
+    "name": "ModelAnnounced",
+    "inputs": [
+      {
+        "name": "before",
+        "type": "bytes32",
+        "indexed": true,
+        "internalType": "bytes32"
+      },
+      {
+        "name": "modelId",
+        "type": "bytes32",
+        "indexed": true,
+        "internalType": "bytes32"
+      },
+      {
+        "name": "readyAt",
+        "type": "uint64",
+        "indexed": false,
+        "internalType": "uint64"
       }
     ],
     "anonymous": false
@@ -1176,6 +1381,12 @@ export const modelStrategyAbi = [
         "internalType": "uint256"
       },
       {
+        "name": "intoRange",
+        "type": "bool",
+        "indexed": false,
+        "internalType": "bool"
+      },
+      {
         "name": "by",
         "type": "address",
         "indexed": false,
@@ -1224,22 +1435,6 @@ export const modelStrategyAbi = [
   },
   {
     "type": "error",
-    "name": "BoundInvalid",
-    "inputs": [
-      {
-        "name": "name",
-        "type": "bytes32",
-        "internalType": "bytes32"
-      },
-      {
-        "name": "value",
-        "type": "uint256",
-        "internalType": "uint256"
-      }
-    ]
-  },
-  {
-    "type": "error",
     "name": "CanaryCapExceeded",
     "inputs": [
       {
@@ -1272,6 +1467,17 @@ export const modelStrategyAbi = [
         "name": "maxTicks",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "ChangeNotAnnounced",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
       }
     ]
   },
@@ -1368,38 +1574,6 @@ export const modelStrategyAbi = [
   },
   {
     "type": "error",
-    "name": "HeadDataInvalid",
-    "inputs": [
-      {
-        "name": "data",
-        "type": "address",
-        "internalType": "address"
-      }
-    ]
-  },
-  {
-    "type": "error",
-    "name": "HeadInputsMismatch",
-    "inputs": [
-      {
-        "name": "inputs",
-        "type": "uint256",
-        "internalType": "uint256"
-      },
-      {
-        "name": "expected",
-        "type": "uint256",
-        "internalType": "uint256"
-      }
-    ]
-  },
-  {
-    "type": "error",
-    "name": "HeadShapeInvalid",
-    "inputs": []
-  },
-  {
-    "type": "error",
     "name": "InvalidShortString",
     "inputs": []
   },
@@ -1487,6 +1661,17 @@ export const modelStrategyAbi = [
     "type": "error",
     "name": "NothingHeld",
     "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "RetreatTooSoon",
+    "inputs": [
+      {
+        "name": "readyAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
   },
   {
     "type": "error",
@@ -1666,10 +1851,42 @@ export const modelStrategyAbi = [
   },
   {
     "type": "error",
+    "name": "BoundInvalid",
+    "inputs": [
+      {
+        "name": "name",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "value",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "CapTooLarge",
     "inputs": [
       {
         "name": "cap",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "ChangeNotReady",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "readyAt",
         "type": "uint256",
         "internalType": "uint256"
       }
@@ -1749,6 +1966,38 @@ export const modelStrategyAbi = [
         "internalType": "uint256"
       }
     ]
+  },
+  {
+    "type": "error",
+    "name": "HeadDataInvalid",
+    "inputs": [
+      {
+        "name": "data",
+        "type": "address",
+        "internalType": "address"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "HeadInputsMismatch",
+    "inputs": [
+      {
+        "name": "inputs",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "expected",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "HeadShapeInvalid",
+    "inputs": []
   },
   {
     "type": "error",

@@ -2563,6 +2563,33 @@ export const rangeVaultAbi = [
   },
   {
     "type": "error",
+    "name": "ChangeNotAnnounced",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "ChangeNotReady",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "readyAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "CooldownActive",
     "inputs": [
       {
@@ -3008,6 +3035,17 @@ export const rangeVaultAbi = [
     "type": "error",
     "name": "RebalanceHeld",
     "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "RetreatTooSoon",
+    "inputs": [
+      {
+        "name": "readyAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
   },
   {
     "type": "error",

@@ -573,6 +573,33 @@ export const vaultLensAbi = [
   },
   {
     "type": "error",
+    "name": "ChangeNotAnnounced",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "ChangeNotReady",
+    "inputs": [
+      {
+        "name": "key",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "readyAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "CooldownActive",
     "inputs": [
       {
@@ -1083,6 +1110,17 @@ export const vaultLensAbi = [
     "type": "error",
     "name": "RebalanceHeld",
     "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "RetreatTooSoon",
+    "inputs": [
+      {
+        "name": "readyAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
   },
   {
     "type": "error",

@@ -55,7 +55,7 @@ interface IModelRegistry {
         address[] head
     );
 
-    event NoticeSet(uint32 before, uint32 noticeSeconds);
+    event NoticeSet(uint32 before, uint32 noticeSeconds, uint64 effectiveAt);
 
     event StageSet(bytes32 indexed id, Stage before, Stage stage, uint64 effectiveAt);
 

@@ -31,14 +31,6 @@ struct Bounds {
     uint32 maxSilenceSeconds;
 }
 
-// A shorter window says little, a longer one nothing about today.
-uint256 constant MIN_VOLATILITY_WINDOW_SECONDS = 480; // eight minutes, a minute a cell
-
-uint256 constant MAX_VOLATILITY_WINDOW_SECONDS = 7 days;
-
-// Less would mistake a hiccup for a death.
-uint256 constant MIN_SILENCE_SECONDS = 1 hours;
-
 /// @title The arithmetic of a strategy's bounds: the more uncertain, the wider and the smaller
 library BoundsLib {
     uint256 internal constant WAD = 1e18; // 100%
@@ -80,43 +72,5 @@ library BoundsLib {
             );
             sumWad += ranges[i].weightWad;
         }
-    }
-
-    /// @notice Refuses bounds that contradict themselves.
-    function check(Bounds memory bounds) internal pure {
-        require(
-            bounds.minWidthTicks > 0 && bounds.minWidthTicks <= bounds.maxWidthTicks,
-            StrategyErrorsLib.BoundInvalid("minWidthTicks", bounds.minWidthTicks)
-        );
-        require(bounds.maxMovesPerDay > 0, StrategyErrorsLib.BoundInvalid("maxMovesPerDay", 0));
-        require(bounds.gainMarginWad >= WAD, StrategyErrorsLib.BoundInvalid("gainMarginWad", bounds.gainMarginWad));
-        require(
-            bounds.maxSwapShareWad <= WAD, StrategyErrorsLib.BoundInvalid("maxSwapShareWad", bounds.maxSwapShareWad)
-        );
-        require(
-            bounds.fullShareSpreadWad < bounds.spreadCeilingWad && bounds.spreadCeilingWad <= WAD,
-            StrategyErrorsLib.BoundInvalid("spreadCeilingWad", bounds.spreadCeilingWad)
-        );
-        require(bounds.minShareWad <= WAD, StrategyErrorsLib.BoundInvalid("minShareWad", bounds.minShareWad));
-        require(
-            bounds.volatilityWindowSeconds == 0
-                || (bounds.volatilityWindowSeconds >= MIN_VOLATILITY_WINDOW_SECONDS
-                    && bounds.volatilityWindowSeconds <= MAX_VOLATILITY_WINDOW_SECONDS),
-            StrategyErrorsLib.BoundInvalid("volatilityWindowSeconds", bounds.volatilityWindowSeconds)
-        );
-        // Realised volatility alone, which anyone can stir, must leave something to deploy at the ceiling.
-        require(
-            bounds.volatilityWindowSeconds == 0 || bounds.minShareWad > 0,
-            StrategyErrorsLib.BoundInvalid("minShareWad", bounds.minShareWad)
-        );
-        require(
-            bounds.maxSilenceSeconds == 0 || bounds.maxSilenceSeconds >= MIN_SILENCE_SECONDS,
-            StrategyErrorsLib.BoundInvalid("maxSilenceSeconds", bounds.maxSilenceSeconds)
-        );
-        // At the ceiling a range must still exist, else the ceiling is not where it says.
-        require(
-            widthFloorTicks(bounds, bounds.spreadCeilingWad) <= bounds.maxWidthTicks,
-            StrategyErrorsLib.BoundInvalid("maxWidthTicks", bounds.maxWidthTicks)
-        );
     }
 }

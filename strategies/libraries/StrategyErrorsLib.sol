@@ -11,6 +11,12 @@ library StrategyErrorsLib {
     /// @notice The canary would have more at work than its cap, in asset units.
     error CanaryCapExceeded(uint256 deployed, uint256 cap);
 
+    /// @notice Nothing was announced for this part of the policy.
+    error ChangeNotAnnounced(bytes32 key);
+
+    /// @notice The announced change may be put in force at `readyAt` (Unix seconds).
+    error ChangeNotReady(bytes32 key, uint256 readyAt);
+
     /// @notice The centre of the range is too far from the mid reference tick.
     error CentreTooFar(uint256 index, uint256 distanceTicks, uint256 maxTicks);
 
@@ -77,6 +83,9 @@ library StrategyErrorsLib {
 
     /// @notice The proposal asks for anything but the one range that the rule gives now.
     error PlanMismatch(int24 lowerTick, int24 upperTick, uint64 weightWad);
+
+    /// @notice One retreat per time of silence: the next is possible at `readyAt` (Unix seconds).
+    error RetreatTooSoon(uint256 readyAt);
 
     /// @notice The weights deploy more than the spread allows.
     error ShareAboveLimit(uint256 shareWad, uint256 limitWad);

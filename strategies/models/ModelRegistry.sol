@@ -8,10 +8,11 @@ import {MlpShape, QuantizedMlp} from "./QuantizedMlp.sol";
 import {HEAD_INPUTS} from "./VolatilityLib.sol";
 
 /// @title What a model is, who signs for it, and how far it may go
-/// @notice An entry never changes but for its stage: another signer, file, head or share of fees is another id. Rising a
-/// stage (none, shadow, canary, full) takes effect after the notice that was configured when it was asked; falling,
-/// retiring and cancelling a rise are instant. A retired model stays retired. Removing a model's power is therefore
-/// always faster than giving it.
+/// @notice An entry never changes but for its stage: another signer, file, head, payout or share of fees is another id,
+/// so what was agreed when a stage was raised is what holds. Rising a stage (none, shadow, canary, full) takes effect
+/// after the notice that was configured when it was asked; falling, retiring and cancelling a rise are instant. A
+/// retired model stays retired. A shorter notice holds after the longer one. Removing a model's power is therefore always
+/// faster than giving it.
 contract ModelRegistry is AccessManaged, IModelRegistry {
     /// Longest notice that can be configured, so that a rise cannot be made impossible by mistake.
     uint32 public constant MAX_NOTICE_SECONDS = 30 days;
@@ -19,13 +20,22 @@ contract ModelRegistry is AccessManaged, IModelRegistry {
     /// A strategist's share of the performance fee at most.
     uint16 public constant MAX_FEE_SHARE_BPS = 5000; // 50%
 
-    /// @inheritdoc IModelRegistry
-    uint32 public noticeSeconds;
+    uint32 private notice;
+    /// The notice from `nextNoticeAt` (Unix seconds) on; 0 = none asked.
+    uint32 private nextNotice;
+    uint64 private nextNoticeAt;
 
     mapping(bytes32 id => Model) private models;
 
     constructor(address authority, uint32 noticeSeconds_) AccessManaged(authority) {
-        _setNotice(noticeSeconds_);
+        _checkNotice(noticeSeconds_);
+        notice = noticeSeconds_;
+        emit NoticeSet(0, noticeSeconds_, uint64(block.timestamp));
+    }
+
+    /// @inheritdoc IModelRegistry
+    function noticeSeconds() public view returns (uint32) {
+        return nextNoticeAt != 0 && block.timestamp >= nextNoticeAt ? nextNotice : notice;
     }
 
     /// @inheritdoc IModelRegistry
@@ -96,14 +106,21 @@ contract ModelRegistry is AccessManaged, IModelRegistry {
         require(canaryCap <= type(uint128).max, StrategyErrorsLib.CapTooLarge(canaryCap));
         entry.stage = current;
         entry.next = stage;
-        entry.nextAt = uint64(block.timestamp) + noticeSeconds;
+        entry.nextAt = uint64(block.timestamp) + noticeSeconds();
         if (stage == Stage.Canary) entry.canaryCap = uint128(canaryCap);
         emit StageSet(id, current, stage, entry.nextAt);
     }
 
-    /// @notice A longer or shorter notice for rises asked from now on.
+    /// @notice A longer notice for rises asked from now on, or a shorter one for those asked once the present notice has
+    /// run; the last call counts.
     function setNotice(uint32 seconds_) external restricted {
-        _setNotice(seconds_);
+        _checkNotice(seconds_);
+        uint32 current = noticeSeconds();
+        bool shorter = seconds_ < current;
+        notice = shorter ? current : seconds_;
+        nextNotice = shorter ? seconds_ : 0;
+        nextNoticeAt = shorter ? uint64(block.timestamp) + current : 0;
+        emit NoticeSet(current, seconds_, shorter ? nextNoticeAt : uint64(block.timestamp));
     }
 
     /* GUARDIAN */
@@ -123,9 +140,7 @@ contract ModelRegistry is AccessManaged, IModelRegistry {
         emit StageSet(id, current, stage, uint64(block.timestamp));
     }
 
-    function _setNotice(uint32 seconds_) private {
+    function _checkNotice(uint32 seconds_) private pure {
         require(seconds_ <= MAX_NOTICE_SECONDS, StrategyErrorsLib.NoticeAboveMax(seconds_, MAX_NOTICE_SECONDS));
-        emit NoticeSet(noticeSeconds, seconds_);
-        noticeSeconds = seconds_;
     }
 }

@@ -173,6 +173,37 @@ abstract contract FixedWidthStrategyTests is StrategyConformance {
         assertEq(maxCostWad, 0.01e18);
     }
 
+    function test_setRule_everyRaiseWaitsAndEveryCutIsInstant() public {
+        vm.prank(curator);
+        vault.configure("noticeSeconds", 2 days);
+        for (uint256 field; field < 5; ++field) {
+            FixedWidthRule memory riskier = _riskier(field);
+            vm.startPrank(curator);
+            fixedWidth.setRule(riskier);
+            assertEq(_ruleHash(), keccak256(abi.encode(_rule())), "a raise was instant");
+            skip(2 days);
+            fixedWidth.setRule(riskier);
+            assertEq(_ruleHash(), keccak256(abi.encode(riskier)));
+            fixedWidth.setRule(_rule());
+            assertEq(_ruleHash(), keccak256(abi.encode(_rule())), "a cut waited");
+            vm.stopPrank();
+        }
+    }
+
+    function _riskier(uint256 field) private pure returns (FixedWidthRule memory rule) {
+        rule = _rule();
+        if (field == 0) rule.halfWidthTicks = 590;
+        else if (field == 1) rule.triggerTicks = 199;
+        else if (field == 2) rule.refreshSeconds = 23 hours;
+        else if (field == 3) rule.shareWad = 0.96e18;
+        else rule.maxCostWad = 0.002e18;
+    }
+
+    function _ruleHash() private view returns (bytes32) {
+        (uint24 half, uint24 trigger, uint32 refresh, uint64 share, uint64 cost) = fixedWidth.rule();
+        return keccak256(abi.encode(FixedWidthRule(half, trigger, refresh, share, cost)));
+    }
+
     function _refusesRule(FixedWidthRule memory rule, bytes32 name, uint256 value) private {
         vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.BoundInvalid.selector, name, value));
         fixedWidth.setRule(rule);

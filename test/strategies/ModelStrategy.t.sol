@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {BaseStrategy} from "../../strategies/BaseStrategy.sol";
 import {ModelStrategy} from "../../strategies/ModelStrategy.sol";
 import {ModelParameters, Stage} from "../../strategies/interfaces/IModelRegistry.sol";
@@ -9,7 +10,7 @@ import {Bounds} from "../../strategies/libraries/BoundsLib.sol";
 import {RebalanceProposal} from "../../strategies/libraries/ProposalLib.sol";
 import {StrategyErrorsLib} from "../../strategies/libraries/StrategyErrorsLib.sol";
 import {IPriceOracle} from "../../vaults/interfaces/IPriceOracle.sol";
-import {RangeOrder} from "../../vaults/interfaces/IRangeVault.sol";
+import {Position, RangeOrder} from "../../vaults/interfaces/IRangeVault.sol";
 import {Mlp, Network} from "../support/Mlp.sol";
 import {StrategyConformance} from "./StrategyConformance.sol";
 
@@ -505,12 +506,116 @@ contract ModelStrategyTest is StrategyConformance {
         vault.pause(1 days);
         vm.mockCallRevert(address(oracle), abi.encodeCall(IPriceOracle.referencePrices, ()), "dead");
         vm.expectEmit(address(modelStrategy));
-        emit ModelStrategy.Retreated(address(vault), MODEL_ID, heardAt, bob);
+        emit ModelStrategy.Retreated(address(vault), MODEL_ID, heardAt, false, bob);
         vm.prank(bob);
         modelStrategy.retreat();
         assertEq(vault.positions().length, 0);
         assertFalse(vault.rebalanceHeld());
+        skip(6 hours);
         vm.expectRevert(StrategyErrorsLib.NothingHeld.selector);
+        modelStrategy.retreat();
+    }
+
+    /// The range that the bounds allow at the ceiling: 200 + 12,665 × 0.3 ticks wide, a fifth at work.
+    function test_retreat_goesIntoTheWideRangeWhenCalm() public {
+        _watchSilence();
+        _submit(_funded());
+        skip(6 hours);
+        _calmDown();
+        (uint256 idle0, uint256 idle1) = _holdings();
+        vm.expectEmit(address(modelStrategy));
+        emit ModelStrategy.Retreated(address(vault), MODEL_ID, block.timestamp - 6 hours - 1872, true, address(this));
+        modelStrategy.retreat();
+        Position[] memory held = vault.positions();
+        assertEq(held.length, 1);
+        assertEq(held[0].upperTick - held[0].lowerTick, 4000);
+        assertLe(held[0].lowerTick, startTick - 1970);
+        assertGe(held[0].upperTick, startTick + 1970);
+        (uint256 left0, uint256 left1) = vault.idle();
+        assertGe(left0, (idle0 * 79) / 100);
+        assertGe(left1, (idle1 * 79) / 100);
+        assertTrue(left0 < (idle0 * 81) / 100 || left1 < (idle1 * 81) / 100, "nothing is at work");
+        // Once per silence, then again.
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.RetreatTooSoon.selector, block.timestamp + 6 hours));
+        modelStrategy.retreat();
+        skip(6 hours);
+        _tradeAround();
+        modelStrategy.retreat();
+        assertEq(vault.positions().length, 1);
+    }
+
+    function test_retreat_restsBesideSpotWhenOneTokenIsLeft() public {
+        _watchSilence();
+        _submit(_funded());
+        trader.moveTo(startTick + 800);
+        skip(6 hours);
+        _calmDown();
+        modelStrategy.retreat();
+        Position[] memory held = vault.positions();
+        assertEq(held.length, 1);
+        // All in token1 by then: asked for up to spot.
+        assertEq(held[0].upperTick, _floorTick(_spotTick()));
+        assertEq(held[0].lowerTick, held[0].upperTick - 4000);
+    }
+
+    /// Nobody may choose more than the moment: where spot was pushed, the range would cost more than 0.1%, so idle.
+    function testFuzz_retreat_isIdleOrCheap(int24 pushed) public {
+        pushed = int24(bound(pushed, -500, 500));
+        _watchSilence();
+        _submit(_funded());
+        skip(6 hours);
+        _calmDown();
+        trader.moveTo(startTick + pushed);
+        // Valued at the price before the push.
+        uint160 trueX96 = TickMath.getSqrtPriceAtTick(startTick);
+        uint256 before = _perShareAt(trueX96);
+        (,,,, bool calm) = vault.navStatus();
+        modelStrategy.retreat();
+        uint256 later = _perShareAt(trueX96);
+        if (!calm) assertEq(vault.positions().length, 0, "moved into a range while not calm");
+        assertGe(later, before - before / 500);
+    }
+
+    function test_retreat_ofACanaryOrWithoutAShareIsToIdle() public {
+        _watchSilence();
+        _submit(_funded());
+        vm.prank(guardian);
+        registry.lowerStage(MODEL_ID, Stage.Retired);
+        skip(6 hours);
+        _calmDown();
+        modelStrategy.retreat();
+        assertEq(vault.positions().length, 0);
+    }
+
+    function test_retreat_headAboveTheCeilingIsToIdle() public {
+        _deposit(alice, _assets(1_000_000));
+        Bounds memory bounds = _defaultBounds();
+        bounds.maxSilenceSeconds = 6 hours;
+        vm.prank(curator);
+        modelStrategy.setBounds(bounds);
+        _followHead(_headOf(2 ** 19, 0));
+        _calmDown();
+        RebalanceProposal memory proposal = _goodProposal();
+        proposal.modelId = modelStrategy.modelId();
+        _submit(proposal);
+        bounds.volatilityWindowSeconds = 1920;
+        vm.prank(curator);
+        modelStrategy.setBounds(bounds);
+        skip(6 hours);
+        _stir(5);
+        assertGt(modelStrategy.effectiveSpreadWad(0), 0.3e18);
+        modelStrategy.retreat();
+        assertEq(vault.positions().length, 0);
+    }
+
+    function test_retreat_countsADeRiskAsADecision() public {
+        _watchSilence();
+        _submit(_funded());
+        skip(5 hours);
+        _submit(_deRiskProposal());
+        uint256 heardAt = block.timestamp;
+        skip(2 hours);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.ModelHeard.selector, heardAt, 6 hours));
         modelStrategy.retreat();
     }
 
@@ -538,6 +643,188 @@ contract ModelStrategyTest is StrategyConformance {
             abi.encodeWithSelector(StrategyErrorsLib.BoundInvalid.selector, bytes32("maxSilenceSeconds"), 3599)
         );
         modelStrategy.setBounds(bounds);
+    }
+
+    /* DE-RISK TO WIDER */
+
+    /// @dev Live, past the vault's cooldown but not the strategy's, and above the spread ceiling.
+    function _wider(int24 halfWidth, uint64 weightWad) private returns (RebalanceProposal memory proposal) {
+        _submit(_funded());
+        Position memory held = vault.positions()[0];
+        skip(1000);
+        _tradeAround();
+        proposal = _deRiskProposal();
+        proposal.declaredCost = vault.totalAssets() / 500;
+        int24 centre = (held.lowerTick + held.upperTick) / 2;
+        proposal.ranges = new RangeOrder[](1);
+        proposal.ranges[0] = RangeOrder(centre - halfWidth, centre + halfWidth, weightWad);
+    }
+
+    /// S2: neither cooldown nor spread nor a missing gain stops a move that only makes the vault safer.
+    function test_wider_isNeverBlockedByABound() public {
+        RebalanceProposal memory proposal = _wider(610, 0.8e18);
+        uint256 movedAt = modelStrategy.lastMoveAt();
+        _submit(proposal);
+        assertEq(vault.positions()[0].upperTick, proposal.ranges[0].upperTick);
+        // It is not one of the day's moves, and starts no cooldown.
+        assertEq(modelStrategy.lastMoveAt(), movedAt);
+        assertEq(modelStrategy.movesToday(), 1);
+    }
+
+    function test_wider_isAnythingLessAnOrdinaryMove() public {
+        RebalanceProposal memory proposal = _wider(600, 0.8e18);
+        bytes memory tooSoon =
+            abi.encodeWithSelector(StrategyErrorsLib.CooldownActive.selector, modelStrategy.lastMoveAt() + 1800);
+        // The same range again.
+        _refused(proposal, tooSoon);
+        // Wider, but it leaves a part of the old range.
+        proposal.ranges[0].lowerTick += SPACING;
+        proposal.ranges[0].upperTick += 1000 * SPACING;
+        _refused(proposal, tooSoon);
+        // More at work than is.
+        proposal.ranges[0].lowerTick -= 50 * SPACING;
+        proposal.ranges[0].weightWad = 1e18;
+        _refused(proposal, tooSoon);
+        // With a swap.
+        proposal.ranges[0].weightWad = 0.8e18;
+        proposal.swap.amountIn = 1;
+        _refused(proposal, tooSoon);
+        skip(1800);
+        _tradeAround();
+        proposal.deadline = uint64(block.timestamp + 60);
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.DeRiskOnly.selector, 5e18, 0.3e18));
+    }
+
+    /// It mints, so it needs a price.
+    function test_wider_needsCalm() public {
+        RebalanceProposal memory proposal = _wider(1200, 0.8e18);
+        trader.moveTo(startTick + 400);
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.NotCalm.selector));
+    }
+
+    /* NOTICE */
+
+    function _slowDown() private {
+        vm.prank(curator);
+        vault.configure("noticeSeconds", 2 days);
+    }
+
+    /// @dev One field at a time; the first of each pair lets more pass than the default, the second less.
+    function _changed(uint256 field, bool riskier) private pure returns (Bounds memory bounds) {
+        bounds = _watchedBounds();
+        if (field == 0) bounds.minWidthTicks = riskier ? 100 : 300;
+        else if (field == 1) bounds.maxWidthTicks = riskier ? 30_000 : 10_000;
+        else if (field == 2) bounds.maxCentreDistanceTicks = riskier ? 1001 : 999;
+        else if (field == 3) bounds.cooldownSeconds = riskier ? 1799 : 1801;
+        else if (field == 4) bounds.maxMovesPerDay = riskier ? 5 : 3;
+        else if (field == 5) bounds.gainMarginWad = riskier ? 1.1e18 : 1.3e18;
+        else if (field == 6) bounds.maxSwapShareWad = riskier ? 0.7e18 : 0.5e18;
+        else if (field == 7) bounds.widthFloorBaseTicks = riskier ? 199 : 201;
+        else if (field == 8) bounds.widthFloorPerSpreadTicks = riskier ? 12_664 : 12_666;
+        else if (field == 9) bounds.fullShareSpreadWad = riskier ? 0.06e18 : 0.04e18;
+        else if (field == 10) bounds.minShareWad = riskier ? 0.21e18 : 0.19e18;
+        else if (field == 11) bounds.spreadCeilingWad = riskier ? 0.31e18 : 0.29e18;
+        else if (field == 12) bounds.volatilityWindowSeconds = riskier ? 0 : 1920;
+        else bounds.maxSilenceSeconds = riskier ? 7 hours : 5 hours;
+    }
+
+    function _watchedBounds() private pure returns (Bounds memory bounds) {
+        bounds = _defaultBounds();
+        bounds.volatilityWindowSeconds = 1920;
+        bounds.maxSilenceSeconds = 6 hours;
+    }
+
+    function test_setBounds_everyRaiseWaitsAndEveryCutIsInstant() public {
+        vm.prank(curator);
+        modelStrategy.setBounds(_watchedBounds());
+        _slowDown();
+        for (uint256 field; field < 14; ++field) {
+            bytes32 before = keccak256(abi.encode(_watchedBounds()));
+            Bounds memory riskier = _changed(field, true);
+            vm.prank(curator);
+            modelStrategy.setBounds(riskier);
+            assertEq(keccak256(abi.encode(modelStrategy.bounds())), before, "a raise was instant");
+            assertEq(modelStrategy.announcement("bounds").readyAt, block.timestamp + 2 days);
+            vm.prank(curator);
+            modelStrategy.setBounds(_changed(field, false));
+            assertEq(
+                keccak256(abi.encode(modelStrategy.bounds())),
+                keccak256(abi.encode(_changed(field, false))),
+                "a cut waited"
+            );
+            assertEq(modelStrategy.announcement("bounds").readyAt, 0, "a cut drops what was announced");
+            // Back, after the notice, except where the change was none.
+            vm.prank(curator);
+            modelStrategy.setBounds(_watchedBounds());
+            if (modelStrategy.announcement("bounds").readyAt == 0) continue;
+            skip(2 days);
+            vm.prank(curator);
+            modelStrategy.setBounds(_watchedBounds());
+            assertEq(keccak256(abi.encode(modelStrategy.bounds())), before);
+        }
+    }
+
+    function test_setBounds_raisesAfterItsNoticeAndWithinAWeek() public {
+        _slowDown();
+        Bounds memory riskier = _defaultBounds();
+        riskier.maxMovesPerDay = 5;
+        uint256 readyAt = block.timestamp + 2 days;
+        vm.startPrank(curator);
+        modelStrategy.setBounds(riskier);
+        skip(2 days - 1);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.ChangeNotReady.selector, bytes32("bounds"), readyAt));
+        modelStrategy.setBounds(riskier);
+        // Too late is announced anew.
+        vm.warp(readyAt + 7 days + 1);
+        modelStrategy.setBounds(riskier);
+        assertEq(modelStrategy.bounds().maxMovesPerDay, 4);
+        readyAt = block.timestamp + 2 days;
+        // Another value is another announcement.
+        riskier.maxMovesPerDay = 6;
+        vm.warp(readyAt);
+        modelStrategy.setBounds(riskier);
+        assertEq(modelStrategy.bounds().maxMovesPerDay, 4);
+        vm.warp(readyAt + 2 days);
+        modelStrategy.setBounds(riskier);
+        assertEq(modelStrategy.bounds().maxMovesPerDay, 6);
+        assertEq(modelStrategy.announcement("bounds").readyAt, 0);
+    }
+
+    function test_cancelAnnouncement_isTheGuardians() public {
+        _slowDown();
+        Bounds memory riskier = _defaultBounds();
+        riskier.maxMovesPerDay = 5;
+        vm.prank(curator);
+        modelStrategy.setBounds(riskier);
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, bob));
+        vm.prank(bob);
+        modelStrategy.cancelAnnouncement("bounds");
+        vm.prank(guardian);
+        modelStrategy.cancelAnnouncement("bounds");
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.ChangeNotAnnounced.selector, bytes32("bounds")));
+        vm.prank(guardian);
+        modelStrategy.cancelAnnouncement("bounds");
+        skip(2 days);
+        vm.prank(curator);
+        modelStrategy.setBounds(riskier);
+        assertEq(modelStrategy.bounds().maxMovesPerDay, 4);
+    }
+
+    function test_setModel_waitsForAnotherAndNotForNone() public {
+        RebalanceProposal memory proposal = _funded();
+        _slowDown();
+        vm.startPrank(curator);
+        modelStrategy.setModel(bytes32("next"));
+        assertEq(modelStrategy.modelId(), MODEL_ID);
+        skip(2 days);
+        modelStrategy.setModel(bytes32("next"));
+        assertEq(modelStrategy.modelId(), bytes32("next"));
+        assertEq(modelStrategy.lastDecisionAt(), block.timestamp);
+        modelStrategy.setModel(0);
+        vm.stopPrank();
+        proposal.deadline = uint64(block.timestamp);
+        proposal.modelId = 0;
+        _refused(proposal, abi.encodeWithSelector(StrategyErrorsLib.ModelNotActive.selector, bytes32(0), 0));
     }
 
     /* HEARTBEAT */

@@ -20,7 +20,7 @@ abstract contract StrategyTest is BaseTest {
 
     function setUp() public virtual override {
         super.setUp();
-        registry = new ModelRegistry(address(manager), 2 days);
+        registry = new ModelRegistry(address(manager), 0);
         bytes4[] memory selectors = new bytes4[](3);
         selectors[0] = ModelRegistry.register.selector;
         selectors[1] = ModelRegistry.raiseStage.selector;
@@ -31,7 +31,6 @@ abstract contract StrategyTest is BaseTest {
         manager.setTargetFunctionRole(address(registry), selectors, 3);
         vm.startPrank(curator);
         registry.register(MODEL_ID, _modelParameters(new address[](0)));
-        registry.setNotice(0);
         registry.raiseStage(MODEL_ID, Stage.Full, 0);
         registry.setNotice(2 days);
         vm.stopPrank();
@@ -41,8 +40,9 @@ abstract contract StrategyTest is BaseTest {
         selectors[0] = BaseStrategy.setBounds.selector;
         selectors[1] = ModelStrategy.setModel.selector;
         manager.setTargetFunctionRole(address(modelStrategy), selectors, 2);
-        selectors = new bytes4[](1);
+        selectors = new bytes4[](2);
         selectors[0] = BaseStrategy.invalidateNonce.selector;
+        selectors[1] = BaseStrategy.cancelAnnouncement.selector;
         manager.setTargetFunctionRole(address(modelStrategy), selectors, 3);
         vm.prank(owner);
         vault.setStrategy(address(modelStrategy));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.0;
 
+import {Limits} from "../libraries/VaultState.sol";
+
 /// @notice A range to hold after a move. `weightWad` is the share (1e18 = all) of each idle token, counted after the
 /// burn, the collect and the swap, that is offered to this range; the pool takes what its price asks for and the rest
 /// stays idle. Weights sum to at most 1e18. Ranges are sorted by lower tick, then upper tick, without repetition.
@@ -64,6 +66,9 @@ interface IRangeVault {
 
     /// @notice The positions that the vault opened; liquidity that others minted to it is not in here.
     function positions() external view returns (Position[] memory);
+
+    /// @notice The bounded settings in force; strategies wait with theirs as long as the vault does.
+    function limits() external view returns (Limits memory);
 
     /// @notice Unix time of the last move, 0 before the first.
     function lastMoveAt() external view returns (uint64);

@@ -88,6 +88,26 @@ contract ModelRegistryTest is StrategyTest {
         registry.setNotice(0);
     }
 
+    /// A shorter notice waits for the longer one: it cannot shorten a rise that could be asked now.
+    function test_setNotice_shorterHoldsAfterTheLonger() public {
+        _register();
+        vm.startPrank(curator);
+        registry.setNotice(1 hours);
+        assertEq(registry.noticeSeconds(), 2 days);
+        registry.raiseStage(ID, Stage.Full, 0);
+        skip(2 days - 1);
+        assertEq(uint8(registry.stageOf(ID)), uint8(Stage.Shadow));
+        assertEq(registry.noticeSeconds(), 2 days);
+        skip(1);
+        assertEq(registry.noticeSeconds(), 1 hours);
+        // Longer is instant, and drops the shorter that was asked.
+        registry.setNotice(0);
+        registry.setNotice(3 days);
+        assertEq(registry.noticeSeconds(), 3 days);
+        skip(1 days);
+        assertEq(registry.noticeSeconds(), 3 days);
+    }
+
     function test_setNotice_isCapped() public {
         vm.prank(curator);
         vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.NoticeAboveMax.selector, 31 days, 30 days));
