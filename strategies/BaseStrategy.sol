@@ -9,7 +9,7 @@ import {IPriceOracle, ReferencePrices} from "../vaults/interfaces/IPriceOracle.s
 import {IRangeVault, RebalanceOrder, RebalanceReport} from "../vaults/interfaces/IRangeVault.sol";
 import {NavLib} from "../vaults/libraries/NavLib.sol";
 import {Bounds, BoundsLib} from "./libraries/BoundsLib.sol";
-import {DeRiskLib} from "./libraries/DeRiskLib.sol";
+import {FallbackLib} from "./libraries/FallbackLib.sol";
 import {Announcement, PolicyLib} from "./libraries/PolicyLib.sol";
 import {ProposalLib, RebalanceProposal} from "./libraries/ProposalLib.sol";
 import {StrategyErrorsLib} from "./libraries/StrategyErrorsLib.sol";
@@ -235,7 +235,7 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         if (proposal.swap.amountIn > 0) return false;
         bool refused = spreadWad > current.spreadCeilingWad || block.timestamp < _readyAt(current)
             || movesToday() >= current.maxMovesPerDay;
-        return (refused || proposal.declaredGain == 0) && DeRiskLib.widens(vault, proposal.ranges);
+        return (refused || proposal.declaredGain == 0) && FallbackLib.widens(vault, proposal.ranges);
     }
 
     function _checkOrdinary(

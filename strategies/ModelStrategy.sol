@@ -10,7 +10,7 @@ import {BaseStrategy} from "./BaseStrategy.sol";
 import {IModelRegistry, Stage} from "./interfaces/IModelRegistry.sol";
 import {Bounds} from "./libraries/BoundsLib.sol";
 import {ConfidenceLib} from "./libraries/ConfidenceLib.sol";
-import {DeRiskLib} from "./libraries/DeRiskLib.sol";
+import {FallbackLib} from "./libraries/FallbackLib.sol";
 import {RebalanceProposal} from "./libraries/ProposalLib.sol";
 import {StrategyErrorsLib} from "./libraries/StrategyErrorsLib.sol";
 import {RealisedVolatility} from "./models/VolatilityLib.sol";
@@ -123,7 +123,7 @@ contract ModelStrategy is BaseStrategy {
         bool intoRange;
         if (registry.stageOf(modelId) == Stage.Full) {
             uint256 spreadWad = _spreadWad(current.spreadCeilingWad);
-            try DeRiskLib.fallBack(vault, pool, current, spreadWad) returns (RebalanceReport memory) {
+            try FallbackLib.fallBack(vault, pool, current, spreadWad) returns (RebalanceReport memory) {
                 intoRange = true;
             } catch {}
         }

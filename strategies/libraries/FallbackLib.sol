@@ -24,7 +24,7 @@ uint256 constant MAX_FALLBACK_COST_WAD = 0.001e18; // 0.1%
 /// @notice Linked library. WIDER is a move without a swap in which every new range contains all ranges held and reaches
 /// beyond them, and which puts no more to work than is at work already. THE FALLBACK is where a vault goes whose model
 /// is silent: the plain range, as wide and as small as the bounds ask at the spread ceiling.
-library DeRiskLib {
+library FallbackLib {
     using BoundsLib for Bounds;
 
     /// @notice Whether these ranges are wider than what the vault holds, and deploy no more.
