@@ -8,8 +8,8 @@ import {MockToken} from "./mocks/MockToken.sol";
 /// @notice Trades and provides liquidity in a pool straight, with tokens it mints to itself as needed.
 contract Trader {
     IUniswapV3Pool public immutable pool;
-    MockToken private immutable token0;
-    MockToken private immutable token1;
+    MockToken internal immutable token0;
+    MockToken internal immutable token1;
     /// Tokens that were minted for trades, so that profit can be told.
     int256 public spent0;
     int256 public spent1;
@@ -59,7 +59,7 @@ contract Trader {
         _pay(amount0, amount1);
     }
 
-    function _pay(uint256 amount0, uint256 amount1) private {
+    function _pay(uint256 amount0, uint256 amount1) internal virtual {
         if (amount0 > 0) token0.mint(msg.sender, amount0);
         if (amount1 > 0) token1.mint(msg.sender, amount1);
     }
