@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.0;
 
+// Arithmetic on packed lanes has no other way.
+// solhint-disable no-inline-assembly
+
 import {StrategyErrorsLib} from "../libraries/StrategyErrorsLib.sol";
 
 // The only format so far.
@@ -118,6 +121,8 @@ library QuantizedMlp {
                 uint256 dim = uint16(header >> (224 - 16 * i));
                 require(dim > 0, StrategyErrorsLib.HeadShapeInvalid());
                 if (i > 0) {
+                    // Whole words of lanes: the division must round first.
+                    // forge-lint: disable-next-line(divide-before-multiply)
                     words += ((dim + LANES - 1) / LANES) * (before + 1);
                     shape.shifts[i - 1] = uint8(header >> (112 - 8 * i));
                 }

@@ -1,23 +1,26 @@
 /**
- * `npm run test:mutants [-- --only TEXT --lanes 1 --fresh --json FILE]`: takes each guard of list.ts out of a copy of the
- * contracts and runs the tests that must then fail. A mutant that passes its tests has survived: exit 1.
+ * `npm run test:mutants [-- --only TEXT --fresh --json FILE]`: takes each guard of list.ts out of a copy of the contracts
+ * and runs the tests that must then fail. A mutant that passes its tests has survived: exit 1.
  *
- * Only what the tests import is compiled, without the optimizer, and tests are linked to the contracts when they run, so
- * that one changed library does not compile the tests again. The tests must pass on the contracts as they are first.
- * Verdicts are kept in .rangekeeper/ until contracts or tests change: a run that was cut off goes on where it was.
+ * Compiling is what takes long, so the mutants are compiled together, each asleep until its number is the block's
+ * coinbase (embed.ts); the few that cannot be are compiled one by one. Only what the tests import is compiled, without
+ * the optimizer, and tests are linked to the contracts when they run. A test that is red with all mutants asleep proves
+ * nothing: it is named and left out. Verdicts are kept in .rangekeeper/ until contracts or tests change, so a run that
+ * was cut off goes on where it was, and the test that killed a mutant last time is tried first.
  */
 import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { blamed, embed, locate, mutate, SWITCH_FILE } from "./embed.ts";
 import { MUTANTS, type Mutant } from "./list.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const MEMORY = join(ROOT, ".rangekeeper/mutants.json");
 
-type Verdict = "killed" | "SURVIVED" | "DOES NOT COMPILE" | "IS NOT THERE" | "TESTS ARE RED WITHOUT IT";
+type Verdict = "killed" | "SURVIVED" | "DOES NOT COMPILE" | "IS NOT THERE";
 
 interface Judged {
   readonly verdict: Verdict;
@@ -28,21 +31,40 @@ interface Judged {
   readonly of: string;
 }
 
-const sources = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "*.sol"], { cwd: ROOT, encoding: "utf8" })
-  .split("\n")
-  .filter(Boolean);
+function digest(...texts: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const text of texts) hash.update(`${text.length} ${text}`);
+  return hash.digest("hex").slice(0, 16);
+}
+
+const TREE = join(tmpdir(), `rangekeeper-mutants-${digest(ROOT)}`);
+
+const listed = (...patterns: string[]): string[] => {
+  const output = execFileSync("git", ["ls-files", "-co", "--exclude-standard", ...patterns], { cwd: ROOT });
+  return output.toString().split("\n").filter(Boolean);
+};
+const solidity = new Map(listed("*.sol").map((file) => [file, readFileSync(join(ROOT, file), "utf8")]));
+const contracts = new Map([...solidity].filter(([file]) => /^(vaults|strategies)\//.test(file)));
+
+function write(file: string, text: string): void {
+  const path = join(TREE, file);
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
 
 /** A copy of what is tracked or new, with the packages linked; the pool's artefacts lie inside, where forge may read. */
-function copyTree(target: string): void {
-  const others = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "scripts", "test/golden"], {
-    cwd: ROOT,
-    encoding: "utf8",
-  });
-  for (const file of new Set([...sources, ...others.split("\n").filter(Boolean), "foundry.toml", "package.json"])) {
-    mkdirSync(dirname(join(target, file)), { recursive: true });
-    cpSync(join(ROOT, file), join(target, file));
+function copyTree(): void {
+  for (const folder of ["vaults", "strategies", "test", "deploy"]) {
+    rmSync(join(TREE, folder), { recursive: true, force: true });
   }
-  const packages = join(target, "node_modules");
+  for (const [file, text] of solidity) write(file, text);
+  for (const file of [...listed("scripts", "test/golden", "deploy/config"), "foundry.toml", "package.json"]) {
+    mkdirSync(dirname(join(TREE, file)), { recursive: true });
+    cpSync(join(ROOT, file), join(TREE, file));
+  }
+  const packages = join(TREE, "node_modules");
+  if (existsSync(packages)) return;
   mkdirSync(join(packages, "@uniswap"), { recursive: true });
   const link = (name: string) => symlinkSync(join(ROOT, "node_modules", name), join(packages, name));
   for (const name of readdirSync(join(ROOT, "node_modules"))) if (name !== "@uniswap") link(name);
@@ -52,13 +74,13 @@ function copyTree(target: string): void {
   }
 }
 
-/** Runs tests in `tree`; resolves with what forge printed and its exit status. */
-function runTests(tree: string, tests: string, match: string | undefined): Promise<{ ok: boolean; output: string }> {
-  const only = match === undefined ? [] : ["--match-test", `^${match}\\(`];
+/** Runs forge in the copy; resolves with what it printed. */
+function forge(awake: number, ...args: string[]): Promise<string> {
   const env = {
     FOUNDRY_FUZZ_RUNS: "64",
     FOUNDRY_INVARIANT_RUNS: "24",
     ...process.env,
+    FOUNDRY_BLOCK_COINBASE: `0x${awake.toString(16).padStart(40, "0")}`,
     // Warnings of unused names are no reason to refuse a mutant.
     FOUNDRY_DENY: "never",
     FOUNDRY_SPARSE_MODE: "true",
@@ -68,44 +90,41 @@ function runTests(tree: string, tests: string, match: string | undefined): Promi
     FOUNDRY_OPTIMIZER: "false",
     FOUNDRY_CODE_SIZE_LIMIT: "1000000",
   };
-  const command = ["scripts/forge.mjs", "test", "--match-path", tests, ...only, "--fail-fast", "--color", "never"];
   return new Promise((resolve) => {
-    execFile(process.execPath, command, { cwd: tree, maxBuffer: 256 << 20, env }, (error, stdout, stderr) =>
-      resolve({ ok: error === null, output: `${stdout}\n${stderr}` }),
+    execFile(
+      process.execPath,
+      ["scripts/forge.mjs", "test", ...args, "--color", "never"],
+      { cwd: TREE, maxBuffer: 256 << 20, env },
+      (_, stdout, stderr) => resolve(`${stdout}\n${stderr}`),
     );
   });
 }
 
 const hasRun = (output: string) => /^Ran [1-9]\d* test/m.test(output);
-const hasPassed = (output: string) => /^\[PASS/m.test(output);
 
-/** Name of the first test that failed. */
-function failedTest(output: string): string | undefined {
-  const from = output.search(/^\[FAIL/m);
-  return from < 0 ? undefined : output.slice(from).match(/(\w+)\([^()]*\) \((?:gas|runs)/)?.[1];
+/** Names of the tests that failed. */
+function failedTests(output: string): string[] {
+  return output
+    .split(/^(?=\[FAIL)/m)
+    .slice(1)
+    .flatMap((text) => text.match(/(\w+)\([^()]*\) \((?:gas|runs)/)?.[1] ?? []);
 }
 
-/** Runs the mutant's tests on the copy in `tree`, the test that killed it last time first; the file is put back. */
-async function judge(tree: string, mutant: Mutant, last: string | undefined): Promise<Omit<Judged, "seconds" | "of">> {
-  const path = join(tree, mutant.file);
-  const original = readFileSync(path, "utf8");
-  if (original.split(mutant.find).length !== 2) return { verdict: "IS NOT THERE", by: mutant.file };
-  writeFileSync(
-    path,
-    original.replace(mutant.find, () => mutant.replace),
-  );
-  try {
-    if (last !== undefined) {
-      const failed = failedTest((await runTests(tree, mutant.tests, last)).output);
-      if (failed !== undefined) return { verdict: "killed", by: failed };
-    }
-    const { ok, output } = await runTests(tree, mutant.tests, undefined);
-    const failed = failedTest(output);
-    if (!hasRun(output)) return { verdict: "DOES NOT COMPILE", by: output.slice(-2_000) };
-    return ok || failed === undefined ? { verdict: "SURVIVED", by: mutant.tests } : { verdict: "killed", by: failed };
-  } finally {
-    writeFileSync(path, original);
+/** Red with every mutant asleep. */
+let red: string[] = [];
+
+/** Runs the tests of a mutant that is in the copy, the test that killed it last time first. */
+async function judge(mutant: Mutant, awake: number, last: string | undefined): Promise<Omit<Judged, "seconds" | "of">> {
+  const options = ["--match-path", mutant.tests, "--fail-fast"];
+  if (red.length > 0) options.push("--no-match-test", `^(${red.join("|")})\\(`);
+  // What was enough last time, then the tests with fixed numbers, which are fast, then all.
+  for (const match of [...(last === undefined ? [] : [`^${last}\\(`]), "^test_", "."]) {
+    const output = await forge(awake, ...options, "--match-test", match);
+    const [failed] = failedTests(output);
+    if (failed !== undefined) return { verdict: "killed", by: failed };
+    if (match === "." && !hasRun(output)) return { verdict: "DOES NOT COMPILE", by: output.slice(-2_000) };
   }
+  return { verdict: "SURVIVED", by: mutant.tests };
 }
 
 function readMemory(): Record<string, Judged> {
@@ -116,107 +135,95 @@ function readMemory(): Record<string, Judged> {
   }
 }
 
-function digest(...texts: readonly string[]): string {
-  const hash = createHash("sha256");
-  for (const text of texts) hash.update(`${text.length} ${text}`);
-  return hash.digest("hex").slice(0, 16);
-}
-
 const { values } = parseArgs({
-  options: {
-    only: { type: "string" },
-    lanes: { type: "string", default: "1" },
-    fresh: { type: "boolean", default: false },
-    json: { type: "string" },
-  },
+  options: { only: { type: "string" }, fresh: { type: "boolean", default: false }, json: { type: "string" } },
 });
-const chosen = MUTANTS.filter(({ name, keeps, file }) => `${name} ${keeps} ${file}`.includes(values.only ?? ""));
-const lanes = Number(values.lanes);
-if (chosen.length === 0 || !(lanes >= 1)) {
-  console.error(`--only: ${values.only}; rule: must be part of a mutant's name, property or file. --lanes: 1 or more`);
+const numbered = MUTANTS.map((mutant, index) => ({ number: index + 1, mutant }));
+const chosen = numbered.filter(({ mutant }) => `${mutant.name} ${mutant.keeps}`.includes(values.only ?? ""));
+if (chosen.length === 0) {
+  console.error(`--only: ${values.only}; rule: must be part of a mutant's name or of what it keeps`);
   process.exit(2);
 }
-const names = new Set(MUTANTS.map(({ name }) => name));
-if (names.size !== MUTANTS.length) throw new Error("two mutants have the same name");
+if (new Set(MUTANTS.map(({ name }) => name)).size !== MUTANTS.length) throw new Error("two mutants have the same name");
 
 const memory = readMemory();
-const state = digest(...sources.map((file) => `${file}\n${readFileSync(join(ROOT, file), "utf8")}`));
+const state = digest(...[...solidity].flat());
 const subject = (mutant: Mutant) => digest(JSON.stringify(mutant), state);
-const remember = (name: string, judged: Judged) => {
-  memory[name] = judged;
+const verdicts = new Map<number, Judged>();
+
+function settle(number: number, mutant: Mutant, judged: Judged): void {
+  memory[mutant.name] = judged;
   mkdirSync(dirname(MEMORY), { recursive: true });
   writeFileSync(MEMORY, JSON.stringify(memory, null, 1));
-};
-
-let done = 0;
-function tell(mutant: Mutant, { verdict, by, seconds }: Judged): void {
-  done += 1;
-  const count = `${String(done).padStart(3)}/${chosen.length}`;
-  console.log(`${count}  ${mutant.keeps.padEnd(8)} ${mutant.name.padEnd(56)} ${verdict} ${seconds.toFixed(0)} s`);
+  verdicts.set(number, judged);
+  const { verdict, by, seconds } = judged;
+  const count = `${String(verdicts.size).padStart(3)}/${chosen.length}`;
+  console.log(
+    `${count}  ${mutant.keeps.padEnd(8)} ${mutant.name.padEnd(52)} ${verdict} ${seconds.toFixed(0).padStart(4)} s`,
+  );
   console.log(`         ${by.split("\n").slice(-12).join("\n         ")}`);
 }
 
-/** The tests of a mutant, on the contracts as they are: asked once per set of tests and lane-independent. */
-const green = new Map<string, Promise<string>>();
-function whatIsRed(tree: string, tests: string): Promise<string> {
-  const key = `green ${tests}`;
-  const known = memory[key];
-  if (!values.fresh && known?.of === state) return Promise.resolve("");
-  let answer = green.get(tests);
-  if (answer === undefined) {
-    answer = runTests(tree, tests, undefined).then(({ ok, output }) => {
-      if (!ok || !hasPassed(output)) return failedTest(output) ?? output.slice(-1_000);
-      remember(key, { verdict: "killed", by: "", seconds: 0, of: state });
-      return "";
-    });
-    green.set(tests, answer);
-  }
-  return answer;
+async function measure(number: number, mutant: Mutant, awake: number): Promise<void> {
+  const started = Date.now();
+  const known = memory[mutant.name];
+  const found = await judge(mutant, awake, known?.verdict === "killed" ? known.by : undefined);
+  settle(number, mutant, { ...found, seconds: (Date.now() - started) / 1000, of: subject(mutant) });
 }
 
-// Mutants of one file one after the other: what the last one changed is compiled again anyway.
-const queue = [...chosen].sort((a, b) => a.file.localeCompare(b.file));
-const verdicts = new Map<string, Judged>();
-const trees: string[] = [];
+const open = chosen.filter(({ number, mutant }) => {
+  const known = memory[mutant.name];
+  const place = locate(contracts, mutant);
+  if (typeof place === "string") {
+    settle(number, mutant, { verdict: "IS NOT THERE", by: place, seconds: 0, of: subject(mutant) });
+    return false;
+  }
+  if (values.fresh || known?.of !== subject(mutant) || known.verdict !== "killed") return true;
+  settle(number, mutant, known);
+  return false;
+});
 
-async function lane(): Promise<void> {
-  let tree: string | undefined;
-  for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
-    const known = memory[mutant.name];
-    let judged: Judged;
-    if (!values.fresh && known?.of === subject(mutant) && known.verdict === "killed") {
-      judged = known;
-    } else {
-      if (tree === undefined) {
-        tree = mkdtempSync(join(tmpdir(), "rangekeeper-mutants-"));
-        trees.push(tree);
-        copyTree(tree);
-      }
-      const started = Date.now();
-      const red = await whatIsRed(tree, mutant.tests);
-      const found =
-        red !== ""
-          ? { verdict: "TESTS ARE RED WITHOUT IT" as const, by: red }
-          : await judge(tree, mutant, known?.verdict === "killed" ? known.by : undefined);
-      judged = { ...found, seconds: (Date.now() - started) / 1000, of: subject(mutant) };
-      remember(mutant.name, judged);
+if (open.length > 0) {
+  if (values.fresh) rmSync(TREE, { recursive: true, force: true });
+  copyTree();
+  const tests = `{${[...new Set(open.flatMap(({ mutant }) => mutant.tests.replace(/[{}]/g, "").split(",")))].join(",")}}`;
+  // A brace with one alternative is not a pattern to forge.
+  const everyTest = ["--match-path", tests.includes(",") ? tests : tests.slice(1, -1)];
+  const alone = new Set<number>();
+  let output = "";
+  for (;;) {
+    const together = open.filter(({ number }) => !alone.has(number));
+    const { changed, left } = embed(contracts, together);
+    for (const number of left) alone.add(number);
+    for (const [file, text] of contracts) if (!changed.has(file)) write(file, text);
+    for (const [file, text] of changed) write(file, text);
+    output = await forge(0, ...everyTest);
+    if (hasRun(output)) break;
+    const guilty = [...blamed(changed, output)].filter((number) => !alone.has(number));
+    if (guilty.length === 0) {
+      console.error(output.slice(-4_000));
+      throw new Error("the contracts with their mutants asleep do not compile");
     }
-    verdicts.set(mutant.name, judged);
-    tell(mutant, judged);
+    for (const number of guilty) alone.add(number);
+    console.log(`compiled by themselves: ${guilty.map((number) => MUTANTS[number - 1]?.name).join("; ")}`);
+  }
+  red = [...new Set(failedTests(output))];
+  if (red.length > 0) console.log(`red without a mutant, left out: ${red.join(", ")}`);
+  for (const { number, mutant } of open) if (!alone.has(number)) await measure(number, mutant, number);
+  rmSync(join(TREE, SWITCH_FILE));
+  for (const { number, mutant } of open) {
+    if (!alone.has(number)) continue;
+    for (const [file, text] of [...contracts, ...mutate(contracts, mutant)]) write(file, text);
+    await measure(number, mutant, 0);
   }
 }
 
-try {
-  await Promise.all(Array.from({ length: lanes }, lane));
-} finally {
-  for (const tree of trees) rmSync(tree, { recursive: true, force: true });
-}
 const killed = [...verdicts.values()].filter(({ verdict }) => verdict === "killed").length;
 console.log(`\n${killed} of ${chosen.length} mutants killed`);
 if (values.json !== undefined) {
-  const rows = chosen.map(({ name, keeps, file }) => {
-    const { verdict, by, seconds } = verdicts.get(name) as Judged;
-    return { name, keeps, file, verdict, by, seconds };
+  const rows = chosen.map(({ number, mutant: { name, keeps } }) => {
+    const { verdict, by, seconds } = verdicts.get(number) as Judged;
+    return { name, keeps, verdict, by, seconds };
   });
   writeFileSync(values.json, `${JSON.stringify({ killed, of: chosen.length, mutants: rows }, null, 2)}\n`);
 }
