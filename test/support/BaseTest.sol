@@ -75,7 +75,7 @@ abstract contract BaseTest is Test {
         _deployVault(_defaultLimits());
     }
 
-    function _deployPool() internal {
+    function _deployPool() internal virtual {
         address factory =
             deployCode("node_modules/@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json");
         // The tier of 1 bp came later, by a vote.
