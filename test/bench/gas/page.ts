@@ -88,20 +88,20 @@ export function gasPage(snapshot: GasSnapshot): string {
 
 Each row is a transaction of its own on a real Uniswap v3 pool of the 0.3 % tier with a full ring of 300 observations and
 plain tokens, with everything that it touches cold, as a receipt counts it. The vault has every guard on: a price
-feed, a management fee, the cap on its share of the pool, the loss budget and the drawdown breaker. The *floor* is a
+feed, a management fee, the cap on its share of the pool, the loss budget and the drawdown breaker. The _floor_ is a
 caller who does the same to the pool and nothing else: no shares, no prices, no limits. Peers are the cheapest of Charm
 v2, Gamma, Arrakis v2 and Beefy in that operation, measured once in the same way; a ratio below 1 is cheaper than
-theirs. The *bar* is our own limit. A test fails when a row rises by more than half a percent; to see the rows on your
+theirs. The _bar_ is our own limit. A test fails when a row rises by more than half a percent; to see the rows on your
 machine, type \`npm run bench -- gas\`.
 
 ${markdownTable(["operation", "gas", "× floor", "× best peer", "× bar"], table)}
 
 ## What it is spent on
 
-In thousands of gas. *Transaction* is the 21,000 and the calldata, less what emptied storage refunds. *Pool* is what the
-pool itself does when it mints, burns, collects and swaps. *Prices* is the oracle with all that it asks of pool and
-feed; *questions* are those of the vault to the pool. *Reads* and *writes* are the storage of the vault, its strategy and
-the registry, and *code* is all that is left.
+In thousands of gas. _Transaction_ is the 21,000 and the calldata, less what emptied storage refunds. _Pool_ is what the
+pool itself does when it mints, burns, collects and swaps. _Prices_ is the oracle with all that it asks of pool and
+feed; _questions_ are those of the vault to the pool. _Reads_ and _writes_ are the storage of the vault, its strategy and
+the registry, and _code_ is all that is left.
 
 ${markdownTable(["operation", "transaction", "pool", "tokens", "prices", "questions", "reads", "writes", "code"], parts)}
 `;
