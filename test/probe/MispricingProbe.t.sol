@@ -297,7 +297,7 @@ abstract contract MispricingProbe is BaseTest {
         return _signed(net0, net1, sqrtPriceX96) + int256(fair) - int256(put);
     }
 
-    function _signed(int256 amount0, int256 amount1, uint160 sqrtPriceX96) private pure returns (int256 value) {
+    function _signed(int256 amount0, int256 amount1, uint160 sqrtPriceX96) private view returns (int256 value) {
         value = amount0 >= 0
             ? int256(_at(uint256(amount0), 0, sqrtPriceX96))
             : -int256(_at(uint256(-amount0), 0, sqrtPriceX96));
@@ -306,7 +306,7 @@ abstract contract MispricingProbe is BaseTest {
             : -int256(_at(0, uint256(-amount1), sqrtPriceX96));
     }
 
-    function _at(uint256 amount0, uint256 amount1, uint160 sqrtPriceX96) private pure returns (uint256) {
+    function _at(uint256 amount0, uint256 amount1, uint160 sqrtPriceX96) private view returns (uint256) {
         return NavLib.toAssetDown(amount0, amount1, sqrtPriceX96, assetIsToken0());
     }
 

@@ -65,7 +65,7 @@ abstract contract BaseTest is Test {
     int24 internal poolSpacing = SPACING;
 
     /// @dev Which side the asset is on; tests of both sides override it.
-    function assetIsToken0() internal pure virtual returns (bool) {
+    function assetIsToken0() internal view virtual returns (bool) {
         return false;
     }
 
@@ -201,7 +201,7 @@ abstract contract BaseTest is Test {
     /* ACTIONS */
 
     /// @dev Whole asset tokens in units.
-    function _assets(uint256 dollars) internal pure returns (uint256) {
+    function _assets(uint256 dollars) internal view returns (uint256) {
         return assetIsToken0() ? (dollars * 1e18) / 1600 : dollars * 1e6;
     }
 
@@ -291,7 +291,7 @@ abstract contract BaseTest is Test {
     }
 
     /// @dev Asset units at a tick's price.
-    function _value(uint256 amount0, uint256 amount1, int24 tick) internal pure returns (uint256) {
+    function _value(uint256 amount0, uint256 amount1, int24 tick) internal view returns (uint256) {
         return NavLib.toAssetDown(amount0, amount1, TickMath.getSqrtPriceAtTick(tick), assetIsToken0());
     }
 

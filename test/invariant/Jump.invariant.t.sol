@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
+import {Limits} from "../../vaults/libraries/VaultState.sol";
+import {Keeper, World} from "./World.sol";
+
+/// @notice V1 while the true price has jumped and neither pool nor feed has seen it: the raider knows, and enters at the
+/// stale price. What he takes is bounded by what may enter: the cap on inflow, refilled, times the jump.
+contract JumpInvariantTest is World {
+    uint256 private inflowCapWad;
+    uint256 private inflowWindowSeconds;
+    /// Of the jump that nobody has seen: since when, and how far off the stale price is at most (1e18 = 100%).
+    uint256 private jumpedAt;
+    uint256 private jumpWad;
+    bool private seen = true;
+    /// What a share lost to the raider since.
+    uint256 private lostWad;
+
+    uint256 public jumps;
+    uint256 public fullestWad;
+
+    function setUp() public override {
+        super.setUp();
+        bytes4[] memory selectors = new bytes4[](5);
+        selectors[0] = this.jump.selector;
+        selectors[1] = this.enterStale.selector;
+        selectors[2] = this.raid.selector;
+        selectors[3] = this.wait.selector;
+        selectors[4] = this.see.selector;
+        targetSelector(FuzzSelector(address(this), selectors));
+    }
+
+    function _drawLimits() internal override returns (Limits memory limits) {
+        limits = super._drawLimits();
+        limits.inflowCapBps = 10 + uint16(_draw(1000));
+        inflowCapWad = uint256(limits.inflowCapBps) * 1e14;
+        inflowWindowSeconds = limits.inflowWindowSeconds;
+    }
+
+    /// @dev A feed that says anything says nothing about a jump.
+    function _drawKeeper() internal override returns (Keeper) {
+        return Keeper(_draw(2));
+    }
+
+    /// The raider is outside when it comes: he does not know beforehand.
+    function jump(uint256 seed) external inWorld(seed) {
+        if (!seen) return;
+        seed = uint256(keccak256(abi.encode(seed)));
+        uint256 shares = vault.balanceOf(address(raider));
+        if (shares > 0) raider.redeemInKind(shares, false, false);
+        uint256 before = uint256(trueX96);
+        (, int24 tick,,,,,) = pool.slot0();
+        int24 by = int24(int256(50 + (seed % 1500)));
+        // A walk that stays where the others have liquidity.
+        if (tick > startTick + 2000 || (tick > startTick - 2000 && seed & (1 << 64) != 0)) by = -by;
+        trueX96 = TickMath.getSqrtPriceAtTick(tick + by);
+        uint256 ratio = before > trueX96
+            ? Math.mulDiv(Math.mulDiv(before, 1e18, trueX96), before, trueX96)
+            : Math.mulDiv(Math.mulDiv(trueX96, 1e18, before), trueX96, before);
+        // The share of a share's value that the stale price overlooks is at most that of the dearer token.
+        jumpWad = 1e18 - 1e36 / ratio;
+        (seen, jumpedAt, lostWad) = (false, block.timestamp, 0);
+        ++jumps;
+    }
+
+    /// All that may come in, at once.
+    function enterStale(uint256 seed) external inWorld(seed) {
+        uint256 most = Math.min(vault.maxDeposit(address(raider)), wealth * 1000);
+        if (most == 0 || vault.previewDeposit(most) == 0) return;
+        uint256 before = _perShare();
+        raider.deposit(most);
+        ++entries;
+        _took(before);
+    }
+
+    /// A push within the block, an entry or an exit, and home.
+    function raid(uint256 seed) external inWorld(seed) {
+        seed = uint256(keccak256(abi.encode(seed)));
+        (uint160 fromX96,,,,,,) = pool.slot0();
+        uint256 before = _perShare();
+        _act(0, seed);
+        _act(4 + (seed % 9), seed >> 64);
+        raider.moveToPrice(fromX96);
+        _took(before);
+    }
+
+    /// Time goes by and still nobody sees it.
+    function wait(uint256 seed) external inWorld(seed) {
+        skip(12 + (seed % 5 == 0 ? (seed >> 8) % 1800 : 0));
+        _tradeAround();
+        skip(12);
+        if (address(feed) != address(0)) feed.set(feed.answer(), block.timestamp);
+    }
+
+    /// The market learns of it; the mean follows, and the feed.
+    function see(uint256 seed) external inWorld(seed) {
+        if (seed % 2 == 0) return;
+        trader.moveToPrice(trueX96);
+        if (address(feed) != address(0)) feed.set(_trueAnswer(), block.timestamp);
+        skip(12);
+        if (seed % 4 == 1) {
+            skip(WINDOW_SECONDS + 60);
+            _tradeAround();
+            skip(12);
+            if (address(feed) != address(0)) feed.set(_trueAnswer(), block.timestamp);
+            (seen, jumpWad, lostWad) = (true, 0, 0);
+        }
+    }
+
+    /// @dev What the raider does after the pool has seen it, but the mean has not, counts too.
+    function _took(uint256 before) private {
+        if (seen) return;
+        uint256 later = _perShare() + Math.mulDiv(_slack(), 1e36, vault.effectiveSupply() + 1e6) + 1;
+        if (later >= before) return;
+        lostWad += ((before - later) * 1e18) / before;
+        uint256 window = block.timestamp - jumpedAt;
+        // The window may have been empty when it came: a bucket of the cap, and its refill.
+        uint256 inflowWad = inflowCapWad + (inflowCapWad * window) / inflowWindowSeconds;
+        uint256 bound = (inflowWad * jumpWad) / 1e18;
+        if ((lostWad * 1e18) / bound > fullestWad) fullestWad = (lostWad * 1e18) / bound;
+        assertLe(lostWad, bound, "V1: more than the inflow cap allows");
+    }
+
+    function invariant_V1_aJumpCostsTheInflowCapAtMost() public view {
+        if (built) assertLe(vault.balanceOf(address(raider)), vault.totalSupply());
+    }
+}
