@@ -127,6 +127,7 @@ function limitsOf({ bounds, confidence, holdings, market, settings }: ScoreParam
   const nav = Number(holdings.value);
   // The vault checks its cap at spot; here it holds for ranges beside spot too, which the price may enter any minute.
   const cap = bounds.maxPoolShareWad === undefined ? 1 : fromWad(bounds.maxPoolShareWad) * 0.9;
+  const observedLiquidity = market.otherLiquidity + Number(holdings.liquidityInRange);
   return {
     market,
     riskAversion: settings.riskAversion,
@@ -135,8 +136,12 @@ function limitsOf({ bounds, confidence, holdings, market, settings }: ScoreParam
     gas: nav === 0 ? 0 : Number(settings.gasCost) / nav,
     maxShare: fromWad(confidence.maxShareWad),
     maxSwapShare: fromWad(bounds.maxSwapShareWad),
-    mostLiquidity: cap >= 1 ? Number.POSITIVE_INFINITY : (cap / (1 - cap)) * market.otherLiquidity,
-    observedLiquidity: market.otherLiquidity + Number(holdings.liquidityInRange),
+    // Of what is there after the mint, and of what the pool's mean still is then: without what was just minted.
+    mostLiquidity:
+      cap >= 1
+        ? Number.POSITIVE_INFINITY
+        : Math.min((cap / (1 - cap)) * market.otherLiquidity, cap * observedLiquidity),
+    observedLiquidity,
     deRiskOnly: confidence.deRiskOnly,
   };
 }

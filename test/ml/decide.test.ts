@@ -204,6 +204,25 @@ describe("decide", () => {
       expect(inside.length).toBeGreaterThan(0);
       for (const { share } of inside) expect(share).toBeLessThan(0.9);
     });
+
+    it("keeps it below its share of the pool's mean as well, which its own mint has not raised yet", async () => {
+      const parameters = given();
+      const { history } = parameters;
+      const state = vault(history, 1, 10n ** 18n);
+      const capped = { ...bounds, maxPoolShareWad: WAD / 2n };
+      const { candidates } = await decide({ ...parameters, state, bounds: capped });
+      const root = Number(history.sqrtPriceX96) / 2 ** 96;
+      const rootAt = (tick: number) => 1.0001 ** (tick / 2);
+      const liquidities = candidates.flatMap(({ kind, range, share }) => {
+        if (kind !== "range" || range === null || range.lowerTick > history.tick || range.upperTick <= history.tick)
+          return [];
+        const valueOfOne = 2 * root - rootAt(range.lowerTick) - root ** 2 / rootAt(range.upperTick);
+        return [(share * Number(state.nav)) / valueOfOne];
+      });
+      const most = Number(history.liquidity) / 2;
+      expect(Math.max(...liquidities)).toBeGreaterThan(0.8 * most);
+      expect(Math.max(...liquidities)).toBeLessThanOrEqual(most);
+    });
   });
 
   describe("does not move, and says why,", () => {
