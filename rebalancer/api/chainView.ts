@@ -13,6 +13,10 @@ const NODE_PATIENCE_MILLISECONDS = 3_000;
 const SWEEP_EVERY_MILLISECONDS = 10_000;
 const SWEEP_AT_ONCE = 8;
 const VERSION_EVERY_MILLISECONDS = 1_000;
+/** So long after a block a vault may still be shown as it was at the block before, while it is read again. */
+export const NEWEST_WITHIN_MILLISECONDS = 2_000;
+/** Vaults that somebody asked for so lately are read at every new block, before they are asked for again. */
+const ASKED_FOR_MILLISECONDS = 60_000;
 
 /** What the chain said of a vault at the end of one block. */
 export interface VaultReading {
@@ -25,8 +29,13 @@ export interface VaultReading {
 export interface ChainView {
   /** The newest block, and when it was heard of; null before the first. */
   head(): { readonly block: BlockStamp; readonly seenAtMilliseconds: number } | null;
-  /** A vault at the newest head; read once per block however many ask. Throws 503 when the node does not answer. */
+  /**
+   * A vault at the newest head, or for a moment at the one before; read once per block however many ask. Throws 503 when
+   * the node does not answer.
+   */
   vault(vault: VaultConfig): Promise<VaultReading>;
+  /** Whether what is known of a vault is what `vault` would give at once. */
+  isCurrent(vault: VaultConfig): boolean;
   /** What is known of a vault without asking, of whatever block. */
   known(vault: VaultConfig): VaultReading | null;
   /** Brings what is known of these vaults up to date, in the background. */
@@ -51,7 +60,10 @@ export function watchChain({ client, chainId, pollMilliseconds, logger }: ChainV
   const readings = new Map<string, VaultReading>();
   const reading = new Map<string, Promise<VaultReading>>();
   const listeners = new Set<() => void>();
+  const askedAt = new Map<VaultConfig, number>();
   let head: { block: BlockStamp; seenAtMilliseconds: number } | null = null;
+  /** The head before this one, and when it ceased to be the newest. */
+  let before: { hash: string; untilMilliseconds: number } | null = null;
   let version = 0;
   let shown = 0;
   let shownAt = Number.NEGATIVE_INFINITY;
@@ -65,12 +77,14 @@ export function watchChain({ client, chainId, pollMilliseconds, logger }: ChainV
     try {
       const block = await getBlock(client, "latest");
       const isNew = block.hash !== head?.block.hash;
+      if (isNew && head !== null) before = { hash: head.block.hash, untilMilliseconds: Date.now() };
       head = { block, seenAtMilliseconds: Date.now() };
       if (failures > 0) logger.info({ stage: "api" }, `the node answers again after ${failures} failures`);
       failures = 0;
       if (isNew) {
         version += 1;
         for (const listener of listeners) listener();
+        readAgain();
       }
     } catch (error) {
       failures += 1;
@@ -102,6 +116,13 @@ export function watchChain({ client, chainId, pollMilliseconds, logger }: ChainV
     return fresh;
   }
 
+  const isCurrent = (vault: VaultConfig): boolean => {
+    const hash = readings.get(vault.vault)?.block.hash;
+    if (head === null || hash === undefined) return false;
+    if (hash === head.block.hash) return true;
+    return hash === before?.hash && Date.now() - before.untilMilliseconds < NEWEST_WITHIN_MILLISECONDS;
+  };
+
   const at = (vault: VaultConfig): Promise<VaultReading> => {
     if (head === null) return Promise.reject(unavailable("chain", "the node must have answered once"));
     const { block } = head;
@@ -115,9 +136,38 @@ export function watchChain({ client, chainId, pollMilliseconds, logger }: ChainV
     return fresh;
   };
 
+  const inTime = (vault: VaultConfig): Promise<VaultReading> =>
+    within(NODE_PATIENCE_MILLISECONDS, at(vault), () => unavailable("chain", "the node must answer in time")).catch(
+      (error) => {
+        logger.debug({ stage: "api", vault: vault.vault }, explain(error));
+        throw unavailable("chain", "the node must answer for this vault", error);
+      },
+    );
+
+  /** Reads vaults at the newest head, a few at once. */
+  async function readAll(vaults: readonly VaultConfig[]): Promise<void> {
+    const left = [...vaults];
+    const take = async (): Promise<void> => {
+      for (let vault = left.shift(); vault && !stopped; vault = left.shift()) await inTime(vault).catch(() => null);
+    };
+    await Promise.all(Array.from({ length: SWEEP_AT_ONCE }, take));
+  }
+
+  let readingAgain = false;
+  function readAgain(): void {
+    // Where blocks come faster than vaults can be read, the next one takes its turn.
+    if (readingAgain) return;
+    for (const [vault, at] of askedAt) if (Date.now() - at > ASKED_FOR_MILLISECONDS) askedAt.delete(vault);
+    readingAgain = true;
+    void readAll([...askedAt.keys()]).finally(() => {
+      readingAgain = false;
+    });
+  }
+
   const view: ChainView = {
     head: () => head,
     known: (vault) => readings.get(vault.vault) ?? null,
+    isCurrent,
     version() {
       if (Date.now() - shownAt >= VERSION_EVERY_MILLISECONDS && shown !== version) {
         shown = version;
@@ -125,22 +175,17 @@ export function watchChain({ client, chainId, pollMilliseconds, logger }: ChainV
       }
       return shown;
     },
-    vault: (vault) =>
-      within(NODE_PATIENCE_MILLISECONDS, at(vault), () => unavailable("chain", "the node must answer in time")).catch(
-        (error) => {
-          logger.debug({ stage: "api", vault: vault.vault }, explain(error));
-          throw unavailable("chain", "the node must answer for this vault", error);
-        },
-      ),
+    vault(vault) {
+      askedAt.set(vault, Date.now());
+      const found = readings.get(vault.vault);
+      if (found === undefined || !isCurrent(vault)) return inTime(vault);
+      if (found.block.hash !== head?.block.hash) void inTime(vault).catch(() => null);
+      return Promise.resolve(found);
+    },
     refresh(vaults) {
       if (sweeping || Date.now() - sweptAt < SWEEP_EVERY_MILLISECONDS) return;
       sweeping = true;
-      const left = [...vaults];
-      const take = async (): Promise<void> => {
-        for (let vault = left.shift(); vault && !stopped; vault = left.shift())
-          await view.vault(vault).catch(() => null);
-      };
-      void Promise.all(Array.from({ length: SWEEP_AT_ONCE }, take)).finally(() => {
+      void readAll(vaults).finally(() => {
         sweeping = false;
         sweptAt = Date.now();
       });

@@ -6,7 +6,8 @@ export interface TailEvent {
   readonly id: string;
   readonly type: TailType;
   readonly vault: string | null;
-  readonly data: Readonly<Record<string, unknown>>;
+  /** JSON text: written once for all readers. */
+  readonly data: string;
 }
 export const TAIL_TYPES = ["decision", "step", "rest", "outcome", "stop"] as const;
 export type TailType = (typeof TAIL_TYPES)[number];
@@ -127,7 +128,7 @@ export function createTail(journals: Journals): Tail {
           tables[table] = Number(row);
           const data = toData(columns);
           const vault = type === "stop" ? null : String(data.vault);
-          events.push({ id: format(place), type, vault, data });
+          events.push({ id: format(place), type, vault, data: JSON.stringify(data) });
         }
       });
     });

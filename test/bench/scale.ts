@@ -48,7 +48,7 @@ export const bench: Bench = async ({ options, progress }) => {
   const folder = mkdtempSync(join(tmpdir(), "scale-"));
   const redis = await startRedis();
   const many = await startManyVaults({ vaults, pools, progress });
-  const stage: Stage = { many, folder, redisUrl: redis.url, slots, progress, enriched: 0 };
+  const stage: Stage = { many, folder, redisUrl: redis.url, slots, progress, enriched: new Set() };
   try {
     progress("one worker for a single vault, for its memory");
     const single = await measure(stage, [many.vaults.slice(0, 1)]);
@@ -81,7 +81,7 @@ interface Stage {
   readonly slots: number;
   readonly progress: (line: string) => void;
   /** Vaults that have been made to move so far. */
-  enriched: number;
+  readonly enriched: Set<ManyVault>;
 }
 
 interface Measured {
@@ -112,8 +112,8 @@ async function measure(stage: Stage, groups: readonly (readonly ManyVault[])[]):
     const moving = everyone.length === 1 ? 0 : Math.max(1, Math.round(everyone.length / 100));
     const slot = async (): Promise<number> => {
       const began = performance.now();
-      const chosen = everyone.slice(stage.enriched, stage.enriched + moving);
-      stage.enriched += chosen.length;
+      const chosen = everyone.filter((vault) => !stage.enriched.has(vault)).slice(0, moving);
+      for (const vault of chosen) stage.enriched.add(vault);
       const block = await many.tick(SLOT_SECONDS, chosen);
       await settled(redis, workers, block);
       return (performance.now() - began) / 1_000;

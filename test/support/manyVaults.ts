@@ -39,7 +39,8 @@ const FEE_PIPS = 3_000;
 const SWAP_AMOUNT = 5_000n * ONE;
 /** So little that the gas of a move never pays. */
 const DUST = ONE / 1_000n;
-const PLENTY = 10_000n * ONE;
+/** So much that it does, and so little that several vaults of a pool stay below their shares of its liquidity. */
+const PLENTY = 1_000n * ONE;
 /** Often enough that fees pay for a move that is large against its gas. */
 const TRADE_SECONDS = 600;
 const BLOCK_GAS = 30_000_000_000n;

@@ -154,8 +154,7 @@ function take(outgoing: ServerResponse, text: string, patienceMilliseconds: numb
   });
 }
 
-const eventText = ({ id, type, data }: TailEvent): string =>
-  `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
+const eventText = ({ id, type, data }: TailEvent): string => `id: ${id}\nevent: ${type}\ndata: ${data}\n\n`;
 
 const headEvent = ({ number, hash, timestamp }: { number: number; hash: string; timestamp: number }): string =>
   `event: head\ndata: ${JSON.stringify({ block: number, blockHash: hash, atSeconds: timestamp })}\n\n`;

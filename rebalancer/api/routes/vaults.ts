@@ -245,14 +245,14 @@ export const getVaultNow = defineEndpoint({
     await context.chain.vault(vault).catch(() => null);
     const { journals, chain } = context;
     const { orders, source, markers } = await around(context);
-    const blocks = [chain.known(vault)?.block.hash, chain.head()?.block.hash];
-    return versionOf([journals.versionOf(vault.vault), ...blocks, orders, source, markers?.get(vault.pool)]);
+    const shown = [chain.known(vault)?.block.hash, chain.isCurrent(vault)];
+    return versionOf([journals.versionOf(vault.vault), ...shown, orders, source, markers?.get(vault.pool)]);
   },
   async serve(context, { params }) {
     const vault = vaultAt(context, params.vault);
     const { orders, source, markers } = await around(context);
     const reading = context.chain.known(vault);
-    const isOld = reading === null || reading.block.hash !== context.chain.head()?.block.hash;
+    const isOld = !context.chain.isCurrent(vault);
     return {
       ...vaultView(context, vault, reading, { orders, marker: markers?.get(vault.pool) ?? null }),
       killSwitchSource: source,
