@@ -69,6 +69,54 @@ function encode(candidates: readonly Candidate[], narrow: boolean): Uint8Array |
 
 /** The table that `encodeTable` wrote. Throws InvalidInputError for other bytes. */
 export function decodeTable(bytes: Uint8Array): readonly Candidate[] {
+  const { rows, at, scale, refusals } = open(bytes);
+  return Array.from({ length: rows }, (_, row): Candidate => {
+    const lowerTick = at(1, row);
+    return {
+      kind: KINDS[at(0, row)] ?? "range",
+      range: lowerTick === NO_TICK ? null : { lowerTick, upperTick: at(2, row) },
+      share: at(3, row) / scale,
+      inRange: at(4, row) / scale,
+      feesBps: at(5, row) / scale,
+      ilBps: at(6, row) / scale,
+      lvrBps: at(7, row) / scale,
+      costBps: at(8, row) / scale,
+      tailBps: at(9, row) / scale,
+      netBps: at(10, row) / scale,
+      refusal: at(11, row) === NONE ? null : (refusals[at(11, row)] ?? null),
+    };
+  });
+}
+
+/** `JSON.stringify(decodeTable(bytes))`, without the objects in between. */
+export function tableJson(bytes: Uint8Array): string {
+  const { rows, at, scale, refusals } = open(bytes);
+  const number = (column: number, row: number): number | null => {
+    const value = at(column, row) / scale;
+    return Number.isFinite(value) ? value : null;
+  };
+  const quoted = refusals.map((refusal) => JSON.stringify(refusal));
+  let text = "[";
+  for (let row = 0; row < rows; row++) {
+    const lowerTick = at(1, row);
+    const range = lowerTick === NO_TICK ? "null" : `{"lowerTick":${lowerTick},"upperTick":${at(2, row)}}`;
+    const refusal = at(11, row) === NONE ? "null" : (quoted[at(11, row)] ?? "null");
+    text += `${row === 0 ? "" : ","}{"kind":"${KINDS[at(0, row)] ?? "range"}","range":${range}`;
+    text += `,"share":${number(3, row)},"inRange":${number(4, row)},"feesBps":${number(5, row)}`;
+    text += `,"ilBps":${number(6, row)},"lvrBps":${number(7, row)},"costBps":${number(8, row)}`;
+    text += `,"tailBps":${number(9, row)},"netBps":${number(10, row)},"refusal":${refusal}}`;
+  }
+  return `${text}]`;
+}
+
+interface OpenTable {
+  readonly rows: number;
+  readonly scale: number;
+  readonly refusals: readonly string[];
+  at(column: number, row: number): number;
+}
+
+function open(bytes: Uint8Array): OpenTable {
   // A copy: typed arrays want an aligned start.
   const { buffer } = bytes.slice();
   const [version = 0, rows = 0, textBytes = 0] = buffer.byteLength < HEADER_BYTES ? [] : new Uint32Array(buffer, 0, 3);
@@ -81,25 +129,12 @@ export function decodeTable(bytes: Uint8Array): readonly Candidate[] {
     version === 1
       ? new Int32Array(buffer, HEADER_BYTES, rows * COLUMNS)
       : new Float64Array(buffer, HEADER_BYTES, rows * COLUMNS);
-  const refusals = JSON.parse(Buffer.from(buffer, numbersEnd, textBytes).toString("utf8")) as string[];
-  const scale = version === 1 ? SCALE : 1;
-  return Array.from({ length: rows }, (_, row): Candidate => {
-    const at = (column: number): number => numbers[column * rows + row] as number;
-    const lowerTick = at(1);
-    return {
-      kind: KINDS[at(0)] ?? "range",
-      range: lowerTick === NO_TICK ? null : { lowerTick, upperTick: at(2) },
-      share: at(3) / scale,
-      inRange: at(4) / scale,
-      feesBps: at(5) / scale,
-      ilBps: at(6) / scale,
-      lvrBps: at(7) / scale,
-      costBps: at(8) / scale,
-      tailBps: at(9) / scale,
-      netBps: at(10) / scale,
-      refusal: at(11) === NONE ? null : (refusals[at(11)] ?? null),
-    };
-  });
+  return {
+    rows,
+    scale: version === 1 ? SCALE : 1,
+    refusals: JSON.parse(Buffer.from(buffer, numbersEnd, textBytes).toString("utf8")) as string[],
+    at: (column, row) => numbers[column * rows + row] as number,
+  };
 }
 
 /** sha256 over the table's bytes: a table has thousands of rows, so a decision's digest covers this in its place. */

@@ -36,6 +36,8 @@ export interface Journals {
   version(): string;
   /** Another text whenever what is told of one vault may have changed, but for where it came to rest; as often. */
   versionOf(vault: string): string;
+  /** The same for what became of its decisions alone: a new decision leaves it as it is. */
+  consequencesOf(vault: string): string;
   readers(): readonly JournalReader[];
   close(): void;
 }
@@ -90,12 +92,15 @@ export function openJournals(paths: readonly string[], now: () => number = Date.
     return version;
   };
 
+  const countsOf = (vault: string, decisions: boolean): string => {
+    current();
+    return `${generation}:${paths.map((path) => reader(path).changes.of(vault, decisions)).join(".")}`;
+  };
+
   return {
     version: current,
-    versionOf(vault) {
-      current();
-      return `${generation}:${paths.map((path) => reader(path).changes.of(vault)).join(".")}`;
-    },
+    versionOf: (vault) => countsOf(vault, true),
+    consequencesOf: (vault) => countsOf(vault, false),
     readers() {
       dropReplaced();
       return paths.map(reader);

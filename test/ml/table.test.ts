@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decodeTable, encodeTable, tableDigest } from "../../ml/table.ts";
+import { decodeTable, encodeTable, tableDigest, tableJson } from "../../ml/table.ts";
 import type { Candidate } from "../../ml/types.ts";
 
 const row: Candidate = {
@@ -61,6 +61,7 @@ describe("encodeTable", () => {
   ];
   it.each(tables)("keeps %s to the last digit", (_, table) => {
     expect(decodeTable(encodeTable(table))).toEqual(table);
+    expect(tableJson(encodeTable(table))).toBe(JSON.stringify(table));
   });
 
   it("takes fifty bytes a row", () => {

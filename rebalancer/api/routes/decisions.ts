@@ -1,6 +1,9 @@
 import { z } from "@hono/zod-openapi";
+import { tableJson } from "../../../ml/table.ts";
 import type { Decision } from "../../../ml/types.ts";
-import type { DecisionRecord } from "../../journal/decisions.ts";
+import type { Row } from "../../journal/database.ts";
+import { toDecision } from "../../journal/decisions.ts";
+import { JsonText } from "../answers.ts";
 import { type ApiContext, vaultAt } from "../context.ts";
 import { defineEndpoint } from "../endpoint.ts";
 import { ApiError } from "../errors.ts";
@@ -88,55 +91,63 @@ const decisionDetail = decisionLine
 
 type Line = z.input<typeof decisionLine>;
 
-const LINE_COLUMNS = `id, vault, pool, block, block_hash, at_seconds, model_set, action, reason_key, reason, inputs_digest,
-  nav, share_price, (SELECT status FROM proposals JOIN statuses USING (digest) WHERE decision_id = decisions.id
-    ORDER BY proposals.rowid DESC LIMIT 1) AS status`;
+const STATUS = `(SELECT status FROM proposals JOIN statuses USING (digest) WHERE decision_id = decisions.id
+  ORDER BY proposals.rowid DESC LIMIT 1)`;
 
-const toLine = (row: Record<string, unknown>): Line => ({
-  id: String(row.id),
-  vault: String(row.vault),
-  pool: String(row.pool),
-  block: Number(row.block),
-  blockHash: String(row.block_hash),
-  atSeconds: Number(row.at_seconds),
-  modelSet: String(row.model_set),
-  action: row.action as Line["action"],
-  reasonKey: String(row.reason_key),
-  reason: String(row.reason),
-  inputsDigest: String(row.inputs_digest),
-  nav: String(row.nav),
-  sharePrice: String(row.share_price),
-  status: row.status === null ? null : String(row.status),
-});
+/** A `decisionLine` as SQLite writes it: a page of them is text from the journal to the wire. */
+const LINE = `json_object('id', id, 'vault', vault, 'pool', pool, 'block', block, 'blockHash', block_hash,
+  'atSeconds', at_seconds, 'modelSet', model_set, 'action', action, 'reasonKey', reason_key, 'reason', reason,
+  'inputsDigest', inputs_digest, 'nav', nav, 'sharePrice', share_price, 'status', ${STATUS})`;
+
+interface LineText extends Place {
+  readonly text: string;
+}
+
+interface DecisionFilter {
+  readonly vault: string;
+  readonly most: number;
+  readonly before?: Place;
+  readonly action?: string;
+  readonly reason?: string;
+}
 
 /** Newest first; the same decision in two journals is one. */
-export function decisionLines(
+function lineTexts(
   { config, journals }: Pick<ApiContext, "config" | "journals">,
-  filter: { vault: string; most: number; before?: Place; action?: string; reason?: string },
-): Line[] {
-  const { vault, most, before, action = null, reason = null } = filter;
+  { vault, most, before, action, reason }: DecisionFilter,
+): readonly LineText[] {
+  const conditions = [
+    "chain_id = ? AND vault = ?",
+    ...(before === undefined ? [] : ["block <= ? AND (block < ? OR id < ?)"]),
+    ...(action === undefined ? [] : ["action = ?"]),
+    ...(reason === undefined ? [] : ["reason_key = ?"]),
+  ];
+  const values = [
+    config.chainId,
+    vault,
+    ...(before === undefined ? [] : [before.block, before.block, before.id]),
+    ...(action === undefined ? [] : [action]),
+    ...(reason === undefined ? [] : [reason]),
+  ];
   const rows = journals.readers().flatMap(({ all }) =>
     all(
-      `SELECT ${LINE_COLUMNS} FROM decisions WHERE chain_id = ? AND vault = ? AND block <= ?
-       AND (block < ? OR id < ?) AND (? IS NULL OR action = ?) AND (? IS NULL OR reason_key = ?)
-       ORDER BY block DESC, id DESC LIMIT ?`,
-      config.chainId,
-      vault,
-      before?.block ?? Number.MAX_SAFE_INTEGER,
-      before?.block ?? Number.MAX_SAFE_INTEGER,
-      before?.id ?? "",
-      action,
-      action,
-      reason,
-      reason,
+      `SELECT id, block, ${LINE} AS text FROM decisions WHERE ${conditions.join(" AND ")}
+         ORDER BY block DESC, id DESC LIMIT ?`,
+      ...values,
       most,
     ),
   );
   const unique = new Map(rows.map((row) => [String(row.id), row]));
   return [...unique.values()]
-    .map(toLine)
+    .map((row) => ({ id: String(row.id), block: Number(row.block), text: String(row.text) }))
     .sort((a, b) => b.block - a.block || (a.id < b.id ? 1 : -1))
     .slice(0, most);
+}
+
+/** The newest decision of a vault; null when there is none. */
+export function lastDecision(context: Pick<ApiContext, "config" | "journals">, vault: string): Line | null {
+  const [newest] = lineTexts(context, { vault, most: 1 });
+  return newest === undefined ? null : (JSON.parse(newest.text) as Line);
 }
 
 interface Place {
@@ -168,15 +179,16 @@ export const listDecisions = defineEndpoint({
   serve(context, { params, query }) {
     const { vault } = vaultAt(context, params.vault);
     const { limit: most, before, action, reason } = query;
-    const lines = decisionLines(context, {
+    const lines = lineTexts(context, {
       vault,
       most: most + 1,
       ...(before === undefined ? {} : { before: placeOf(before) }),
       ...(action === undefined ? {} : { action }),
       ...(reason === undefined ? {} : { reason }),
     });
-    const decisions = lines.slice(0, most);
-    return { decisions, next: lines.length > most ? (decisions.at(-1)?.id ?? null) : null };
+    const shown = lines.slice(0, most);
+    const next = lines.length > most ? (shown.at(-1)?.id ?? null) : null;
+    return new JsonText(`{"decisions":[${shown.map(({ text }) => text).join(",")}],"next":${JSON.stringify(next)}}`);
   },
 });
 
@@ -190,32 +202,30 @@ export const getDecision = defineEndpoint({
   version: ({ journals }) => journals.version(),
   serve({ journals, config }, { params: { id } }) {
     for (const reader of journals.readers()) {
-      const record = reader.decision(id);
-      if (record && record.chainId === config.chainId) return detail(reader, record);
+      const row = reader.one(DETAIL, id);
+      if (row !== null && row.chain_id === config.chainId) return detail(reader, row);
     }
     throw new ApiError("not-found", { field: "path.id", value: id, rule: "must be a decision of the journal" });
   },
 });
 
-function detail(reader: JournalReader, record: DecisionRecord): z.input<typeof decisionDetail> {
-  const { id, decision } = record;
-  const row = reader.one(`SELECT ${LINE_COLUMNS} FROM decisions WHERE id = ?`, id);
-  const settled = reader.one("SELECT settled_at_seconds, outcome FROM outcomes WHERE decision_id = ?", id);
-  const rest = reader.one(
-    "SELECT state FROM rests WHERE chain_id = ? AND block_hash = ? AND vault = ?",
-    record.chainId,
-    record.blockHash,
-    record.vault,
-  );
+const DETAIL = `SELECT decisions.*, ${LINE} AS line, settled_at_seconds, outcome, (SELECT state FROM rests
+    WHERE rests.chain_id = decisions.chain_id AND rests.block_hash = decisions.block_hash
+    AND rests.vault = decisions.vault) AS rest
+  FROM decisions LEFT JOIN outcomes ON outcomes.decision_id = id WHERE id = ?`;
+
+function detail(reader: JournalReader, row: Row): JsonText {
+  const id = String(row.id);
+  const { chainId, decision } = toDecision({ ...row, candidates: null });
   const proposals = reader.all("SELECT digest FROM proposals WHERE decision_id = ? ORDER BY rowid", id);
-  return {
-    ...toLine(row ?? {}),
-    chainId: record.chainId,
+  const { candidates } = row;
+  const rest: Omit<z.input<typeof decisionDetail>, "candidates"> = {
+    ...(JSON.parse(String(row.line)) as Line),
+    chainId,
     numeraire: decision.numeraire,
     sqrtPriceX96: String(decision.sqrtPriceX96),
     spreadWad: String(decision.spreadWad),
     chosen: decision.chosen,
-    candidates: decision.candidates as z.input<typeof decisionDetail>["candidates"],
     plan: plan(decision),
     volatility: plain(decision.volatility) as Record<string, unknown> | null,
     models: [...decision.models],
@@ -232,11 +242,17 @@ function detail(reader: JournalReader, record: DecisionRecord): z.input<typeof d
         netBps: chosen?.netBps ?? null,
       };
     }),
-    rest: rest === null ? null : String(rest.state),
+    rest: row.rest === null ? null : String(row.rest),
     proposals: proposals.map(({ digest: of }) => proposalView(reader, String(of))),
-    outcome: settled && (JSON.parse(String(settled.outcome)) as Record<string, unknown>),
-    settledAtSeconds: settled && Number(settled.settled_at_seconds),
+    outcome: row.outcome === null ? null : (JSON.parse(String(row.outcome)) as Record<string, unknown>),
+    settledAtSeconds: row.settled_at_seconds === null ? null : Number(row.settled_at_seconds),
   };
+  // Thousands of rows go from the journal's bytes to text; rows of before they had a column are in the decision.
+  const table =
+    typeof candidates === "object" && candidates !== null
+      ? tableJson(new Uint8Array(candidates))
+      : JSON.stringify(decision.candidates);
+  return new JsonText(`{"candidates":${table},${JSON.stringify(rest).slice(1)}`);
 }
 
 const plan = ({ plan: planned }: Decision): z.input<typeof decisionDetail>["plan"] =>

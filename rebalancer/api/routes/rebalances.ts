@@ -125,7 +125,7 @@ export const listRebalances = defineEndpoint({
       .optional(),
   }),
   answer: z.object({ rebalances: z.array(rebalanceSchema), next: z.string().nullable() }),
-  version: (context, { params }) => context.journals.versionOf(vaultAt(context, params.vault).vault),
+  version: (context, { params }) => context.journals.consequencesOf(vaultAt(context, params.vault).vault),
   serve(context, { params, query }) {
     const { vault } = vaultAt(context, params.vault);
     const places = rebalancePlaces(context, { vault, most: query.limit + 1, before: query.before ?? null });

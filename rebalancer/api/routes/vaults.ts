@@ -8,7 +8,7 @@ import type { VaultReading } from "../chainView.ts";
 import { type ApiContext, vaultAt } from "../context.ts";
 import { defineEndpoint } from "../endpoint.ts";
 import { address, digest, digits, limit, seconds, vaultParams } from "../schemas.ts";
-import { decisionLine, decisionLines } from "./decisions.ts";
+import { decisionLine, lastDecision } from "./decisions.ts";
 import { stopSchema } from "./stops.ts";
 
 const price = z.number().openapi({ description: "whole asset tokens per whole other token" });
@@ -164,7 +164,7 @@ function vaultView(context: ApiContext, vault: VaultConfig, reading: VaultReadin
     stop: active.sort((a, b) => b.level - a.level)[0] ?? null,
     settledBlock: around.marker?.block ?? null,
     settledState: around.marker?.state ?? null,
-    lastDecision: decisionLines(context, { vault: vault.vault, most: 1 })[0] ?? null,
+    lastDecision: lastDecision(context, vault.vault),
     live,
   };
 }
