@@ -180,6 +180,7 @@ contract Deploy is Config {
                 blockIntervalSeconds: uint32(_uintOr(string.concat(section, "blockIntervalSeconds"), 12)),
                 feed: _addressOr(string.concat(section, "feed")),
                 feedMaxAgeSeconds: uint32(_uintOr(string.concat(section, "feedMaxAgeSeconds"), 3600)),
+                feedDeviationBps: uint16(_uintOr(string.concat(section, "feedDeviationBps"), 50)),
                 feedInverted: vm.keyExistsToml(config, string.concat(section, "feedInverted"))
                     && vm.parseTomlBool(config, string.concat(section, "feedInverted")),
                 sequencerFeed: _addressOr(string.concat(section, "sequencerFeed")),
@@ -202,6 +203,7 @@ contract Deploy is Config {
         limits.lossBudgetBps = uint16(_uint(section, "lossBudgetBps"));
         limits.lossBudgetRefillSeconds = uint32(_uint(section, "lossBudgetRefillSeconds"));
         limits.minWidthTicks = uint24(_uint(section, "minWidthTicks"));
+        limits.maxWidthTicks = uint24(_uint(section, "maxWidthTicks"));
         limits.cooldownSeconds = uint32(_uint(section, "cooldownSeconds"));
         limits.maxMovesPerDay = uint16(_uint(section, "maxMovesPerDay"));
         limits.maxPoolShareBps = uint16(_uint(section, "maxPoolShareBps"));

@@ -23,6 +23,9 @@ export const oracleSection = z.strictObject({
     .describe("With the window: how many observations the pool must keep")
     .optional(),
   feedMaxAgeSeconds: positiveSeconds.describe("An older answer of the feed is not believed").optional(),
+  feedDeviationBps: ratioBps
+    .describe("How far the feed may be from the market before it answers anew; entries pay at least that")
+    .optional(),
   feedInverted: z.boolean().describe("True: the feed gives token1 in units of token0").optional(),
   sequencerFeed: address.describe("Uptime feed of a rollup's sequencer; the zero address = none").optional(),
   sequencerGraceSeconds: positiveSeconds.describe("How long after its restart nothing is priced").optional(),
@@ -36,6 +39,7 @@ export const limitsSection = z.strictObject({
   lossBudgetBps: ratioBps.describe("Size of the leaky bucket that all moves' losses must fit").optional(),
   lossBudgetRefillSeconds: positiveSeconds.describe("Time in which the bucket refills").optional(),
   minWidthTicks: positiveTicks.describe("Least width of a range, enforced by the vault").optional(),
+  maxWidthTicks: positiveTicks.describe("Greatest width of a range, enforced by the vault").optional(),
   cooldownSeconds: seconds.describe("Least time between two moves, enforced by the vault").optional(),
   maxMovesPerDay: movesPerDay.describe("Most moves in a day, enforced by the vault").optional(),
   maxPoolShareBps: ratioBps.describe("Most of the pool's liquidity in range that may be ours").optional(),

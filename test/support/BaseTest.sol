@@ -132,6 +132,7 @@ abstract contract BaseTest is Test {
             drawdownBps: 1000,
             managementFeeBps: 0,
             minWidthTicks: 200,
+            maxWidthTicks: 1_774_544,
             noticeSeconds: 0
         });
     }
@@ -145,6 +146,7 @@ abstract contract BaseTest is Test {
             blockIntervalSeconds: 12,
             feed: address(0),
             feedMaxAgeSeconds: 0,
+            feedDeviationBps: 1,
             feedInverted: false,
             sequencerFeed: address(0),
             sequencerGraceSeconds: 0

@@ -918,7 +918,7 @@ abstract contract RangeVaultTests is BaseTest {
     }
 
     function testFuzz_configure_everyKeyIsBounded(uint256 value) public {
-        string[14] memory keys = [
+        string[15] memory keys = [
             "depositCap",
             "entryMarginBps",
             "inflowCapBps",
@@ -927,6 +927,7 @@ abstract contract RangeVaultTests is BaseTest {
             "lossBudgetBps",
             "lossBudgetRefillSeconds",
             "minWidthTicks",
+            "maxWidthTicks",
             "cooldownSeconds",
             "maxMovesPerDay",
             "maxPoolShareBps",
@@ -948,7 +949,7 @@ abstract contract RangeVaultTests is BaseTest {
     function _raisesAndCuts()
         private
         pure
-        returns (string[13] memory keys, uint256[13] memory up, uint256[13] memory down)
+        returns (string[14] memory keys, uint256[14] memory up, uint256[14] memory down)
     {
         keys = [
             "inflowCapBps",
@@ -958,6 +959,7 @@ abstract contract RangeVaultTests is BaseTest {
             "lossBudgetBps",
             "lossBudgetRefillSeconds",
             "minWidthTicks",
+            "maxWidthTicks",
             "cooldownSeconds",
             "maxMovesPerDay",
             "maxPoolShareBps",
@@ -965,20 +967,23 @@ abstract contract RangeVaultTests is BaseTest {
             "managementFeeBps",
             "noticeSeconds"
         ];
-        up = [uint256(600), 9, 500, 101, 301, 12 hours, 199, 899, 25, 5001, 1001, 101, 1 days - 1];
-        down = [uint256(400), 11, 700, 99, 299, 2 days, 201, 901, 23, 4999, 999, 99, 1 days + 1];
+        up = [uint256(600), 9, 500, 101, 301, 12 hours, 199, 1001, 899, 25, 101, 1001, 101, 1 days - 1];
+        down = [uint256(400), 11, 700, 99, 299, 2 days, 201, 999, 901, 23, 99, 999, 99, 1 days + 1];
     }
 
     function _noticed() private {
         vm.startPrank(curator);
         vault.configure("managementFeeBps", 100);
+        // Where mispricing cannot pay, so that there is room to raise.
+        vault.configure("maxPoolShareBps", 100);
+        vault.configure("maxWidthTicks", 1000);
         vault.configure("noticeSeconds", 1 days);
     }
 
     /// Rule: what raises risk waits for the notice, what cuts it does not.
     function test_configure_everyRaiseWaitsAndEveryCutIsInstant() public {
         _noticed();
-        (string[13] memory keys, uint256[13] memory up, uint256[13] memory down) = _raisesAndCuts();
+        (string[14] memory keys, uint256[14] memory up, uint256[14] memory down) = _raisesAndCuts();
         for (uint256 i; i < keys.length; ++i) {
             bytes32 key = bytes32(bytes(keys[i]));
             bytes32 before = keccak256(abi.encode(vault.limits()));

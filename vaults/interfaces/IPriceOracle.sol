@@ -20,6 +20,12 @@ interface IPriceOracle {
     /// @notice How far apart, in ticks, the sources may be while the vault is calm.
     function bandTicks() external view returns (uint24);
 
+    /// @notice The price feed among the sources; zero = none.
+    function feed() external view returns (address);
+
+    /// @notice How far the feed may be from the market before it answers anew; 0 without a feed.
+    function feedDeviationBps() external view returns (uint16);
+
     /// @notice The reference prices now. Never reverts: a source that fails makes the answer not calm.
     function referencePrices() external view returns (ReferencePrices memory);
 }

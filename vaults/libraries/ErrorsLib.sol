@@ -21,6 +21,9 @@ library ErrorsLib {
     /// @notice The swap of a move sells more than the vault holds idle.
     error IdleInsufficient(address token, uint256 wanted, uint256 idle);
 
+    /// @notice With so many decimals a price would not fit.
+    error DecimalsTooMany(address of_, uint256 decimals);
+
     /// @notice The external feed does not answer, or with a price that cannot be used.
     error FeedUnusable(address feed);
 
@@ -41,6 +44,10 @@ library ErrorsLib {
 
     /// @notice The move would lose more than what is left of the budget.
     error LossBudgetExhausted(uint256 lossWad, uint256 leftWad);
+
+    /// @notice Without a feed these settings would let a stale price pay more, per unit of log price, than it costs to
+    /// bring the pool back to it (1e18 = L√P).
+    error MispricingPays(uint256 gainWad, uint256 costWad);
 
     /// @notice As many moves as a day allows were made today.
     error MovesPerDayReached(uint256 limit);
@@ -98,6 +105,9 @@ library ErrorsLib {
 
     /// @notice The weights of the ranges sum to more than 1e18.
     error WeightsAboveOne(uint256 sumWad);
+
+    /// @notice The range is wider than allowed.
+    error WidthAboveMax(uint256 widthTicks, uint256 maxTicks);
 
     /// @notice The range is narrower than allowed.
     error WidthBelowMin(uint256 widthTicks, uint256 minTicks);

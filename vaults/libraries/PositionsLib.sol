@@ -303,6 +303,7 @@ library PositionsLib {
             // upper > lower, so the difference is positive and below 2^25.
             uint256 width = uint256(int256(range.upperTick) - range.lowerTick);
             require(width >= limits.minWidthTicks, ErrorsLib.WidthBelowMin(width, limits.minWidthTicks));
+            require(width <= limits.maxWidthTicks, ErrorsLib.WidthAboveMax(width, limits.maxWidthTicks));
             _openOne(
                 context, state, range, sqrtPriceX96, (idle0 * range.weightWad) / WAD, (idle1 * range.weightWad) / WAD
             );

@@ -3,9 +3,11 @@ pragma solidity ^0.8.0;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
 import {EventsLib} from "./EventsLib.sol";
 import {LossBudget, LossBudgetLib} from "./LossBudgetLib.sol";
+import {SuitabilityLib} from "./SuitabilityLib.sol";
 import {BPS, Limits, PendingSetting, VaultContext, VaultState, WAD} from "./VaultState.sol";
 
 // An announced setting that nobody puts in force lapses after this time: a notice must be fresh.
@@ -21,11 +23,13 @@ struct Setting {
 }
 
 /// @title The bounded settings of a vault, and its skims
-/// @notice A key is the setting's name as bytes32. Bounds: depositCap < 2^128; entryMarginBps between the pool's fee
-/// and 500; inflowCapBps 1 to 10,000; inflowWindowSeconds 60 to 1 day; maxLossPerMoveBps 0 to 500; lossBudgetBps 0 to
-/// 1,000; lossBudgetRefillSeconds 1 hour to 30 days; minWidthTicks from two spacings to 200,000; cooldownSeconds to 7
-/// days; maxMovesPerDay 1 to 1,440; maxPoolShareBps 1 to 10,000 (10,000 = no cap); drawdownBps 1 to 5,000;
-/// managementFeeBps to 500 a year; noticeSeconds to 30 days.
+/// @notice A key is the setting's name as bytes32. Bounds: depositCap < 2^128; entryMarginBps to 500; inflowCapBps 1 to 10,000; inflowWindowSeconds 60 to 1 day; maxLossPerMoveBps 0 to 500; lossBudgetBps 0 to
+/// 1,000; lossBudgetRefillSeconds 1 hour to 30 days; minWidthTicks from two spacings to 200,000; maxWidthTicks from
+/// minWidthTicks to all ticks; cooldownSeconds to 7 days; maxMovesPerDay 1 to 1,440; maxPoolShareBps 1 to 10,000 (10,000 =
+/// no cap); drawdownBps 1 to 5,000; managementFeeBps to 500 a year; noticeSeconds to 30 days.
+///
+/// REGION. The entry margin is at least the pool's fee and the feed's deviation threshold; and what raises
+/// maxPoolShareBps, maxWidthTicks or inflowCapBps must stay where mispricing cannot pay (SuitabilityLib).
 ///
 /// NOTICE. What cuts risk is in force at once. What raises it (a larger cap, budget, fee or share; a smaller margin,
 /// width, cooldown or notice) is announced by the first call, and put in force by the same call again, after
@@ -39,6 +43,7 @@ library SettingsLib {
         Setting memory setting = _look(context, state.limits, key);
         _bound(setting, key, value);
         bool raises = setting.higherIsRiskier ? value > setting.current : value < setting.current;
+        if (raises) _requireSuitable(context, state.limits, key, value);
         uint256 notice = state.limits.noticeSeconds;
         if (!raises || notice == 0 || _announced(state, key, value)) {
             delete state.pending[key];
@@ -46,7 +51,7 @@ library SettingsLib {
             emit EventsLib.Configured(key, setting.current, value);
         } else {
             // The time fits, and so does the value: every bound is below 2^128.
-            PendingSetting memory pending = PendingSetting(uint128(value), uint64(block.timestamp + notice));
+            PendingSetting memory pending = PendingSetting(uint192(value), uint64(block.timestamp + notice));
             state.pending[key] = pending;
             emit EventsLib.SettingAnnounced(key, setting.current, value, pending.readyAt);
         }
@@ -70,6 +75,7 @@ library SettingsLib {
         _set(context, state, "lossBudgetBps", limits.lossBudgetBps);
         _set(context, state, "lossBudgetRefillSeconds", limits.lossBudgetRefillSeconds);
         _set(context, state, "minWidthTicks", limits.minWidthTicks);
+        _set(context, state, "maxWidthTicks", limits.maxWidthTicks);
         _set(context, state, "cooldownSeconds", limits.cooldownSeconds);
         _set(context, state, "maxMovesPerDay", limits.maxMovesPerDay);
         _set(context, state, "maxPoolShareBps", limits.maxPoolShareBps);
@@ -109,9 +115,8 @@ library SettingsLib {
         returns (Setting memory)
     {
         if (key == "depositCap") return Setting(limits.depositCap, 0, type(uint128).max, true);
-        // Pips are 1e-6 and bps 1e-4; rounded up.
         if (key == "entryMarginBps") {
-            return Setting(limits.entryMarginBps, (uint256(context.pool.fee()) + 99) / 100, 500, false);
+            return Setting(limits.entryMarginBps, SuitabilityLib.minEntryMarginBps(context), 500, false);
         }
         if (key == "inflowCapBps") return Setting(limits.inflowCapBps, 1, BPS, true);
         if (key == "inflowWindowSeconds") return Setting(limits.inflowWindowSeconds, 60, 1 days, false);
@@ -120,6 +125,9 @@ library SettingsLib {
         if (key == "lossBudgetRefillSeconds") return Setting(limits.lossBudgetRefillSeconds, 1 hours, 30 days, false);
         if (key == "minWidthTicks") {
             return Setting(limits.minWidthTicks, 2 * uint256(uint24(context.pool.tickSpacing())), 200_000, false);
+        }
+        if (key == "maxWidthTicks") {
+            return Setting(limits.maxWidthTicks, limits.minWidthTicks, 2 * uint256(uint24(TickMath.MAX_TICK)), true);
         }
         if (key == "cooldownSeconds") return Setting(limits.cooldownSeconds, 0, 7 days, false);
         if (key == "maxMovesPerDay") return Setting(limits.maxMovesPerDay, 1, 1440, true);
@@ -151,6 +159,8 @@ library SettingsLib {
             limits.lossBudgetRefillSeconds = uint32(value);
         } else if (key == "minWidthTicks") {
             limits.minWidthTicks = uint24(value);
+        } else if (key == "maxWidthTicks") {
+            limits.maxWidthTicks = uint24(value);
         } else if (key == "cooldownSeconds") {
             limits.cooldownSeconds = uint32(value);
         } else if (key == "maxMovesPerDay") {
@@ -164,6 +174,19 @@ library SettingsLib {
         } else {
             limits.noticeSeconds = uint32(value);
         }
+    }
+
+    /// @dev The region is bounded by three settings; the others do not matter to it.
+    function _requireSuitable(VaultContext memory context, Limits memory limits, bytes32 key, uint256 value)
+        private
+        view
+    {
+        // Within the bounds of `_look`, which each cast fits.
+        if (key == "maxPoolShareBps") limits.maxPoolShareBps = uint16(value);
+        else if (key == "maxWidthTicks") limits.maxWidthTicks = uint24(value);
+        else if (key == "inflowCapBps") limits.inflowCapBps = uint16(value);
+        else return;
+        SuitabilityLib.requireUnprofitable(context, limits);
     }
 
     function _settle(VaultState storage state) private {

@@ -41,13 +41,14 @@ struct Limits {
     uint16 drawdownBps;
     uint16 managementFeeBps;
     uint24 minWidthTicks;
+    uint24 maxWidthTicks;
     /// Between announcing a setting that raises risk and putting it in force.
     uint32 noticeSeconds;
 }
 
 /// @notice A setting that was announced: it may be put in force from `readyAt` (Unix seconds) on.
 struct PendingSetting {
-    uint128 value;
+    uint192 value;
     uint64 readyAt;
 }
 

@@ -9,8 +9,6 @@ import {ErrorsLib} from "../libraries/ErrorsLib.sol";
 
 /// @notice The part of a price feed that is read here.
 interface IAggregatorV3 {
-    function decimals() external view returns (uint8);
-
     function latestRoundData()
         external
         view
@@ -27,13 +25,15 @@ struct OracleParameters {
     uint32 longWindowSeconds;
     /// All sources must lie within this many ticks of each other.
     uint24 bandTicks;
-    /// The pool's last observation may be this old; 0 = any age.
+    /// The pool's last observation may be this old; 0 = any age, only with a feed.
     uint32 maxObservationAgeSeconds;
     /// The shortest time between blocks: with the window it says how many observations the pool must keep.
     uint32 blockIntervalSeconds;
     /// AggregatorV3 feed of one token in the other; zero = none.
     address feed;
     uint32 feedMaxAgeSeconds;
+    /// The feed's deviation threshold: how far the market may be from its last answer.
+    uint16 feedDeviationBps;
     /// False: the feed gives token0 in units of token1. True: token1 in units of token0.
     bool feedInverted;
     /// AggregatorV3 that says whether a rollup's sequencer is up (answer 0) and since when; zero = no rollup.
@@ -58,6 +58,15 @@ uint32 constant MIN_LONG_WINDOW_SECONDS = 300; // 5 minutes
 
 uint32 constant MAX_SEQUENCER_GRACE_SECONDS = 1 days;
 
+// A pool without a feed that nobody traded for longer prices nothing.
+uint32 constant MAX_OBSERVATION_AGE_SECONDS = 1 days;
+
+// The entry margin covers it, and that has this bound too.
+uint16 constant MAX_FEED_DEVIATION_BPS = 500;
+
+// Of a token or a feed: products of two powers of ten and an answer below 2^128 then fit in 256 bits.
+uint8 constant MAX_DECIMALS = 36;
+
 /// @title Reference prices of one Uniswap v3 pool
 /// @notice SOURCES. Spot; the *pre-block* tick (what the pool said before the first trade of this block, from its last
 /// two observations); the long time-weighted mean tick, rounded to minus infinity; an external feed where one is set.
@@ -75,8 +84,11 @@ contract ReferencePriceOracle is IPriceOracle {
     uint32 public immutable longWindowSeconds;
     uint24 public immutable bandTicks;
     uint32 public immutable maxObservationAgeSeconds;
+    /// @inheritdoc IPriceOracle
     address public immutable feed;
     uint32 public immutable feedMaxAgeSeconds;
+    /// @inheritdoc IPriceOracle
+    uint16 public immutable feedDeviationBps;
     bool public immutable feedInverted;
     address public immutable sequencerFeed;
     uint32 public immutable sequencerGraceSeconds;
@@ -96,6 +108,7 @@ contract ReferencePriceOracle is IPriceOracle {
         maxObservationAgeSeconds = parameters.maxObservationAgeSeconds;
         feed = parameters.feed;
         feedMaxAgeSeconds = parameters.feedMaxAgeSeconds;
+        feedDeviationBps = parameters.feed == address(0) ? 0 : parameters.feedDeviationBps;
         feedInverted = parameters.feedInverted;
         sequencerFeed = parameters.sequencerFeed;
         sequencerGraceSeconds = parameters.sequencerGraceSeconds;
@@ -119,6 +132,20 @@ contract ReferencePriceOracle is IPriceOracle {
             ErrorsLib.SettingOutOfBounds("blockIntervalSeconds", 0, 1, type(uint32).max)
         );
 
+        require(
+            parameters.feed != address(0)
+                || (parameters.maxObservationAgeSeconds > 0
+                    && parameters.maxObservationAgeSeconds <= MAX_OBSERVATION_AGE_SECONDS),
+            ErrorsLib.SettingOutOfBounds(
+                "maxObservationAgeSeconds", parameters.maxObservationAgeSeconds, 1, MAX_OBSERVATION_AGE_SECONDS
+            )
+        );
+        require(
+            parameters.feed == address(0)
+                || (parameters.feedDeviationBps > 0 && parameters.feedDeviationBps <= MAX_FEED_DEVIATION_BPS),
+            ErrorsLib.SettingOutOfBounds("feedDeviationBps", parameters.feedDeviationBps, 1, MAX_FEED_DEVIATION_BPS)
+        );
+
         (bool answered,) = _meanTick(parameters.pool, parameters.longWindowSeconds);
         require(answered, ErrorsLib.LongWindowUnavailable(parameters.longWindowSeconds));
         (,,,, uint16 cardinalityNext,,) = parameters.pool.slot0();
@@ -130,9 +157,9 @@ contract ReferencePriceOracle is IPriceOracle {
         uint256 denominator = 1;
         if (parameters.feed != address(0)) {
             // Whole tokens to units: token1 units per token0 unit = price × 10^decimals1 / 10^decimals0.
-            numerator = 10 ** IDecimals(parameters.pool.token1()).decimals();
-            denominator = 10 ** IDecimals(parameters.pool.token0()).decimals();
-            uint256 feedUnit = 10 ** IAggregatorV3(parameters.feed).decimals();
+            numerator = _unit(parameters.pool.token1());
+            denominator = _unit(parameters.pool.token0());
+            uint256 feedUnit = _unit(parameters.feed);
             if (parameters.feedInverted) numerator *= feedUnit;
             else denominator *= feedUnit;
         }
@@ -159,6 +186,13 @@ contract ReferencePriceOracle is IPriceOracle {
         // high >= low, so the difference is not negative.
         refs.calm = sources.calm && uint256(int256(sources.highTick) - sources.lowTick) <= bandTicks;
         _order(sources.prices, sources.count, refs);
+    }
+
+    /// @dev One whole of what a token or a feed counts in.
+    function _unit(address of_) private view returns (uint256) {
+        uint8 decimals = IDecimals(of_).decimals();
+        require(decimals <= MAX_DECIMALS, ErrorsLib.DecimalsTooMany(of_, decimals));
+        return 10 ** decimals;
     }
 
     function _readPool(Sources memory sources) private view {

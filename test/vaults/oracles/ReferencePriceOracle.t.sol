@@ -160,6 +160,70 @@ contract ReferencePriceOracleTest is BaseTest {
         _withFeed(feed, false);
     }
 
+    function _expectOutOfBounds(bytes32 key, uint256 value, uint256 max) private {
+        vm.expectRevert(abi.encodeWithSelector(ErrorsLib.SettingOutOfBounds.selector, key, value, 1, max));
+    }
+
+    /// A pool that nobody trades has no price of its own.
+    function test_constructor_withoutAFeedTheObservationsMustBeYoung() public {
+        OracleParameters memory parameters = _oracleParameters();
+        parameters.maxObservationAgeSeconds = 0;
+        _expectOutOfBounds("maxObservationAgeSeconds", 0, 1 days);
+        new ReferencePriceOracle(parameters);
+        parameters.maxObservationAgeSeconds = 1 days + 1;
+        _expectOutOfBounds("maxObservationAgeSeconds", 1 days + 1, 1 days);
+        new ReferencePriceOracle(parameters);
+        parameters.feed = address(new MockFeed(8, 1605e8));
+        parameters.feedMaxAgeSeconds = 30 days;
+        ReferencePriceOracle fed = new ReferencePriceOracle(parameters);
+        skip(20 days);
+        assertTrue(fed.referencePrices().calm, "the feed vouches for a quiet pool");
+        assertEq(fed.feedDeviationBps(), 1);
+        assertEq(oracle.feedDeviationBps(), 0, "no feed, no deviation");
+    }
+
+    function test_constructor_refusesAFeedThatDeviatesMoreThanAMarginMayBe() public {
+        OracleParameters memory parameters = _oracleParameters();
+        parameters.feed = address(new MockFeed(8, 1605e8));
+        parameters.feedMaxAgeSeconds = 3600;
+        parameters.feedDeviationBps = 0;
+        _expectOutOfBounds("feedDeviationBps", 0, 500);
+        new ReferencePriceOracle(parameters);
+        parameters.feedDeviationBps = 501;
+        _expectOutOfBounds("feedDeviationBps", 501, 500);
+        new ReferencePriceOracle(parameters);
+        parameters.feedDeviationBps = 500;
+        new ReferencePriceOracle(parameters);
+    }
+
+    /// Whatever a feed of permitted decimals says, the oracle answers.
+    function testFuzz_feed_neverOverflows(uint8 decimals, uint128 answer, bool inverted) public {
+        decimals = uint8(bound(decimals, 0, 40));
+        MockFeed feed = new MockFeed(decimals, 0);
+        uint256 shown = 1600;
+        if (decimals > 36) {
+            vm.expectRevert(abi.encodeWithSelector(ErrorsLib.DecimalsTooMany.selector, address(feed), decimals));
+            _withFeed(feed, inverted);
+            return;
+        }
+        // An inverse of a price needs some digits to be one at all.
+        if (inverted && decimals < 6) return;
+        feed.set(int256(inverted ? 10 ** uint256(decimals) / shown : shown * 10 ** uint256(decimals)), block.timestamp);
+        if (!inverted && decimals > 35) return;
+        ReferencePriceOracle fed = _withFeed(feed, inverted);
+        assertTrue(fed.referencePrices().calm);
+        feed.set(int256(uint256(answer)), block.timestamp);
+        ReferencePrices memory refs = fed.referencePrices();
+        assertGt(refs.midSqrtPriceX96, 0);
+    }
+
+    function test_constructor_refusesTokensWithAbsurdDecimals() public {
+        MockFeed feed = new MockFeed(8, 1605e8);
+        vm.mockCall(address(token1), abi.encodeWithSignature("decimals()"), abi.encode(uint8(37)));
+        vm.expectRevert(abi.encodeWithSelector(ErrorsLib.DecimalsTooMany.selector, address(token1), 37));
+        _withFeed(feed, false);
+    }
+
     function test_calm_endsInsideAPoolCall() public {
         // The trader reads the oracle from inside the pool's callback.
         Prober prober = new Prober(oracle);
