@@ -392,6 +392,22 @@ export const allowListGateAbi = [
   },
   {
     "type": "error",
+    "name": "DecimalsTooMany",
+    "inputs": [
+      {
+        "name": "of_",
+        "type": "address",
+        "internalType": "address"
+      },
+      {
+        "name": "decimals",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "DeRiskOnly",
     "inputs": [
       {
@@ -604,6 +620,22 @@ export const allowListGateAbi = [
       },
       {
         "name": "leftWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "MispricingPays",
+    "inputs": [
+      {
+        "name": "gainWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "costWad",
         "type": "uint256",
         "internalType": "uint256"
       }
@@ -1115,6 +1147,22 @@ export const allowListGateAbi = [
         "type": "uint256",
         "internalType": "uint256"
       },
+      {
+        "name": "widthTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "maxTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "WidthAboveMax",
+    "inputs": [
       {
         "name": "widthTicks",
         "type": "uint256",

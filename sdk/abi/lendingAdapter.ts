@@ -325,6 +325,22 @@ export const lendingAdapterAbi = [
   },
   {
     "type": "error",
+    "name": "DecimalsTooMany",
+    "inputs": [
+      {
+        "name": "of_",
+        "type": "address",
+        "internalType": "address"
+      },
+      {
+        "name": "decimals",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "DeRiskOnly",
     "inputs": [
       {
@@ -537,6 +553,22 @@ export const lendingAdapterAbi = [
       },
       {
         "name": "leftWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "MispricingPays",
+    "inputs": [
+      {
+        "name": "gainWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "costWad",
         "type": "uint256",
         "internalType": "uint256"
       }
@@ -1043,6 +1075,22 @@ export const lendingAdapterAbi = [
         "type": "uint256",
         "internalType": "uint256"
       },
+      {
+        "name": "widthTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "maxTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "WidthAboveMax",
+    "inputs": [
       {
         "name": "widthTicks",
         "type": "uint256",

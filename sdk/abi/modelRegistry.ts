@@ -810,6 +810,22 @@ export const modelRegistryAbi = [
   },
   {
     "type": "error",
+    "name": "DecimalsTooMany",
+    "inputs": [
+      {
+        "name": "of_",
+        "type": "address",
+        "internalType": "address"
+      },
+      {
+        "name": "decimals",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "DeRiskOnly",
     "inputs": [
       {
@@ -974,6 +990,22 @@ export const modelRegistryAbi = [
       },
       {
         "name": "leftWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "MispricingPays",
+    "inputs": [
+      {
+        "name": "gainWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "costWad",
         "type": "uint256",
         "internalType": "uint256"
       }
@@ -1426,6 +1458,22 @@ export const modelRegistryAbi = [
         "type": "uint256",
         "internalType": "uint256"
       },
+      {
+        "name": "widthTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "maxTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "WidthAboveMax",
+    "inputs": [
       {
         "name": "widthTicks",
         "type": "uint256",

@@ -1910,6 +1910,22 @@ export const modelStrategyAbi = [
   },
   {
     "type": "error",
+    "name": "DecimalsTooMany",
+    "inputs": [
+      {
+        "name": "of_",
+        "type": "address",
+        "internalType": "address"
+      },
+      {
+        "name": "decimals",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "DrawdownBreakerTripped",
     "inputs": [
       {
@@ -2074,6 +2090,22 @@ export const modelStrategyAbi = [
       },
       {
         "name": "leftWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "MispricingPays",
+    "inputs": [
+      {
+        "name": "gainWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "costWad",
         "type": "uint256",
         "internalType": "uint256"
       }
@@ -2411,6 +2443,22 @@ export const modelStrategyAbi = [
     "inputs": [
       {
         "name": "sumWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "WidthAboveMax",
+    "inputs": [
+      {
+        "name": "widthTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "maxTicks",
         "type": "uint256",
         "internalType": "uint256"
       }

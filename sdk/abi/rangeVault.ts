@@ -109,6 +109,11 @@ export const rangeVaultAbi = [
                 "internalType": "uint24"
               },
               {
+                "name": "maxWidthTicks",
+                "type": "uint24",
+                "internalType": "uint24"
+              },
+              {
                 "name": "noticeSeconds",
                 "type": "uint32",
                 "internalType": "uint32"
@@ -621,6 +626,11 @@ export const rangeVaultAbi = [
             "internalType": "uint24"
           },
           {
+            "name": "maxWidthTicks",
+            "type": "uint24",
+            "internalType": "uint24"
+          },
+          {
             "name": "noticeSeconds",
             "type": "uint32",
             "internalType": "uint32"
@@ -907,8 +917,8 @@ export const rangeVaultAbi = [
         "components": [
           {
             "name": "value",
-            "type": "uint128",
-            "internalType": "uint128"
+            "type": "uint192",
+            "internalType": "uint192"
           },
           {
             "name": "readyAt",
@@ -2649,6 +2659,22 @@ export const rangeVaultAbi = [
   },
   {
     "type": "error",
+    "name": "DecimalsTooMany",
+    "inputs": [
+      {
+        "name": "of_",
+        "type": "address",
+        "internalType": "address"
+      },
+      {
+        "name": "decimals",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "DeRiskOnly",
     "inputs": [
       {
@@ -2845,6 +2871,22 @@ export const rangeVaultAbi = [
       },
       {
         "name": "leftWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "MispricingPays",
+    "inputs": [
+      {
+        "name": "gainWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "costWad",
         "type": "uint256",
         "internalType": "uint256"
       }
@@ -3260,6 +3302,22 @@ export const rangeVaultAbi = [
         "type": "uint256",
         "internalType": "uint256"
       },
+      {
+        "name": "widthTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "maxTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "WidthAboveMax",
+    "inputs": [
       {
         "name": "widthTicks",
         "type": "uint256",

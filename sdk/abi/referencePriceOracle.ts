@@ -44,6 +44,11 @@ export const referencePriceOracleAbi = [
             "internalType": "uint32"
           },
           {
+            "name": "feedDeviationBps",
+            "type": "uint16",
+            "internalType": "uint16"
+          },
+          {
             "name": "feedInverted",
             "type": "bool",
             "internalType": "bool"
@@ -85,6 +90,19 @@ export const referencePriceOracleAbi = [
         "name": "",
         "type": "address",
         "internalType": "address"
+      }
+    ],
+    "stateMutability": "view"
+  },
+  {
+    "type": "function",
+    "name": "feedDeviationBps",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "",
+        "type": "uint16",
+        "internalType": "uint16"
       }
     ],
     "stateMutability": "view"
@@ -214,6 +232,22 @@ export const referencePriceOracleAbi = [
       }
     ],
     "stateMutability": "view"
+  },
+  {
+    "type": "error",
+    "name": "DecimalsTooMany",
+    "inputs": [
+      {
+        "name": "of_",
+        "type": "address",
+        "internalType": "address"
+      },
+      {
+        "name": "decimals",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
   },
   {
     "type": "error",
@@ -687,6 +721,22 @@ export const referencePriceOracleAbi = [
   },
   {
     "type": "error",
+    "name": "MispricingPays",
+    "inputs": [
+      {
+        "name": "gainWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "costWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "ModelExists",
     "inputs": [
       {
@@ -1149,6 +1199,22 @@ export const referencePriceOracleAbi = [
         "type": "uint256",
         "internalType": "uint256"
       },
+      {
+        "name": "widthTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "maxTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "WidthAboveMax",
+    "inputs": [
       {
         "name": "widthTicks",
         "type": "uint256",

@@ -437,6 +437,11 @@ export const vaultLensAbi = [
                 "internalType": "uint24"
               },
               {
+                "name": "maxWidthTicks",
+                "type": "uint24",
+                "internalType": "uint24"
+              },
+              {
                 "name": "noticeSeconds",
                 "type": "uint32",
                 "internalType": "uint32"
@@ -659,6 +664,22 @@ export const vaultLensAbi = [
   },
   {
     "type": "error",
+    "name": "DecimalsTooMany",
+    "inputs": [
+      {
+        "name": "of_",
+        "type": "address",
+        "internalType": "address"
+      },
+      {
+        "name": "decimals",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "DeRiskOnly",
     "inputs": [
       {
@@ -871,6 +892,22 @@ export const vaultLensAbi = [
       },
       {
         "name": "leftWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "MispricingPays",
+    "inputs": [
+      {
+        "name": "gainWad",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "costWad",
         "type": "uint256",
         "internalType": "uint256"
       }
@@ -1382,6 +1419,22 @@ export const vaultLensAbi = [
         "type": "uint256",
         "internalType": "uint256"
       },
+      {
+        "name": "widthTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "maxTicks",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "WidthAboveMax",
+    "inputs": [
       {
         "name": "widthTicks",
         "type": "uint256",

@@ -87,7 +87,7 @@ contract DeployTest is BaseTest {
         assertEq(halfWidthTicks, 600);
         assertEq(shareWad, 0.95e18);
         assertEq(maxCostWad, 0.001e18);
-        assertEq(fixedWidth.bounds().maxWidthTicks, 20_000);
+        assertEq(fixedWidth.bounds().maxWidthTicks, 4200);
         vm.removeDir(FOLDER, true);
     }
 }

@@ -175,6 +175,7 @@ contract ReferencePriceOracleTest is BaseTest {
         new ReferencePriceOracle(parameters);
         parameters.feed = address(new MockFeed(8, 1605e8));
         parameters.feedMaxAgeSeconds = 30 days;
+        parameters.maxObservationAgeSeconds = 0;
         ReferencePriceOracle fed = new ReferencePriceOracle(parameters);
         skip(20 days);
         assertTrue(fed.referencePrices().calm, "the feed vouches for a quiet pool");
