@@ -25,8 +25,8 @@ abstract contract VaultInvariants is StrategyTest {
         vault.configure("cooldownSeconds", 0);
         vault.configure("maxMovesPerDay", 1000);
         vault.configure("drawdownBps", 5000);
-        vault.configure("inflowCapBps", 10_000);
         vm.stopPrank();
+        _configureAnywhere("inflowCapBps", 10_000);
         _deposit(alice, _assets(1_000_000));
         _deposit(bob, _assets(300_000));
         handler = new VaultHandler(vault, modelStrategy, trader, [alice, bob], guardian, curator);

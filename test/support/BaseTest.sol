@@ -200,6 +200,14 @@ abstract contract BaseTest is Test {
         manager.setTargetFunctionRole(address(vault), selectors, 3);
     }
 
+    /// @dev Sets, for a test of another guard, also what the region of a vault without a feed refuses.
+    function _configureAnywhere(bytes32 key, uint256 value) internal {
+        vm.mockCall(address(oracle), abi.encodeWithSignature("feed()"), abi.encode(address(1)));
+        vm.prank(curator);
+        vault.configure(key, value);
+        vm.clearMockedCalls();
+    }
+
     /* ACTIONS */
 
     /// @dev Whole asset tokens in units.

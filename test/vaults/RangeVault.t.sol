@@ -52,8 +52,7 @@ abstract contract RangeVaultTests is BaseTest {
 
     function testFuzz_maxDeposit_isExactlyWhatSucceeds(uint256 cap) public {
         _seed();
-        vm.prank(curator);
-        vault.configure("inflowCapBps", bound(cap, 1, 10_000));
+        _configureAnywhere("inflowCapBps", bound(cap, 1, 10_000));
         uint256 most = vault.maxDeposit(mallory);
         assetToken.mint(mallory, most + 1);
         vm.startPrank(mallory);
@@ -421,8 +420,7 @@ abstract contract RangeVaultTests is BaseTest {
 
     function test_flashDepositDonationRedeem_gainsNothing() public {
         _seed();
-        vm.prank(curator);
-        vault.configure("inflowCapBps", 10_000);
+        _configureAnywhere("inflowCapBps", 10_000);
         uint256 assets = vault.maxDeposit(mallory);
         assetToken.mint(mallory, assets * 2);
         uint256 price = _lowPrice();
@@ -439,8 +437,7 @@ abstract contract RangeVaultTests is BaseTest {
 
     function testFuzz_swapDepositSwapBackRedeem_gainsNothing(int256 displacement, uint256 amount, uint256 way) public {
         _seed();
-        vm.prank(curator);
-        vault.configure("inflowCapBps", 10_000);
+        _configureAnywhere("inflowCapBps", 10_000);
         (uint160 sqrtPriceX96,,,,,,) = pool.slot0();
         (int256 before0, int256 before1) = (-trader.spent0(), -trader.spent1());
         trader.moveTo(_spotTick() + int24(bound(displacement, -290, 290)));
@@ -638,8 +635,8 @@ abstract contract RangeVaultTests is BaseTest {
         vm.startPrank(curator);
         vault.configure("maxLossPerMoveBps", 500);
         vault.configure("lossBudgetBps", 1000);
-        vault.configure("maxPoolShareBps", 10_000);
         vm.stopPrank();
+        _configureAnywhere("maxPoolShareBps", 10_000);
         RebalanceOrder memory order = _centredOrder(600, 1e18);
         vm.prank(operator);
         vm.expectRevert(ErrorsLib.NotCalm.selector);
