@@ -33,7 +33,7 @@ abstract contract RobberyTest is BaseTest {
     /* THE MARKET */
 
     /// @dev Toward where the other token, and with it the vault, is worth less of the asset.
-    function _cheaper(int24 ticks) internal pure returns (int24) {
+    function _cheaper(int24 ticks) internal view returns (int24) {
         return assetIsToken0() ? ticks : -ticks;
     }
 
@@ -106,7 +106,7 @@ abstract contract RobberyTest is BaseTest {
         return _signed(net0, true, sqrtPriceX96) + _signed(net1, false, sqrtPriceX96);
     }
 
-    function _signed(int256 amount, bool is0, uint160 sqrtPriceX96) private pure returns (int256) {
+    function _signed(int256 amount, bool is0, uint160 sqrtPriceX96) private view returns (int256) {
         uint256 size = uint256(amount < 0 ? -amount : amount);
         uint256 value = NavLib.toAssetDown(is0 ? size : 0, is0 ? 0 : size, sqrtPriceX96, assetIsToken0());
         // Against him where it floors.
