@@ -34,8 +34,8 @@ abstract contract Erc4626Properties is BaseTest {
     function _draw(State memory drawn) internal {
         vm.startPrank(curator);
         vault.configure("managementFeeBps", drawn.feeBps % 501);
-        vault.configure("inflowCapBps", 1 + (drawn.inflowCapBps % 10_000));
         vm.stopPrank();
+        _configureAnywhere("inflowCapBps", 1 + (drawn.inflowCapBps % 10_000));
         drawn.alices = bound(drawn.alices, 0, _assets(2_000_000));
         if (drawn.alices > _assets(1)) {
             _deposit(alice, drawn.alices);

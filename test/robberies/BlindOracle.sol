@@ -10,6 +10,8 @@ import {IUniswapV3Pool} from "../../vaults/interfaces/IUniswapV3Pool.sol";
 contract BlindOracle is IPriceOracle {
     address public immutable pool;
     uint24 public immutable bandTicks;
+    address public constant feed = address(0);
+    uint16 public constant feedDeviationBps = 0;
     bool private immutable seesSpot;
     /// 0 = no mean.
     uint32 private immutable windowSeconds;

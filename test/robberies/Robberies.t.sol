@@ -156,9 +156,7 @@ abstract contract Robberies is RobberyTest {
         vm.expectPartialRevert(ErrorsLib.PoolShareAboveMax.selector);
         vault.rebalance(order);
         // Without the guard it is nearly all of the pool: who sells the other token sells it to the vault alone.
-        vm.startPrank(curator);
-        vault.configure("maxPoolShareBps", 10_000);
-        vm.stopPrank();
+        _configureAnywhere("maxPoolShareBps", 10_000);
         _rebalance(order);
         assertGt(vault.positions()[0].liquidity, (uint256(pool.liquidity()) * 9) / 10);
     }
