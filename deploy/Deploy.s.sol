@@ -11,8 +11,11 @@ import {ModelRegistry} from "../strategies/models/ModelRegistry.sol";
 import {AllowListGate} from "../vaults/gates/AllowListGate.sol";
 import {IPriceOracle} from "../vaults/interfaces/IPriceOracle.sol";
 import {IUniswapV3Pool} from "../vaults/interfaces/IUniswapV3Pool.sol";
+import {EntryLib} from "../vaults/libraries/EntryLib.sol";
 import {ExitLib} from "../vaults/libraries/ExitLib.sol";
+import {FeeLib} from "../vaults/libraries/FeeLib.sol";
 import {PositionsLib} from "../vaults/libraries/PositionsLib.sol";
+import {PricingLib} from "../vaults/libraries/PricingLib.sol";
 import {SettingsLib} from "../vaults/libraries/SettingsLib.sol";
 import {Limits} from "../vaults/libraries/VaultState.sol";
 import {LendingAdapter} from "../vaults/oracles/LendingAdapter.sol";
@@ -209,11 +212,13 @@ contract Deploy is Config {
         limits.maxPoolShareBps = uint16(_uint(section, "maxPoolShareBps"));
         limits.drawdownBps = uint16(_uint(section, "drawdownBps"));
         limits.managementFeeBps = uint16(_uint(section, "managementFeeBps"));
+        limits.performanceFeeBps = uint16(_uintOr(string.concat(section, "performanceFeeBps"), 0));
+        limits.reservedBudgetBps = uint16(_uintOr(string.concat(section, "reservedBudgetBps"), 100));
         limits.noticeSeconds = uint32(_uintOr(string.concat(section, "noticeSeconds"), _defaultNotice()));
     }
 
     function _assignVault(address vault, address strategy) private {
-        bytes4[] memory owner = new bytes4[](7);
+        bytes4[] memory owner = new bytes4[](8);
         owner[0] = RangeVault.setStrategy.selector;
         owner[1] = RangeVault.setGate.selector;
         owner[2] = RangeVault.setFeeRecipient.selector;
@@ -221,6 +226,7 @@ contract Deploy is Config {
         owner[4] = RangeVault.skim.selector;
         owner[5] = RangeVault.skimPosition.selector;
         owner[6] = RangeVault.extendPause.selector;
+        owner[7] = RangeVault.setStrategist.selector;
         manager.setTargetFunctionRole(vault, owner, OWNER_ROLE);
         bytes4[] memory curator = new bytes4[](3);
         curator[0] = RangeVault.configure.selector;
@@ -268,7 +274,10 @@ contract Deploy is Config {
         vm.serializeAddress(object, "lendingAdapter", address(deployed.lendingAdapter));
         vm.serializeAddress(object, "gate", address(deployed.gate));
         vm.serializeAddress(object, "positionsLib", address(PositionsLib));
+        vm.serializeAddress(object, "entryLib", address(EntryLib));
         vm.serializeAddress(object, "exitLib", address(ExitLib));
+        vm.serializeAddress(object, "feeLib", address(FeeLib));
+        vm.serializeAddress(object, "pricingLib", address(PricingLib));
         vm.serializeAddress(object, "settingsLib", address(SettingsLib));
         return vm.serializeBytes32(object, "modelId", modelId);
     }

@@ -29,7 +29,7 @@ const CONTRACTS: Readonly<Record<string, string>> = {
 };
 
 /** Compiled contracts whose events the vault or its libraries emit, and whose errors may bubble up through a call. */
-const SHARED = ["ErrorsLib", "StrategyErrorsLib", "EventsLib", "PositionsLib", "ExitLib"];
+const SHARED = ["ErrorsLib", "StrategyErrorsLib", "EventsLib", "PositionsLib", "EntryLib", "ExitLib"];
 
 /** The pool's own events, which our minimal interface leaves out. */
 const POOL_EVENTS: readonly AbiItem[] = JSON.parse(

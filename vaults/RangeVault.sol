@@ -10,24 +10,24 @@ import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20P
 import {ERC4626} from "@openzeppelin/contracts/token/ERC20/extensions/ERC4626.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {IEntryGate} from "./interfaces/IEntryGate.sol";
-import {IPriceOracle, ReferencePrices} from "./interfaces/IPriceOracle.sol";
-import {IRangeVault, Position, RebalanceOrder, RebalanceReport} from "./interfaces/IRangeVault.sol";
+import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
+import {IRangeVault, InKindExit, Position, RebalanceOrder, RebalanceReport} from "./interfaces/IRangeVault.sol";
 import {IUniswapV3Pool} from "./interfaces/IUniswapV3Pool.sol";
+import {EntryLib} from "./libraries/EntryLib.sol";
 import {ErrorsLib} from "./libraries/ErrorsLib.sol";
 import {EventsLib} from "./libraries/EventsLib.sol";
-import {ExitLib, ExitTerms} from "./libraries/ExitLib.sol";
-import {LossBudgetLib} from "./libraries/LossBudgetLib.sol";
+import {ExitLib} from "./libraries/ExitLib.sol";
+import {FeeLib} from "./libraries/FeeLib.sol";
+import {LossBudget, LossBudgetLib} from "./libraries/LossBudgetLib.sol";
 import {PositionsLib} from "./libraries/PositionsLib.sol";
+import {PricingLib} from "./libraries/PricingLib.sol";
 import {SettingsLib} from "./libraries/SettingsLib.sol";
 import {
     BPS,
     Limits,
     PendingSetting,
     SHARE_DECIMALS_OFFSET,
-    VIRTUAL_SHARES,
     VaultContext,
     VaultState,
     WAD
@@ -45,22 +45,9 @@ struct VaultParameters {
     IERC20 asset;
     IPriceOracle oracle;
     address authority;
-    /// Receives management fee shares; may be zero while the fee is zero.
+    /// Receives fee shares; may be zero while both fees are zero.
     address feeRecipient;
     Limits limits;
-}
-
-/// @notice An exit in both tokens.
-struct InKindExit {
-    uint256 shares;
-    address receiver0;
-    address receiver1;
-    address owner;
-    uint256 min0;
-    uint256 min1;
-    /// A waived leg stays with those who stay: the way out when one token cannot move.
-    bool waive0;
-    bool waive1;
 }
 
 /// @title Shares of liquidity in one Uniswap v3 pool, entered with one token
@@ -105,12 +92,6 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
 
     VaultState private state;
 
-    address public strategy;
-    /// @notice Asked on entry when not zero.
-    address public gate;
-    address public feeRecipient;
-    address public skimReceiver;
-
     constructor(VaultParameters memory parameters)
         ERC20(parameters.name, parameters.symbol)
         ERC4626(parameters.asset)
@@ -125,10 +106,12 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         require(asset_ == token0 || asset_ == token1, ErrorsLib.AssetNotInPool(asset_));
         assetIsToken0 = asset_ == token0;
         require(
-            parameters.feeRecipient != address(0) || parameters.limits.managementFeeBps == 0, ErrorsLib.ZeroAddress()
+            parameters.feeRecipient != address(0)
+                || (parameters.limits.managementFeeBps == 0 && parameters.limits.performanceFeeBps == 0),
+            ErrorsLib.ZeroAddress()
         );
-        feeRecipient = parameters.feeRecipient;
-        state.feeAccruedAt = uint64(block.timestamp);
+        state.feeRecipient = parameters.feeRecipient;
+        state.feeAccruedAt = uint32(block.timestamp);
         SettingsLib.configureAll(_context(), state, parameters.limits);
         emit EventsLib.FeeRecipientSet(address(0), parameters.feeRecipient);
     }
@@ -154,6 +137,43 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         return (state.held0, state.held1);
     }
 
+    /// @notice What the performance fee is measured against: tokens held instead, and asset units per 1e18 shares.
+    function feeMarks()
+        external
+        view
+        returns (uint256 benchmark0, uint256 benchmark1, uint256 highWaterMark, uint256 crystallisedAt)
+    {
+        return (state.benchmark0, state.benchmark1, state.highWaterMark, state.crystallisedAt);
+    }
+
+    /// @notice Fee shares that are due and not minted yet.
+    function dueShares() external view returns (uint256 management, uint256 performance) {
+        return (state.dueManagement, state.duePerformance);
+    }
+
+    /// @notice Who gets how much of the performance fee; the rest is the fee recipient's.
+    function strategist() external view returns (address payout, uint16 shareBps) {
+        return (state.payout, state.payoutShareBps);
+    }
+
+    /// @inheritdoc IRangeVault
+    function strategy() external view returns (address) {
+        return state.strategy;
+    }
+
+    /// @notice Asked on entry when not zero.
+    function gate() external view returns (address) {
+        return state.gate;
+    }
+
+    function feeRecipient() external view returns (address) {
+        return state.feeRecipient;
+    }
+
+    function skimReceiver() external view returns (address) {
+        return state.skimReceiver;
+    }
+
     /// @inheritdoc IRangeVault
     function positions() external view returns (Position[] memory) {
         return state.positions;
@@ -176,7 +196,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
 
     /// @notice Moves made in the current day of Unix time.
     function movesToday() external view returns (uint256) {
-        return state.movesDay == uint32(block.timestamp / 1 days) ? state.movesToday : 0;
+        return state.movesDay == uint16(block.timestamp / 1 days) ? state.movesToday : 0;
     }
 
     /// @notice Entry and moves are closed before this Unix time.
@@ -192,16 +212,18 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
     /// @inheritdoc IRangeVault
     function lossBudgetLeftWad() external view returns (uint256) {
         return LossBudgetLib.leftWad(
-            state.budget, (uint256(state.limits.lossBudgetBps) * WAD) / BPS, state.limits.lossBudgetRefillSeconds
+            LossBudget(state.budgetUsedWad, state.budgetAt),
+            (uint256(state.limits.lossBudgetBps) * WAD) / BPS,
+            state.limits.lossBudgetRefillSeconds
         );
     }
 
-    /// @notice Total supply plus the fee shares that are due, without virtual shares.
-    function effectiveSupply() public view returns (uint256) {
-        return totalSupply() + _pendingFeeShares();
-    }
-
     /* PRICES */
+
+    /// @notice Total supply plus the fee shares that are due or would be if charged now, without virtual shares.
+    function effectiveSupply() external view nonReentrantView returns (uint256) {
+        return PricingLib.effectiveSupply(_context(), state, totalSupply());
+    }
 
     /// @inheritdoc IRangeVault
     function navStatus()
@@ -210,78 +232,86 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         nonReentrantView
         returns (uint256 lowNav, uint256 midNav, uint256 highNav, uint256 ageSeconds, bool calm)
     {
-        return PositionsLib.navStatus(_context(), state, _reference());
+        return PricingLib.navStatus(_context(), state);
     }
 
     /// @notice Net asset value at the mid reference when calm, else at the last calm one. Never a reason to revert.
     function totalAssets() public view override nonReentrantView returns (uint256) {
-        return _totalAssets();
+        return PricingLib.totalAssets(_context(), state);
     }
 
     function convertToShares(uint256 assets) public view override nonReentrantView returns (uint256) {
-        return Math.mulDiv(assets, _supply(), _totalAssets() + 1);
+        return PricingLib.convertToShares(_context(), state, totalSupply(), assets);
     }
 
     function convertToAssets(uint256 shares) public view override nonReentrantView returns (uint256) {
-        return Math.mulDiv(shares, _totalAssets() + 1, _supply());
+        return PricingLib.convertToAssets(_context(), state, totalSupply(), shares);
     }
 
-    function maxDeposit(address receiver) public view override nonReentrantView returns (uint256 assets) {
-        (assets,) = _maxDeposit(receiver, _reference());
+    function maxDeposit(address receiver) public view override nonReentrantView returns (uint256) {
+        return EntryLib.maxDeposit(_context(), state, totalSupply(), receiver);
     }
 
     function maxMint(address receiver) public view override nonReentrantView returns (uint256) {
-        (uint256 assets, uint256 highNav) = _maxDeposit(receiver, _reference());
-        return _toSharesDown(assets, highNav);
+        return EntryLib.maxMint(_context(), state, totalSupply(), receiver);
     }
 
     function maxWithdraw(address owner) public view override nonReentrantView returns (uint256) {
-        ReferencePrices memory refs = _reference();
-        if (!refs.calm) return 0;
-        ExitTerms memory quote = _exitTerms(refs);
-        return Math.min(ExitLib.assetsDown(quote, balanceOf(owner)), quote.available);
+        return ExitLib.maxWithdraw(_context(), state, totalSupply(), balanceOf(owner));
     }
 
     function maxRedeem(address owner) public view override nonReentrantView returns (uint256) {
-        ReferencePrices memory refs = _reference();
-        if (!refs.calm) return 0;
-        return ExitLib.maxSharesDown(_exitTerms(refs), balanceOf(owner));
+        return ExitLib.maxRedeem(_context(), state, totalSupply(), balanceOf(owner));
     }
 
     function previewDeposit(uint256 assets) public view override nonReentrantView returns (uint256) {
-        return _toSharesDown(assets, _highNav(_calmReference()));
+        return EntryLib.previewDeposit(_context(), state, totalSupply(), assets);
     }
 
     function previewMint(uint256 shares) public view override nonReentrantView returns (uint256) {
-        return _toAssetsUp(shares, _highNav(_calmReference()));
+        return EntryLib.previewMint(_context(), state, totalSupply(), shares);
     }
 
     function previewWithdraw(uint256 assets) public view override nonReentrantView returns (uint256) {
-        return ExitLib.sharesUp(_exitTerms(_calmReference()), assets);
+        return ExitLib.previewWithdraw(_context(), state, totalSupply(), assets);
     }
 
     function previewRedeem(uint256 shares) public view override nonReentrantView returns (uint256) {
-        return ExitLib.assetsDown(_exitTerms(_calmReference()), shares);
+        return ExitLib.previewRedeem(_context(), state, totalSupply(), shares);
     }
 
     /* DEPOSITORS: IN */
 
-    function deposit(uint256 assets, address receiver) public override nonReentrant returns (uint256) {
-        return _depositAssets(assets, receiver, 0);
+    function deposit(uint256 assets, address receiver) public override returns (uint256) {
+        return deposit(assets, receiver, 0);
     }
 
     /// @notice Deposit that mints at least `minShares`.
-    function deposit(uint256 assets, address receiver, uint256 minShares) external nonReentrant returns (uint256) {
-        return _depositAssets(assets, receiver, minShares);
+    function deposit(uint256 assets, address receiver, uint256 minShares) public nonReentrant returns (uint256 shares) {
+        shares = EntryLib.deposit(_context(), state, totalSupply(), assets, receiver, minShares);
+        _enter(assets, shares, receiver);
     }
 
-    function mint(uint256 shares, address receiver) public override nonReentrant returns (uint256) {
-        return _mintShares(shares, receiver, type(uint256).max);
+    function mint(uint256 shares, address receiver) public override returns (uint256) {
+        return mint(shares, receiver, type(uint256).max);
     }
 
     /// @notice Mint that takes at most `maxAssets`.
-    function mint(uint256 shares, address receiver, uint256 maxAssets) external nonReentrant returns (uint256) {
-        return _mintShares(shares, receiver, maxAssets);
+    function mint(uint256 shares, address receiver, uint256 maxAssets) public nonReentrant returns (uint256 assets) {
+        assets = EntryLib.mint(_context(), state, totalSupply(), shares, receiver, maxAssets);
+        _enter(assets, shares, receiver);
+    }
+
+    /// @notice Both tokens, at most `max0` and `max1`, in the proportion in which the vault holds them at spot.
+    function depositInKind(uint256 max0, uint256 max1, address receiver, uint256 minShares)
+        external
+        nonReentrant
+        returns (uint256 shares, uint256 amount0, uint256 amount1)
+    {
+        (shares, amount0, amount1) =
+            EntryLib.depositInKind(_context(), state, totalSupply(), max0, max1, receiver, minShares);
+        _mint(receiver, shares);
+        emit EventsLib.DepositedInKind(msg.sender, receiver, shares, amount0, amount1);
     }
 
     /* DEPOSITORS: OUT */
@@ -292,11 +322,8 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         nonReentrant
         returns (uint256 shares)
     {
-        ExitTerms memory quote = _beginExit();
-        uint256 most = Math.min(ExitLib.assetsDown(quote, balanceOf(owner)), quote.available);
-        require(assets <= most, ERC4626ExceededMaxWithdraw(owner, assets, most));
-        shares = ExitLib.sharesUp(quote, assets);
-        _leave(quote, shares, assets, receiver, owner);
+        shares = ExitLib.withdraw(_context(), state, totalSupply(), assets, owner, balanceOf(owner));
+        _payOut(shares, assets, receiver, owner);
     }
 
     function redeem(uint256 shares, address receiver, address owner)
@@ -305,11 +332,8 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         nonReentrant
         returns (uint256 assets)
     {
-        ExitTerms memory quote = _beginExit();
-        uint256 most = ExitLib.maxSharesDown(quote, balanceOf(owner));
-        require(shares <= most, ERC4626ExceededMaxRedeem(owner, shares, most));
-        assets = ExitLib.assetsDown(quote, shares);
-        _leave(quote, shares, assets, receiver, owner);
+        assets = ExitLib.redeem(_context(), state, totalSupply(), shares, owner, balanceOf(owner));
+        _payOut(shares, assets, receiver, owner);
     }
 
     /// @notice Exactly `assets` for at most `maxShares`: from idle where that is enough, else from the leaver's own
@@ -319,20 +343,8 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         nonReentrant
         returns (uint256 shares)
     {
-        ExitTerms memory quote = _beginExit();
-        shares = ExitLib.sharesUp(quote, assets);
-        if (assets <= quote.idleAsset) {
-            _limitShares(shares, maxShares);
-            _leave(quote, shares, assets, receiver, owner);
-        } else {
-            // Enough for the pool's fee and half a percent of impact; the rest comes back.
-            uint256 margin = 1e6 + IUniswapV3Pool(pool).fee() + 5000;
-            uint256 taken = Math.min(Math.mulDiv(shares, margin, 1e6, Math.Rounding.Ceil), effectiveSupply());
-            ReferencePrices memory refs = _calmReference();
-            shares = ExitLib.sliceAndBuy(_context(), state, refs, quote, taken, assets);
-            _limitShares(shares, maxShares);
-            _payOut(quote.supply, shares, assets, receiver, owner);
-        }
+        shares = ExitLib.withdrawBySwap(_context(), state, totalSupply(), assets, maxShares);
+        _payOut(shares, assets, receiver, owner);
     }
 
     /// @notice At least `minAssets` for `shares`: from idle where that is enough, else the leaver's own slice, whose
@@ -342,28 +354,15 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         nonReentrant
         returns (uint256 assets)
     {
-        ExitTerms memory quote = _beginExit();
-        require(shares <= balanceOf(owner), ERC4626ExceededMaxRedeem(owner, shares, balanceOf(owner)));
-        assets = ExitLib.assetsDown(quote, shares);
-        if (Math.mulDiv(shares, quote.lowNav + 1, quote.supply) <= quote.idleAsset) {
-            _leave(quote, shares, assets, receiver, owner);
-        } else {
-            assets = ExitLib.sliceAndSell(_context(), state, _calmReference(), shares, quote.supply);
-            _payOut(quote.supply, shares, assets, receiver, owner);
-        }
-        require(assets >= minAssets, ErrorsLib.AmountBelowMin(assets, minAssets));
+        assets = ExitLib.redeemBySwap(_context(), state, totalSupply(), shares, owner, balanceOf(owner), minAssets);
+        _payOut(shares, assets, receiver, owner);
     }
 
     /// @notice The slice of both tokens, leg by leg. Works paused, without a price, with one token frozen (waive its
     /// leg), for the last share.
     function redeemInKind(InKindExit calldata exit) external nonReentrant returns (uint256 amount0, uint256 amount1) {
-        require(exit.shares > 0, ErrorsLib.ZeroShares());
-        _accrueFee();
-        uint256 supply = _supply();
-        _burnFrom(exit.owner, exit.shares, supply);
-        (amount0, amount1) = ExitLib.slice(_context(), state, exit.shares, supply, exit.waive0, exit.waive1);
-        require(amount0 >= exit.min0, ErrorsLib.AmountBelowMin(amount0, exit.min0));
-        require(amount1 >= exit.min1, ErrorsLib.AmountBelowMin(amount1, exit.min1));
+        (amount0, amount1) = ExitLib.redeemInKind(_context(), state, totalSupply(), exit);
+        _burnFrom(exit.owner, exit.shares);
         if (amount0 > 0) IERC20(token0).safeTransfer(exit.receiver0, amount0);
         if (amount1 > 0) IERC20(token1).safeTransfer(exit.receiver1, amount1);
         emit EventsLib.RedeemedInKind(
@@ -371,22 +370,30 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         );
     }
 
+    /* ANYONE */
+
+    /// @notice Charges the performance fee where its epoch is over, the vault is calm and there is something to charge,
+    /// and mints all fee shares that are due.
+    function collectFees() external nonReentrant returns (uint256 toRecipient, uint256 toStrategist) {
+        (toRecipient, toStrategist) = FeeLib.collect(_context(), state, totalSupply());
+        require(toRecipient + toStrategist > 0, ErrorsLib.FeeNotDue());
+        _mintFees(toRecipient, toStrategist);
+    }
+
     /* STRATEGY */
 
     /// @inheritdoc IRangeVault
     function rebalance(RebalanceOrder calldata order) external nonReentrant returns (RebalanceReport memory) {
-        require(msg.sender == strategy, ErrorsLib.NotStrategy(msg.sender));
+        require(msg.sender == state.strategy, ErrorsLib.NotStrategy(msg.sender));
         if (order.ranges.length == 0 && order.swap.amountIn == 0) return _deRisk();
-        _requireNotPaused();
-        _accrueFee();
-        return PositionsLib.rebalance(_context(), state, order, _goodReference(), _supply());
+        return PositionsLib.rebalance(_context(), state, order, totalSupply());
     }
 
     /* STRATEGY AND GUARDIAN */
 
     /// @inheritdoc IRangeVault
     function deRisk() external nonReentrant {
-        if (msg.sender != strategy) {
+        if (msg.sender != state.strategy) {
             _checkCanCall(msg.sender, msg.data);
             _setHold(true);
         }
@@ -397,7 +404,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
 
     /// @notice Closes entry and moves for at most seven days; the next pause may start a day after this one lapsed.
     function pause(uint64 durationSeconds) external restricted {
-        uint256 readyAt = state.pausedUntil == 0 ? 0 : state.pausedUntil + PAUSE_GAP_SECONDS;
+        uint256 readyAt = state.pausedUntil == 0 ? 0 : uint256(state.pausedUntil) + PAUSE_GAP_SECONDS;
         require(block.timestamp >= readyAt, ErrorsLib.PauseTooSoon(readyAt));
         _pause(durationSeconds);
     }
@@ -406,10 +413,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
 
     /// @notice Sets a bounded number, or announces it where it raises risk; `key` is its name as bytes32 (SettingsLib).
     function configure(bytes32 key, uint256 value) external restricted nonReentrant {
-        // Never retroactive: what is due at the old rate is minted first.
-        _accrueFee();
-        require(key != "managementFeeBps" || value == 0 || feeRecipient != address(0), ErrorsLib.ZeroAddress());
-        SettingsLib.configure(_context(), state, key, value);
+        FeeLib.configure(_context(), state, totalSupply(), key, value);
     }
 
     /// @notice Drops what was announced for a setting.
@@ -424,7 +428,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
 
     /// @notice Ends a pause early.
     function unpause() external restricted {
-        state.pausedUntil = uint64(block.timestamp);
+        state.pausedUntil = uint32(block.timestamp);
         emit EventsLib.PausedUntil(uint64(block.timestamp), msg.sender);
     }
 
@@ -436,36 +440,43 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
     }
 
     function setStrategy(address newStrategy) external restricted {
-        emit EventsLib.StrategySet(strategy, newStrategy);
-        strategy = newStrategy;
+        emit EventsLib.StrategySet(state.strategy, newStrategy);
+        state.strategy = newStrategy;
     }
 
     function setGate(address newGate) external restricted {
-        emit EventsLib.GateSet(gate, newGate);
-        gate = newGate;
+        emit EventsLib.GateSet(state.gate, newGate);
+        state.gate = newGate;
     }
 
     function setFeeRecipient(address newRecipient) external restricted nonReentrant {
         require(newRecipient != address(0), ErrorsLib.ZeroAddress());
-        _accrueFee();
-        emit EventsLib.FeeRecipientSet(feeRecipient, newRecipient);
-        feeRecipient = newRecipient;
+        _mintDue();
+        emit EventsLib.FeeRecipientSet(state.feeRecipient, newRecipient);
+        state.feeRecipient = newRecipient;
+    }
+
+    /// @notice Gives `payout` a share of the performance fee: announced by the first call, in force by the same call
+    /// again after the notice; a smaller share at once. The registry's entry of a model says what was promised.
+    function setStrategist(address payout, uint16 shareBps) external restricted nonReentrant {
+        _mintDue();
+        SettingsLib.setStrategist(state, payout, shareBps);
     }
 
     function setSkimReceiver(address newReceiver) external restricted {
-        emit EventsLib.SkimReceiverSet(skimReceiver, newReceiver);
-        skimReceiver = newReceiver;
+        emit EventsLib.SkimReceiverSet(state.skimReceiver, newReceiver);
+        state.skimReceiver = newReceiver;
     }
 
     /// @notice Sends what the vault holds of `token` beyond its tracked idle to the skim receiver.
     function skim(address token) external restricted nonReentrant {
-        SettingsLib.skim(_context(), state, token, skimReceiver);
+        SettingsLib.skim(_context(), state, token, state.skimReceiver);
     }
 
     /// @notice Burns liquidity that others minted to the vault and sends it to the skim receiver.
     function skimPosition(int24 lowerTick, int24 upperTick) external restricted nonReentrant {
-        require(skimReceiver != address(0), ErrorsLib.SkimRefused());
-        PositionsLib.skimPosition(_context(), state, lowerTick, upperTick, skimReceiver);
+        require(state.skimReceiver != address(0), ErrorsLib.SkimRefused());
+        PositionsLib.skimPosition(_context(), state, lowerTick, upperTick, state.skimReceiver);
     }
 
     /* POOL */
@@ -478,169 +489,32 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         _payPool(delta0 > 0 ? uint256(delta0) : 0, delta1 > 0 ? uint256(delta1) : 0);
     }
 
-    /* INTERNAL: PRICES */
+    /* INTERNAL: FLOWS */
 
     function _context() private view returns (VaultContext memory) {
         return VaultContext(IUniswapV3Pool(pool), IPriceOracle(oracle), token0, token1, assetIsToken0);
     }
 
-    /// @dev A dead oracle is an oracle without an answer.
-    function _reference() private view returns (ReferencePrices memory refs) {
-        try IPriceOracle(oracle).referencePrices() returns (ReferencePrices memory answer) {
-            return answer;
-        } catch {
-            return refs;
-        }
-    }
-
-    function _calmReference() private view returns (ReferencePrices memory refs) {
-        refs = _reference();
-        require(refs.calm, ErrorsLib.NotCalm());
-    }
-
-    /// @dev Calm, and remembered as the last good price.
-    function _goodReference() private returns (ReferencePrices memory refs) {
-        refs = _calmReference();
-        state.lastGoodSqrtPriceX96 = refs.midSqrtPriceX96;
-        state.lastGoodAt = uint64(block.timestamp);
-    }
-
-    function _supply() private view returns (uint256) {
-        return effectiveSupply() + VIRTUAL_SHARES;
-    }
-
-    function _totalAssets() private view returns (uint256) {
-        ReferencePrices memory refs = _reference();
-        uint160 price = state.lastGoodSqrtPriceX96;
-        if (refs.calm || price == 0) price = refs.midSqrtPriceX96;
-        return PositionsLib.navs(_context(), state, [price, 0, 0])[0];
-    }
-
-    function _highNav(ReferencePrices memory refs) private view returns (uint256) {
-        uint160 dearestX96 = assetIsToken0 ? refs.lowSqrtPriceX96 : refs.highSqrtPriceX96;
-        return PositionsLib.navs(_context(), state, [dearestX96, 0, 0])[0];
-    }
-
-    /// @dev When no holder remains, nobody is there to be paid a margin.
-    function _entryMarginBps() private view returns (uint256) {
-        return effectiveSupply() == 0 ? 0 : state.limits.entryMarginBps;
-    }
-
-    function _toSharesDown(uint256 assets, uint256 highNav) private view returns (uint256) {
-        uint256 net = Math.mulDiv(assets, BPS - _entryMarginBps(), BPS);
-        return Math.mulDiv(net, _supply(), highNav + 1);
-    }
-
-    function _toAssetsUp(uint256 shares, uint256 highNav) private view returns (uint256) {
-        uint256 net = Math.mulDiv(shares, highNav + 1, _supply(), Math.Rounding.Ceil);
-        return Math.mulDiv(net, BPS, BPS - _entryMarginBps(), Math.Rounding.Ceil);
-    }
-
-    function _exitTerms(ReferencePrices memory refs) private view returns (ExitTerms memory) {
-        return ExitLib.terms(_context(), state, refs, _supply());
-    }
-
-    /* INTERNAL: ENTRY */
-
-    function _maxDeposit(address receiver, ReferencePrices memory refs)
-        private
-        view
-        returns (uint256 assets, uint256 highNav)
-    {
-        if (!refs.calm || block.timestamp < state.pausedUntil) return (0, 0);
-        if (gate != address(0) && !IEntryGate(gate).mayEnter(msg.sender, receiver)) return (0, 0);
-        return PositionsLib.entryTerms(_context(), state, refs, effectiveSupply());
-    }
-
-    function _beginEntry(address receiver) private returns (uint256 most, uint256 highNav) {
-        _requireNotPaused();
-        require(
-            gate == address(0) || IEntryGate(gate).mayEnter(msg.sender, receiver),
-            ErrorsLib.EntryRefusedByGate(msg.sender, receiver)
-        );
-        _accrueFee();
-        return _maxDeposit(receiver, _goodReference());
-    }
-
-    function _depositAssets(uint256 assets, address receiver, uint256 minShares) private returns (uint256 shares) {
-        (uint256 most, uint256 highNav) = _beginEntry(receiver);
-        require(assets <= most, ERC4626ExceededMaxDeposit(receiver, assets, most));
-        shares = _toSharesDown(assets, highNav);
-        require(shares >= minShares, ErrorsLib.AmountBelowMin(shares, minShares));
-        _enter(assets, shares, highNav, receiver);
-    }
-
-    function _mintShares(uint256 shares, address receiver, uint256 maxAssets) private returns (uint256 assets) {
-        (uint256 most, uint256 highNav) = _beginEntry(receiver);
-        uint256 mostShares = _toSharesDown(most, highNav);
-        require(shares <= mostShares, ERC4626ExceededMaxMint(receiver, shares, mostShares));
-        assets = _toAssetsUp(shares, highNav);
-        require(assets <= maxAssets, ErrorsLib.AmountAboveMax(assets, maxAssets));
-        _enter(assets, shares, highNav, receiver);
-    }
-
-    function _enter(uint256 assets, uint256 shares, uint256 highNav, address receiver) private {
-        require(shares > 0, ErrorsLib.ZeroShares());
-        PositionsLib.recordInflow(_context(), state, highNav, assets, effectiveSupply());
-        IERC20 token = IERC20(asset());
-        uint256 balance = token.balanceOf(address(this));
-        token.safeTransferFrom(msg.sender, address(this), assets);
-        uint256 received = token.balanceOf(address(this)) - balance;
-        require(received == assets, ErrorsLib.AssetReceivedNotSent(assets, received));
-        _setIdleAsset((_idleAsset() + assets).toUint128());
-        if (assetIsToken0) state.held0 = (state.held0 + assets).toUint128();
-        else state.held1 = (state.held1 + assets).toUint128();
+    function _enter(uint256 assets, uint256 shares, address receiver) private {
         _mint(receiver, shares);
         emit Deposit(msg.sender, receiver, assets, shares);
     }
 
-    /* INTERNAL: EXIT */
-
-    function _beginExit() private returns (ExitTerms memory) {
-        _accrueFee();
-        return _exitTerms(_goodReference());
-    }
-
-    function _limitShares(uint256 shares, uint256 maxShares) private pure {
-        require(shares <= maxShares, ErrorsLib.AmountAboveMax(shares, maxShares));
-    }
-
-    function _leave(ExitTerms memory quote, uint256 shares, uint256 assets, address receiver, address owner) private {
-        if (assets > quote.idleAsset) ExitLib.raiseAsset(_context(), state, assets - quote.idleAsset);
-        _payOut(quote.supply, shares, assets, receiver, owner);
-    }
-
-    /// @dev Burns `shares` and pays `assets` out of idle.
-    function _payOut(uint256 supply, uint256 shares, uint256 assets, address receiver, address owner) private {
-        _burnFrom(owner, shares, supply);
-        _setIdleAsset((_idleAsset() - assets).toUint128());
+    function _payOut(uint256 shares, uint256 assets, address receiver, address owner) private {
+        _burnFrom(owner, shares);
         IERC20(asset()).safeTransfer(receiver, assets);
         emit Withdraw(msg.sender, receiver, owner, assets, shares);
     }
 
-    /// @dev Also scales the drawdown mark down with the supply.
-    function _burnFrom(address owner, uint256 shares, uint256 supply) private {
+    function _burnFrom(address owner, uint256 shares) private {
         if (msg.sender != owner) _spendAllowance(owner, msg.sender, shares);
         _burn(owner, shares);
-        // Both marks shrink, so they still fit.
-        state.held0 = uint128(Math.mulDiv(state.held0, supply - shares, supply));
-        state.held1 = uint128(Math.mulDiv(state.held1, supply - shares, supply));
-    }
-
-    function _idleAsset() private view returns (uint128) {
-        return assetIsToken0 ? state.idle0 : state.idle1;
-    }
-
-    function _setIdleAsset(uint128 value) private {
-        if (assetIsToken0) state.idle0 = value;
-        else state.idle1 = value;
     }
 
     /* INTERNAL: MOVES, FEES, PAUSE */
 
     function _deRisk() private returns (RebalanceReport memory) {
-        _accrueFee();
-        return PositionsLib.deRisk(_context(), state, _reference());
+        return PositionsLib.deRisk(_context(), state, totalSupply());
     }
 
     function _setHold(bool held) private {
@@ -661,20 +535,15 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         }
     }
 
-    /// @dev No fee for paused time.
-    function _pendingFeeShares() private view returns (uint256) {
-        uint256 rateBps = state.limits.managementFeeBps;
-        uint256 since = Math.max(state.feeAccruedAt, state.pausedUntil);
-        if (rateBps == 0 || block.timestamp <= since) return 0;
-        return Math.mulDiv(totalSupply(), rateBps * (block.timestamp - since), BPS * 365 days);
+    /// @dev Without charging anything new.
+    function _mintDue() private {
+        (uint256 toRecipient, uint256 toStrategist) = FeeLib.takeDue(state, totalSupply());
+        _mintFees(toRecipient, toStrategist);
     }
 
-    function _accrueFee() private {
-        uint256 shares = _pendingFeeShares();
-        state.feeAccruedAt = uint64(block.timestamp);
-        if (shares == 0) return;
-        _mint(feeRecipient, shares);
-        emit EventsLib.ManagementFeeAccrued(feeRecipient, shares);
+    function _mintFees(uint256 toRecipient, uint256 toStrategist) private {
+        if (toRecipient > 0) _mint(state.feeRecipient, toRecipient);
+        if (toStrategist > 0) _mint(state.payout, toStrategist);
     }
 
     function _pause(uint64 durationSeconds) private {
@@ -683,13 +552,10 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
             ErrorsLib.SettingOutOfBounds("pauseSeconds", durationSeconds, 1, MAX_PAUSE_SECONDS)
         );
         // What is due until now is due whatever follows.
-        _accrueFee();
-        state.pausedUntil = uint64(block.timestamp) + durationSeconds;
+        _mintDue();
+        // At most seven days ahead.
+        state.pausedUntil = uint32(block.timestamp + durationSeconds);
         emit EventsLib.PausedUntil(state.pausedUntil, msg.sender);
-    }
-
-    function _requireNotPaused() private view {
-        require(block.timestamp >= state.pausedUntil, ErrorsLib.Paused(state.pausedUntil));
     }
 
     function _decimalsOffset() internal pure override returns (uint8) {

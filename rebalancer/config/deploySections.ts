@@ -45,6 +45,10 @@ export const limitsSection = z.strictObject({
   maxPoolShareBps: ratioBps.describe("Most of the pool's liquidity in range that may be ours").optional(),
   drawdownBps: ratioBps.describe("Fall against holding the tokens that stops further moves").optional(),
   managementFeeBps: ratioBps.describe("Management fee a year").optional(),
+  performanceFeeBps: ratioBps
+    .describe("Performance fee, on what was earned above holding and the high-water mark")
+    .optional(),
+  reservedBudgetBps: ratioBps.describe("A second bucket, only for moves that make ranges wider").optional(),
   noticeSeconds: seconds.describe("Time before a setting that raises risk is in force").optional(),
   depositCap: amount.describe("Most assets in the vault, in token units").optional(),
 });

@@ -104,6 +104,16 @@ export const rangeVaultAbi = [
                 "internalType": "uint16"
               },
               {
+                "name": "reservedBudgetBps",
+                "type": "uint16",
+                "internalType": "uint16"
+              },
+              {
+                "name": "performanceFeeBps",
+                "type": "uint16",
+                "internalType": "uint16"
+              },
+              {
                 "name": "minWidthTicks",
                 "type": "uint24",
                 "internalType": "uint24"
@@ -259,6 +269,24 @@ export const rangeVaultAbi = [
   },
   {
     "type": "function",
+    "name": "collectFees",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "toRecipient",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "toStrategist",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ],
+    "stateMutability": "nonpayable"
+  },
+  {
+    "type": "function",
     "name": "configure",
     "inputs": [
       {
@@ -379,12 +407,74 @@ export const rangeVaultAbi = [
     ],
     "outputs": [
       {
-        "name": "",
+        "name": "shares",
         "type": "uint256",
         "internalType": "uint256"
       }
     ],
     "stateMutability": "nonpayable"
+  },
+  {
+    "type": "function",
+    "name": "depositInKind",
+    "inputs": [
+      {
+        "name": "max0",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "max1",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "receiver",
+        "type": "address",
+        "internalType": "address"
+      },
+      {
+        "name": "minShares",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ],
+    "outputs": [
+      {
+        "name": "shares",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "amount0",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "amount1",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ],
+    "stateMutability": "nonpayable"
+  },
+  {
+    "type": "function",
+    "name": "dueShares",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "management",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "performance",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ],
+    "stateMutability": "view"
   },
   {
     "type": "function",
@@ -454,6 +544,34 @@ export const rangeVaultAbi = [
     ],
     "outputs": [],
     "stateMutability": "nonpayable"
+  },
+  {
+    "type": "function",
+    "name": "feeMarks",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "benchmark0",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "benchmark1",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "highWaterMark",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "crystallisedAt",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ],
+    "stateMutability": "view"
   },
   {
     "type": "function",
@@ -621,6 +739,16 @@ export const rangeVaultAbi = [
             "internalType": "uint16"
           },
           {
+            "name": "reservedBudgetBps",
+            "type": "uint16",
+            "internalType": "uint16"
+          },
+          {
+            "name": "performanceFeeBps",
+            "type": "uint16",
+            "internalType": "uint16"
+          },
+          {
             "name": "minWidthTicks",
             "type": "uint24",
             "internalType": "uint24"
@@ -665,7 +793,7 @@ export const rangeVaultAbi = [
     ],
     "outputs": [
       {
-        "name": "assets",
+        "name": "",
         "type": "uint256",
         "internalType": "uint256"
       }
@@ -751,7 +879,7 @@ export const rangeVaultAbi = [
     ],
     "outputs": [
       {
-        "name": "",
+        "name": "assets",
         "type": "uint256",
         "internalType": "uint256"
       }
@@ -1395,6 +1523,24 @@ export const rangeVaultAbi = [
   },
   {
     "type": "function",
+    "name": "setStrategist",
+    "inputs": [
+      {
+        "name": "payout",
+        "type": "address",
+        "internalType": "address"
+      },
+      {
+        "name": "shareBps",
+        "type": "uint16",
+        "internalType": "uint16"
+      }
+    ],
+    "outputs": [],
+    "stateMutability": "nonpayable"
+  },
+  {
+    "type": "function",
     "name": "setStrategy",
     "inputs": [
       {
@@ -1446,6 +1592,24 @@ export const rangeVaultAbi = [
         "name": "",
         "type": "address",
         "internalType": "address"
+      }
+    ],
+    "stateMutability": "view"
+  },
+  {
+    "type": "function",
+    "name": "strategist",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "payout",
+        "type": "address",
+        "internalType": "address"
+      },
+      {
+        "name": "shareBps",
+        "type": "uint16",
+        "internalType": "uint16"
       }
     ],
     "stateMutability": "view"
@@ -1768,6 +1932,43 @@ export const rangeVaultAbi = [
   },
   {
     "type": "event",
+    "name": "DepositedInKind",
+    "inputs": [
+      {
+        "name": "caller",
+        "type": "address",
+        "indexed": true,
+        "internalType": "address"
+      },
+      {
+        "name": "receiver",
+        "type": "address",
+        "indexed": true,
+        "internalType": "address"
+      },
+      {
+        "name": "shares",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      },
+      {
+        "name": "amount0",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      },
+      {
+        "name": "amount1",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
     "name": "EIP712DomainChanged",
     "inputs": [],
     "anonymous": false
@@ -1825,25 +2026,6 @@ export const rangeVaultAbi = [
         "type": "address",
         "indexed": true,
         "internalType": "address"
-      }
-    ],
-    "anonymous": false
-  },
-  {
-    "type": "event",
-    "name": "ManagementFeeAccrued",
-    "inputs": [
-      {
-        "name": "recipient",
-        "type": "address",
-        "indexed": true,
-        "internalType": "address"
-      },
-      {
-        "name": "shares",
-        "type": "uint256",
-        "indexed": false,
-        "internalType": "uint256"
       }
     ],
     "anonymous": false
@@ -2056,60 +2238,12 @@ export const rangeVaultAbi = [
   },
   {
     "type": "error",
-    "name": "AmountAboveMax",
-    "inputs": [
-      {
-        "name": "amount",
-        "type": "uint256",
-        "internalType": "uint256"
-      },
-      {
-        "name": "max",
-        "type": "uint256",
-        "internalType": "uint256"
-      }
-    ]
-  },
-  {
-    "type": "error",
-    "name": "AmountBelowMin",
-    "inputs": [
-      {
-        "name": "amount",
-        "type": "uint256",
-        "internalType": "uint256"
-      },
-      {
-        "name": "min",
-        "type": "uint256",
-        "internalType": "uint256"
-      }
-    ]
-  },
-  {
-    "type": "error",
     "name": "AssetNotInPool",
     "inputs": [
       {
         "name": "asset",
         "type": "address",
         "internalType": "address"
-      }
-    ]
-  },
-  {
-    "type": "error",
-    "name": "AssetReceivedNotSent",
-    "inputs": [
-      {
-        "name": "sent",
-        "type": "uint256",
-        "internalType": "uint256"
-      },
-      {
-        "name": "received",
-        "type": "uint256",
-        "internalType": "uint256"
       }
     ]
   },
@@ -2339,19 +2473,8 @@ export const rangeVaultAbi = [
   },
   {
     "type": "error",
-    "name": "EntryRefusedByGate",
-    "inputs": [
-      {
-        "name": "caller",
-        "type": "address",
-        "internalType": "address"
-      },
-      {
-        "name": "receiver",
-        "type": "address",
-        "internalType": "address"
-      }
-    ]
+    "name": "FeeNotDue",
+    "inputs": []
   },
   {
     "type": "error",
@@ -2372,11 +2495,6 @@ export const rangeVaultAbi = [
   {
     "type": "error",
     "name": "InvalidShortString",
-    "inputs": []
-  },
-  {
-    "type": "error",
-    "name": "NotCalm",
     "inputs": []
   },
   {
@@ -2407,17 +2525,6 @@ export const rangeVaultAbi = [
     "inputs": [
       {
         "name": "readyAt",
-        "type": "uint256",
-        "internalType": "uint256"
-      }
-    ]
-  },
-  {
-    "type": "error",
-    "name": "Paused",
-    "inputs": [
-      {
-        "name": "until",
         "type": "uint256",
         "internalType": "uint256"
       }
@@ -2504,8 +2611,51 @@ export const rangeVaultAbi = [
   },
   {
     "type": "error",
-    "name": "ZeroShares",
-    "inputs": []
+    "name": "AmountAboveMax",
+    "inputs": [
+      {
+        "name": "amount",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "max",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "AmountBelowMin",
+    "inputs": [
+      {
+        "name": "amount",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "min",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "AssetReceivedNotSent",
+    "inputs": [
+      {
+        "name": "sent",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "received",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
   },
   {
     "type": "error",
@@ -2702,6 +2852,22 @@ export const rangeVaultAbi = [
         "name": "heldValue",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "EntryRefusedByGate",
+    "inputs": [
+      {
+        "name": "caller",
+        "type": "address",
+        "internalType": "address"
+      },
+      {
+        "name": "receiver",
+        "type": "address",
+        "internalType": "address"
       }
     ]
   },
@@ -2985,6 +3151,11 @@ export const rangeVaultAbi = [
   },
   {
     "type": "error",
+    "name": "NotCalm",
+    "inputs": []
+  },
+  {
+    "type": "error",
     "name": "NothingHeld",
     "inputs": []
   },
@@ -3027,6 +3198,17 @@ export const rangeVaultAbi = [
   },
   {
     "type": "error",
+    "name": "Paused",
+    "inputs": [
+      {
+        "name": "until",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "PlanMismatch",
     "inputs": [
       {
@@ -3061,6 +3243,11 @@ export const rangeVaultAbi = [
         "internalType": "uint256"
       }
     ]
+  },
+  {
+    "type": "error",
+    "name": "ProportionUnknown",
+    "inputs": []
   },
   {
     "type": "error",
@@ -3369,6 +3556,11 @@ export const rangeVaultAbi = [
   },
   {
     "type": "error",
+    "name": "WoundDown",
+    "inputs": []
+  },
+  {
+    "type": "error",
     "name": "ZeroLiquidity",
     "inputs": [
       {
@@ -3382,6 +3574,11 @@ export const rangeVaultAbi = [
         "internalType": "int24"
       }
     ]
+  },
+  {
+    "type": "error",
+    "name": "ZeroShares",
+    "inputs": []
   },
   {
     "type": "event",
@@ -3441,6 +3638,31 @@ export const rangeVaultAbi = [
   },
   {
     "type": "event",
+    "name": "FeeMarksSet",
+    "inputs": [
+      {
+        "name": "benchmark0",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      },
+      {
+        "name": "benchmark1",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      },
+      {
+        "name": "highWaterMark",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
     "name": "FeesCollected",
     "inputs": [
       {
@@ -3472,6 +3694,50 @@ export const rangeVaultAbi = [
   },
   {
     "type": "event",
+    "name": "FeesMinted",
+    "inputs": [
+      {
+        "name": "recipient",
+        "type": "address",
+        "indexed": true,
+        "internalType": "address"
+      },
+      {
+        "name": "shares",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      },
+      {
+        "name": "strategist",
+        "type": "address",
+        "indexed": true,
+        "internalType": "address"
+      },
+      {
+        "name": "strategistShares",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
+    "name": "ManagementFeeAccrued",
+    "inputs": [
+      {
+        "name": "shares",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
     "name": "OwedLeft",
     "inputs": [
       {
@@ -3494,6 +3760,62 @@ export const rangeVaultAbi = [
       },
       {
         "name": "amount1",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
+    "name": "PerformanceFeeAccrued",
+    "inputs": [
+      {
+        "name": "sharesLeaving",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      },
+      {
+        "name": "shares",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
+    "name": "PerformanceFeeCharged",
+    "inputs": [
+      {
+        "name": "base",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      },
+      {
+        "name": "shares",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      },
+      {
+        "name": "benchmark0",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      },
+      {
+        "name": "benchmark1",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      },
+      {
+        "name": "highWaterMark",
         "type": "uint256",
         "indexed": false,
         "internalType": "uint256"
@@ -3757,6 +4079,62 @@ export const rangeVaultAbi = [
         "type": "uint256",
         "indexed": false,
         "internalType": "uint256"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
+    "name": "StrategistAnnounced",
+    "inputs": [
+      {
+        "name": "payout",
+        "type": "address",
+        "indexed": true,
+        "internalType": "address"
+      },
+      {
+        "name": "shareBps",
+        "type": "uint16",
+        "indexed": false,
+        "internalType": "uint16"
+      },
+      {
+        "name": "readyAt",
+        "type": "uint64",
+        "indexed": false,
+        "internalType": "uint64"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
+    "name": "StrategistSet",
+    "inputs": [
+      {
+        "name": "before",
+        "type": "address",
+        "indexed": true,
+        "internalType": "address"
+      },
+      {
+        "name": "beforeBps",
+        "type": "uint16",
+        "indexed": false,
+        "internalType": "uint16"
+      },
+      {
+        "name": "payout",
+        "type": "address",
+        "indexed": true,
+        "internalType": "address"
+      },
+      {
+        "name": "shareBps",
+        "type": "uint16",
+        "indexed": false,
+        "internalType": "uint16"
       }
     ],
     "anonymous": false

@@ -131,6 +131,8 @@ abstract contract BaseTest is Test {
             maxPoolShareBps: 5000,
             drawdownBps: 1000,
             managementFeeBps: 0,
+            reservedBudgetBps: 100,
+            performanceFeeBps: 0,
             minWidthTicks: 200,
             maxWidthTicks: 1_774_544,
             noticeSeconds: 0

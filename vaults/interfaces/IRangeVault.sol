@@ -31,7 +31,7 @@ struct RebalanceOrder {
 struct RebalanceReport {
     uint256 navBefore;
     uint256 navAfter;
-    /// The worse of the losses at the low and at the high reference, as a fraction of NAV (1e18 = all).
+    /// The worst of the losses at the low, mid and high reference, as a fraction of NAV (1e18 = all).
     uint256 lossWad;
     uint256 fees0;
     uint256 fees1;
@@ -45,6 +45,19 @@ struct Position {
     int24 lowerTick;
     int24 upperTick;
     uint128 liquidity;
+}
+
+/// @notice An exit in both tokens.
+struct InKindExit {
+    uint256 shares;
+    address receiver0;
+    address receiver1;
+    address owner;
+    uint256 min0;
+    uint256 min1;
+    /// A waived leg stays with those who stay: the way out when one token cannot move.
+    bool waive0;
+    bool waive1;
 }
 
 /// @title The vault as strategies and the lens see it

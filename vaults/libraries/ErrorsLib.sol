@@ -33,6 +33,9 @@ library ErrorsLib {
     /// @notice Entry costs more assets, or exit more shares, than the caller's maximum.
     error AmountAboveMax(uint256 amount, uint256 max);
 
+    /// @notice No fee is due, and none may be charged now.
+    error FeeNotDue();
+
     /// @notice The pool cannot answer `observe` over the long window.
     error LongWindowUnavailable(uint32 windowSeconds);
 
@@ -73,6 +76,9 @@ library ErrorsLib {
     /// @notice The vault would hold more of the pool's liquidity in range than allowed.
     error PoolShareAboveMax(uint256 ownLiquidity, uint256 maxLiquidity);
 
+    /// @notice Nobody holds a share, so there is no proportion to enter in.
+    error ProportionUnknown();
+
     /// @notice At least one range is inverted, or ranges are not sorted and distinct.
     error RangeInvalid(uint256 index);
 
@@ -111,6 +117,9 @@ library ErrorsLib {
 
     /// @notice The range is narrower than allowed.
     error WidthBelowMin(uint256 widthTicks, uint256 minTicks);
+
+    /// @notice The vault was wound down: there is only the way out.
+    error WoundDown();
 
     error ZeroAddress();
 

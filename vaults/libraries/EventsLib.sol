@@ -5,13 +5,17 @@ import {RebalanceReport} from "../interfaces/IRangeVault.sol";
 
 /// @title Everything that a vault tells the world beside ERC-20 and ERC-4626 events
 /// @dev Each token movement in or out of a vault is in exactly one of: ERC-4626 `Deposit`, ERC-4626 `Withdraw`,
-/// `RedeemedInKind`, `PositionOpened`, `PositionReduced`, `FeesCollected`, `OwedCollected`, `Swapped`,
+/// `DepositedInKind`, `RedeemedInKind`, `PositionOpened`, `PositionReduced`, `FeesCollected`, `OwedCollected`, `Swapped`,
 /// `DonationSwept`, `Skimmed`. With `OwedLeft` they prove conservation to the wei, per token:
 /// idle = Σ in − Σ out, where `PositionReduced` counts what the burn released and `OwedLeft` what of it (or of fees)
 /// stayed in the pool for later.
 library EventsLib {
     /// @notice A setting changed.
     event Configured(bytes32 indexed key, uint256 before, uint256 value);
+
+    event DepositedInKind(
+        address indexed caller, address indexed receiver, uint256 shares, uint256 amount0, uint256 amount1
+    );
 
     /// @notice Tokens that others left in a range before the vault opened it; they wait for `skim`, outside of NAV.
     event DonationSwept(int24 indexed lowerTick, int24 indexed upperTick, uint256 amount0, uint256 amount1);
@@ -26,13 +30,27 @@ library EventsLib {
     /// @notice Rebalancing stopped (by the guardian's de-risk or by the drawdown breaker) or was freed by the curator.
     event HoldSet(bool held, address indexed by);
 
-    /// @notice Fee shares for the time since the last accrual.
-    event ManagementFeeAccrued(address indexed recipient, uint256 shares);
+    /// @notice The marks of the performance fee were set to now: tokens, and asset units per 1e18 shares.
+    event FeeMarksSet(uint256 benchmark0, uint256 benchmark1, uint256 highWaterMark);
+
+    /// @notice Fee shares that were due are minted.
+    event FeesMinted(address indexed recipient, uint256 shares, address indexed strategist, uint256 strategistShares);
+
+    /// @notice Fee shares for the time since the last accrual; due from now on.
+    event ManagementFeeAccrued(uint256 shares);
 
     /// @notice Tokens of a position that could not be, or were not to be, collected stay owed by the pool to the vault.
     event OwedLeft(int24 indexed lowerTick, int24 indexed upperTick, uint256 amount0, uint256 amount1);
 
     event PausedUntil(uint64 until, address indexed by);
+
+    /// @notice A leaver's part of the pending performance fee is due.
+    event PerformanceFeeAccrued(uint256 sharesLeaving, uint256 shares);
+
+    /// @notice The performance fee on `base` asset units is due; the marks are those it was measured against.
+    event PerformanceFeeCharged(
+        uint256 base, uint256 shares, uint256 benchmark0, uint256 benchmark1, uint256 highWaterMark
+    );
 
     event PositionOpened(
         int24 indexed lowerTick, int24 indexed upperTick, uint128 liquidity, uint256 amount0, uint256 amount1
@@ -69,6 +87,10 @@ library EventsLib {
     event Skimmed(address indexed token, address indexed receiver, uint256 amount);
 
     event SkimReceiverSet(address indexed before, address indexed receiver);
+
+    event StrategistAnnounced(address indexed payout, uint16 shareBps, uint64 readyAt);
+
+    event StrategistSet(address indexed before, uint16 beforeBps, address indexed payout, uint16 shareBps);
 
     event StrategySet(address indexed before, address indexed strategy);
 

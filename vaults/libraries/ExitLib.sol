@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.0;
 
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {ERC4626} from "@openzeppelin/contracts/token/ERC20/extensions/ERC4626.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {ReferencePrices} from "../interfaces/IPriceOracle.sol";
-import {Position} from "../interfaces/IRangeVault.sol";
+import {InKindExit, Position} from "../interfaces/IRangeVault.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
+import {FeeLib} from "./FeeLib.sol";
 import {NavLib} from "./NavLib.sol";
 import {Burned, PoolLib} from "./PoolLib.sol";
-import {VaultContext, VaultState} from "./VaultState.sol";
+import {Pricing, PricingLib} from "./PricingLib.sol";
+import {VIRTUAL_SHARES, VaultContext, VaultState} from "./VaultState.sol";
+
+// Gas that an exit in kind gives the oracle; one that needs more is no answer.
+uint256 constant IN_KIND_PRICE_GAS = 500_000;
 
 /// @notice What a value-priced exit can count on now; amounts in asset units.
 struct ExitTerms {
-    /// NAV at the reference that makes the vault cheapest.
-    uint256 lowNav;
+    Pricing pricing;
     /// Effective supply with virtual shares.
     uint256 supply;
     uint256 idleAsset;
@@ -25,21 +30,183 @@ struct ExitTerms {
 }
 
 /// @title How shareholders leave
-/// @notice Linked library, runs in the vault's storage. Three ways out: without a swap (idle asset, then burns and
-/// their asset leg), with a swap of the leaver's own slice, and in kind, which needs no price.
+/// @notice Linked library, runs in the vault's storage: prices an exit, makes its tokens idle and takes them out of the
+/// books; the vault burns the shares and pays. Three ways out: without a swap (idle asset, then burns and their asset
+/// leg), with a swap of the leaver's own slice, and in kind, which needs no price.
 library ExitLib {
     using SafeCast for uint256;
 
-    /// @notice The terms of a value-priced exit at these references.
-    function terms(VaultContext memory context, VaultState storage state, ReferencePrices memory refs, uint256 supply)
+    /* QUOTES */
+
+    function maxWithdraw(VaultContext memory context, VaultState storage state, uint256 totalSupply, uint256 balance)
         external
         view
-        returns (ExitTerms memory result)
+        returns (uint256)
     {
+        ReferencePrices memory refs = PricingLib.referenceNow(context);
+        if (!refs.calm) return 0;
+        ExitTerms memory quote = _terms(context, state, totalSupply, refs);
+        return Math.min(_assetsDown(quote, balance), quote.available);
+    }
+
+    function maxRedeem(VaultContext memory context, VaultState storage state, uint256 totalSupply, uint256 balance)
+        external
+        view
+        returns (uint256)
+    {
+        ReferencePrices memory refs = PricingLib.referenceNow(context);
+        if (!refs.calm) return 0;
+        return _maxSharesDown(_terms(context, state, totalSupply, refs), balance);
+    }
+
+    function previewWithdraw(VaultContext memory context, VaultState storage state, uint256 totalSupply, uint256 assets)
+        external
+        view
+        returns (uint256)
+    {
+        return _sharesUp(_terms(context, state, totalSupply, PricingLib.calmReference(context)), assets);
+    }
+
+    function previewRedeem(VaultContext memory context, VaultState storage state, uint256 totalSupply, uint256 shares)
+        external
+        view
+        returns (uint256)
+    {
+        return _assetsDown(_terms(context, state, totalSupply, PricingLib.calmReference(context)), shares);
+    }
+
+    /* WITHOUT A SWAP */
+
+    /// @notice `owner` holds `balance`; what is returned is out of the books and in the vault's hands.
+    function redeem(
+        VaultContext memory context,
+        VaultState storage state,
+        uint256 totalSupply,
+        uint256 shares,
+        address owner,
+        uint256 balance
+    ) external returns (uint256 assets) {
+        (ExitTerms memory quote,) = _begin(context, state, totalSupply);
+        uint256 most = _maxSharesDown(quote, balance);
+        require(shares <= most, ERC4626.ERC4626ExceededMaxRedeem(owner, shares, most));
+        assets = _assetsDown(quote, shares);
+        _raise(context, state, quote, assets);
+        _leave(context, state, quote, shares, assets);
+    }
+
+    function withdraw(
+        VaultContext memory context,
+        VaultState storage state,
+        uint256 totalSupply,
+        uint256 assets,
+        address owner,
+        uint256 balance
+    ) external returns (uint256 shares) {
+        (ExitTerms memory quote,) = _begin(context, state, totalSupply);
+        uint256 most = Math.min(_assetsDown(quote, balance), quote.available);
+        require(assets <= most, ERC4626.ERC4626ExceededMaxWithdraw(owner, assets, most));
+        shares = _sharesUp(quote, assets);
+        _raise(context, state, quote, assets);
+        _leave(context, state, quote, shares, assets);
+    }
+
+    /* WITH A SWAP OF THE SLICE */
+
+    /// @notice At least `minAssets` for `shares`: from idle where that is enough, else the slice, its other leg sold.
+    function redeemBySwap(
+        VaultContext memory context,
+        VaultState storage state,
+        uint256 totalSupply,
+        uint256 shares,
+        address owner,
+        uint256 balance,
+        uint256 minAssets
+    ) external returns (uint256 assets) {
+        require(shares <= balance, ERC4626.ERC4626ExceededMaxRedeem(owner, shares, balance));
+        (ExitTerms memory quote, ReferencePrices memory refs) = _begin(context, state, totalSupply);
+        assets = _assetsDown(quote, shares);
+        if (Math.mulDiv(shares, quote.pricing.lowNav + 1, quote.supply) <= quote.idleAsset) {
+            _leave(context, state, quote, shares, assets);
+        } else {
+            assets = _sliceAndSell(context, state, refs, quote, shares);
+        }
+        require(assets >= minAssets, ErrorsLib.AmountBelowMin(assets, minAssets));
+    }
+
+    /// @notice Exactly `assets` for at most `maxShares`: from idle where that is enough, else from the slice.
+    function withdrawBySwap(
+        VaultContext memory context,
+        VaultState storage state,
+        uint256 totalSupply,
+        uint256 assets,
+        uint256 maxShares
+    ) external returns (uint256 shares) {
+        (ExitTerms memory quote, ReferencePrices memory refs) = _begin(context, state, totalSupply);
+        shares = _sharesUp(quote, assets);
+        if (assets <= quote.idleAsset) {
+            _leave(context, state, quote, shares, assets);
+        } else {
+            // Enough for the pool's fee and half a percent of impact; the rest comes back.
+            uint256 margin = 1e6 + context.pool.fee() + 5000;
+            shares = Math.min(Math.mulDiv(shares, margin, 1e6, Math.Rounding.Ceil), quote.supply - VIRTUAL_SHARES);
+            shares = _sliceAndBuy(context, state, refs, quote, shares, assets);
+        }
+        require(shares <= maxShares, ErrorsLib.AmountAboveMax(shares, maxShares));
+    }
+
+    /* IN KIND */
+
+    /// @notice The slice of both tokens. The performance fee of the leaver becomes due only if a price answers and is
+    /// calm; nothing about a fee can make this revert.
+    function redeemInKind(
+        VaultContext memory context,
+        VaultState storage state,
+        uint256 totalSupply,
+        InKindExit calldata exit
+    ) external returns (uint256 amount0, uint256 amount1) {
+        require(exit.shares > 0, ErrorsLib.ZeroShares());
+        FeeLib.accrue(state, totalSupply);
+        Pricing memory pricing;
+        pricing.issued = FeeLib.issued(state, totalSupply);
+        bool priced;
+        if (FeeLib.keepsMarks(state)) {
+            try context.oracle.referencePrices{gas: IN_KIND_PRICE_GAS}() returns (ReferencePrices memory refs) {
+                priced = refs.calm;
+                if (priced) pricing = PricingLib.price(context, state, totalSupply, refs, true, true);
+            } catch {}
+        }
+        uint256 supply = pricing.issued + pricing.pending;
+        // Burned by the vault afterwards, which refuses more than the owner has; here it must only not overflow.
+        require(exit.shares <= supply, ErrorsLib.AmountAboveMax(exit.shares, supply));
+        _scaleMark(state, exit.shares, supply);
+        (amount0, amount1) = _slice(context, state, exit.shares, supply, exit.waive0, exit.waive1);
+        require(amount0 >= exit.min0, ErrorsLib.AmountBelowMin(amount0, exit.min0));
+        require(amount1 >= exit.min1, ErrorsLib.AmountBelowMin(amount1, exit.min1));
+        if (priced) FeeLib.recordExit(context, state, pricing, exit.shares, amount0, amount1);
+        else FeeLib.recordUnpricedExit(state, pricing.issued, exit.shares, exit.waive0, exit.waive1);
+    }
+
+    /* INTERNAL: TERMS */
+
+    function _begin(VaultContext memory context, VaultState storage state, uint256 totalSupply)
+        private
+        returns (ExitTerms memory quote, ReferencePrices memory refs)
+    {
+        FeeLib.accrue(state, totalSupply);
+        refs = PricingLib.goodReference(context, state);
+        quote = _terms(context, state, totalSupply, refs);
+    }
+
+    /// @dev The terms of a value-priced exit at these references.
+    function _terms(
+        VaultContext memory context,
+        VaultState storage state,
+        uint256 totalSupply,
+        ReferencePrices memory refs
+    ) private view returns (ExitTerms memory result) {
         bool assetIsToken0 = context.assetIsToken0;
-        uint160 cheapestX96 = assetIsToken0 ? refs.highSqrtPriceX96 : refs.lowSqrtPriceX96;
-        result.lowNav = NavLib.navs(context, state, [cheapestX96, 0, 0])[0];
-        result.supply = supply;
+        result.pricing = PricingLib.price(context, state, totalSupply, refs, false, true);
+        result.supply = result.pricing.issued + result.pricing.pending;
         result.idleAsset = assetIsToken0 ? state.idle0 : state.idle1;
         result.available = result.idleAsset;
         uint256 count = state.positions.length;
@@ -47,32 +214,62 @@ library ExitLib {
         (uint256 legs, uint256 fees) = _assetLegs(context, state);
         result.available += legs + fees;
         // One unit of each token per floor: of the burned part and of the rest.
-        uint160 dearestX96 = assetIsToken0 ? refs.lowSqrtPriceX96 : refs.highSqrtPriceX96;
-        result.rounding = NavLib.toAssetDown(2 * count, 2 * count, dearestX96, assetIsToken0) + 2;
+        result.rounding = NavLib.toAssetDown(2 * count, 2 * count, result.pricing.dearestX96, assetIsToken0) + 2;
     }
 
-    /// @notice Assets paid for `shares` by the exit without a swap, as if enough were available.
-    function assetsDown(ExitTerms memory quote, uint256 shares) internal pure returns (uint256) {
-        uint256 worth = Math.mulDiv(shares, quote.lowNav + 1, quote.supply);
+    /// @dev Assets paid for `shares` by the exit without a swap, as if enough were available.
+    function _assetsDown(ExitTerms memory quote, uint256 shares) private pure returns (uint256) {
+        uint256 worth = Math.mulDiv(shares, quote.pricing.lowNav + 1, quote.supply);
         if (worth <= quote.idleAsset) return worth;
         return worth > quote.idleAsset + quote.rounding ? worth - quote.rounding : quote.idleAsset;
     }
 
-    /// @notice The fewest shares for which `assetsDown` gives `assets`.
-    function sharesUp(ExitTerms memory quote, uint256 assets) internal pure returns (uint256) {
+    /// @dev The fewest shares for which `_assetsDown` gives `assets`.
+    function _sharesUp(ExitTerms memory quote, uint256 assets) private pure returns (uint256) {
         uint256 worth = assets <= quote.idleAsset ? assets : assets + quote.rounding;
-        return Math.mulDiv(worth, quote.supply, quote.lowNav + 1, Math.Rounding.Ceil);
+        return Math.mulDiv(worth, quote.supply, quote.pricing.lowNav + 1, Math.Rounding.Ceil);
     }
 
-    /// @notice The most shares of `balance` that the exit without a swap can pay.
-    function maxSharesDown(ExitTerms memory quote, uint256 balance) internal pure returns (uint256) {
-        if (assetsDown(quote, balance) <= quote.available) return balance;
+    /// @dev The most shares of `balance` that the exit without a swap can pay.
+    function _maxSharesDown(ExitTerms memory quote, uint256 balance) private pure returns (uint256) {
+        if (_assetsDown(quote, balance) <= quote.available) return balance;
         uint256 worth = quote.available + quote.rounding + 1;
-        return Math.min(balance, Math.mulDiv(worth, quote.supply, quote.lowNav + 1, Math.Rounding.Ceil) - 1);
+        return Math.min(balance, Math.mulDiv(worth, quote.supply, quote.pricing.lowNav + 1, Math.Rounding.Ceil) - 1);
     }
 
-    /// @notice Makes at least `need` more of the asset idle by collecting fees and burning evenly over the positions.
-    function raiseAsset(VaultContext memory context, VaultState storage state, uint256 need) external {
+    /* INTERNAL: BOOKS */
+
+    /// @dev Takes `assets` out of idle for `shares`.
+    function _leave(
+        VaultContext memory context,
+        VaultState storage state,
+        ExitTerms memory quote,
+        uint256 shares,
+        uint256 assets
+    ) private {
+        _takeIdle(context, state, assets);
+        _scaleMark(state, shares, quote.supply);
+        (uint256 paid0, uint256 paid1) = context.assetIsToken0 ? (assets, uint256(0)) : (uint256(0), assets);
+        FeeLib.recordExit(context, state, quote.pricing, shares, paid0, paid1);
+    }
+
+    function _takeIdle(VaultContext memory context, VaultState storage state, uint256 assets) private {
+        if (context.assetIsToken0) state.idle0 = (state.idle0 - assets).toUint128();
+        else state.idle1 = (state.idle1 - assets).toUint128();
+    }
+
+    /// @dev The drawdown mark shrinks with the supply, so it still fits.
+    function _scaleMark(VaultState storage state, uint256 shares, uint256 supply) private {
+        state.held0 = uint128(Math.mulDiv(state.held0, supply - shares, supply));
+        state.held1 = uint128(Math.mulDiv(state.held1, supply - shares, supply));
+    }
+
+    /// @dev Makes idle reach `assets` by collecting fees and burning evenly over the positions.
+    function _raise(VaultContext memory context, VaultState storage state, ExitTerms memory quote, uint256 assets)
+        private
+    {
+        if (assets <= quote.idleAsset) return;
+        uint256 need = assets - quote.idleAsset;
         (uint256 legs, uint256 fees) = _assetLegs(context, state);
         uint256 count = state.positions.length;
         // One unit per position makes up for the floor of each burn.
@@ -91,17 +288,18 @@ library ExitLib {
         }
     }
 
-    /// @notice Takes the slice `shares / supply` of everything out of the vault's books, leg by leg.
-    /// @dev A waived leg is not touched in the pool: it stays owed to the vault and belongs to those who stay.
-    /// @return amount0 and amount1 to be paid to the leaver.
-    function slice(
+    /* INTERNAL: SLICES */
+
+    /// @dev Takes the slice `shares / supply` of everything out of the vault's books, leg by leg. A waived leg is not
+    /// touched in the pool: it stays owed to the vault and belongs to those who stay.
+    function _slice(
         VaultContext memory context,
         VaultState storage state,
         uint256 shares,
         uint256 supply,
         bool waive0,
         bool waive1
-    ) public returns (uint256 amount0, uint256 amount1) {
+    ) private returns (uint256 amount0, uint256 amount1) {
         if (!waive0) amount0 = Math.mulDiv(state.idle0, shares, supply);
         if (!waive1) amount1 = Math.mulDiv(state.idle1, shares, supply);
         for (uint256 i = state.positions.length; i > 0; --i) {
@@ -119,52 +317,83 @@ library ExitLib {
         if (amount1 > 0) state.idle1 = (state.idle1 - amount1).toUint128();
     }
 
-    /// @notice Sells the other leg of the slice for the asset; the whole proceeds are the leaver's.
-    /// @return assets To be paid out of idle, where everything of the slice is.
-    function sliceAndSell(
+    /// @dev Sells the other leg of the slice for the asset; the whole proceeds are the leaver's.
+    function _sliceAndSell(
         VaultContext memory context,
         VaultState storage state,
         ReferencePrices memory refs,
-        uint256 shares,
-        uint256 supply
-    ) external returns (uint256 assets) {
+        ExitTerms memory quote,
+        uint256 shares
+    ) private returns (uint256 assets) {
         uint256 other;
-        (assets, other) = _sliceIntoIdle(context, state, shares, supply);
-        if (other == 0) return assets;
-        (uint256 sold, uint256 bought) = _sell(context, state, refs, other.toInt256());
-        require(sold == other, ErrorsLib.SwapIncomplete(sold, other));
-        assets += bought;
+        (assets, other) = _sliceIntoIdle(context, state, shares, quote.supply);
+        _scaleMark(state, shares, quote.supply);
+        _recordSlice(context, state, quote, shares, assets, other);
+        if (other > 0) {
+            (uint256 sold, uint256 bought) = _sell(context, state, refs, other.toInt256());
+            require(sold == other, ErrorsLib.SwapIncomplete(sold, other));
+            assets += bought;
+        }
+        _takeIdle(context, state, assets);
     }
 
-    /// @notice Buys with the other leg of the slice for `shares` what its asset leg lacks of `assets`; what is left of
+    /// @dev Buys with the other leg of the slice for `shares` what its asset leg lacks of `assets`; what is left of
     /// the slice is given back for shares at the low price.
-    /// @return used The shares to burn in the end; `assets` are to be paid out of idle.
-    function sliceAndBuy(
+    /// @return used The shares to burn in the end.
+    function _sliceAndBuy(
         VaultContext memory context,
         VaultState storage state,
         ReferencePrices memory refs,
         ExitTerms memory quote,
         uint256 shares,
         uint256 assets
-    ) external returns (uint256 used) {
+    ) private returns (uint256 used) {
         (uint256 left, uint256 otherLeft) = _sliceIntoIdle(context, state, shares, quote.supply);
+        uint256 sold;
         if (left < assets) {
             uint256 wanted = assets - left;
-            (uint256 sold, uint256 bought) = _sell(context, state, refs, -wanted.toInt256());
+            uint256 bought;
+            (sold, bought) = _sell(context, state, refs, -wanted.toInt256());
             require(bought == wanted, ErrorsLib.SwapIncomplete(bought, wanted));
             require(sold <= otherLeft, ErrorsLib.AmountAboveMax(sold, otherLeft));
             (left, otherLeft) = (0, otherLeft - sold);
+            wanted = assets - wanted;
+            used = _afterReturn(context, quote, shares, left, otherLeft);
+            _recordSlice(context, state, quote, used, wanted, sold);
         } else {
             left -= assets;
+            used = _afterReturn(context, quote, shares, left, otherLeft);
+            _recordSlice(context, state, quote, used, assets, 0);
         }
+        _scaleMark(state, used, quote.supply);
+        _takeIdle(context, state, assets);
+    }
+
+    /// @dev Shares less those given back for what is left, at the low price.
+    function _afterReturn(
+        VaultContext memory context,
+        ExitTerms memory quote,
+        uint256 shares,
+        uint256 left,
+        uint256 otherLeft
+    ) private pure returns (uint256) {
         bool assetIsToken0 = context.assetIsToken0;
         uint256 back = NavLib.toAssetDown(
-            assetIsToken0 ? left : otherLeft,
-            assetIsToken0 ? otherLeft : left,
-            assetIsToken0 ? refs.highSqrtPriceX96 : refs.lowSqrtPriceX96,
-            assetIsToken0
+            assetIsToken0 ? left : otherLeft, assetIsToken0 ? otherLeft : left, quote.pricing.cheapestX96, assetIsToken0
         );
-        used = shares - Math.min(shares, Math.mulDiv(back, quote.supply, quote.lowNav + 1));
+        return shares - Math.min(shares, Math.mulDiv(back, quote.supply, quote.pricing.lowNav + 1));
+    }
+
+    function _recordSlice(
+        VaultContext memory context,
+        VaultState storage state,
+        ExitTerms memory quote,
+        uint256 shares,
+        uint256 assetLeg,
+        uint256 otherLeg
+    ) private {
+        (uint256 paid0, uint256 paid1) = context.assetIsToken0 ? (assetLeg, otherLeg) : (otherLeg, assetLeg);
+        FeeLib.recordExit(context, state, quote.pricing, shares, paid0, paid1);
     }
 
     /// @dev The slice out of the positions, but still in idle: the pool is paid from there.
@@ -172,7 +401,7 @@ library ExitLib {
         private
         returns (uint256 assetLeg, uint256 otherLeg)
     {
-        (uint256 amount0, uint256 amount1) = slice(context, state, shares, supply, false, false);
+        (uint256 amount0, uint256 amount1) = _slice(context, state, shares, supply, false, false);
         state.idle0 = (state.idle0 + amount0).toUint128();
         state.idle1 = (state.idle1 + amount1).toUint128();
         return context.assetIsToken0 ? (amount0, amount1) : (amount1, amount0);

@@ -6,7 +6,7 @@ import {ErrorsLib} from "./ErrorsLib.sol";
 /// @notice A leaky bucket: `usedWad` of the capacity at Unix time `updatedAt`.
 struct LossBudget {
     uint64 usedWad;
-    uint64 updatedAt;
+    uint32 updatedAt;
 }
 
 /// @title The loss that moves may cause, as a leaky bucket
@@ -22,20 +22,25 @@ library LossBudgetLib {
         return used < capacityWad ? capacityWad - used : 0;
     }
 
-    /// @notice Takes `lossWad` out of the bucket or reverts.
-    function draw(LossBudget storage budget, uint256 lossWad, uint256 capacityWad, uint256 refillSeconds) internal {
-        LossBudget memory current = budget;
-        uint256 left = leftWad(current, capacityWad, refillSeconds);
+    /// @notice The bucket after `lossWad` was taken; reverts when it does not hold as much.
+    function draw(LossBudget memory budget, uint256 lossWad, uint256 capacityWad, uint256 refillSeconds)
+        internal
+        view
+        returns (LossBudget memory)
+    {
+        uint256 left = leftWad(budget, capacityWad, refillSeconds);
         require(lossWad <= left, ErrorsLib.LossBudgetExhausted(lossWad, left));
         // Settings cap the capacity at 1e18 and lossWad <= capacity, so the sum fits in 64 bits (1.8e19).
-        budget.usedWad = uint64(_usedWad(current, capacityWad, refillSeconds) + lossWad);
-        budget.updatedAt = uint64(block.timestamp);
+        return LossBudget(uint64(_usedWad(budget, capacityWad, refillSeconds) + lossWad), uint32(block.timestamp));
     }
 
-    /// @notice Writes the refill until now, so that new settings act from now on only.
-    function settle(LossBudget storage budget, uint256 capacityWad, uint256 refillSeconds) internal {
-        budget.usedWad = uint64(_usedWad(budget, capacityWad, refillSeconds));
-        budget.updatedAt = uint64(block.timestamp);
+    /// @notice The bucket with its refill until now, so that new settings act from now on only.
+    function settle(LossBudget memory budget, uint256 capacityWad, uint256 refillSeconds)
+        internal
+        view
+        returns (LossBudget memory)
+    {
+        return LossBudget(uint64(_usedWad(budget, capacityWad, refillSeconds)), uint32(block.timestamp));
     }
 
     function _usedWad(LossBudget memory budget, uint256 capacityWad, uint256 refillSeconds)

@@ -99,6 +99,25 @@ library NavLib {
         }
     }
 
+    /// @notice Tokens of the calling vault, principal as at a sqrt price: idle, positions and what the pool owes.
+    function holdings(VaultContext memory context, VaultState storage state, uint160 sqrtPriceX96)
+        internal
+        view
+        returns (uint256 total0, uint256 total1)
+    {
+        (total0, total1) = (state.idle0, state.idle1);
+        uint256 count = state.positions.length;
+        if (count == 0) return (total0, total1);
+        (, int24 tick,,,,,) = context.pool.slot0();
+        for (uint256 i; i < count; ++i) {
+            Position memory position = state.positions[i];
+            (uint256 amount0, uint256 amount1) = principalDown(position, sqrtPriceX96);
+            (uint256 owed0, uint256 owed1) = owedDown(context.pool, address(this), position, tick);
+            total0 += amount0 + owed0;
+            total1 += amount1 + owed1;
+        }
+    }
+
     function _addPosition(
         Position memory position,
         uint256 owed0,

@@ -10,10 +10,12 @@ import {Position, RangeOrder, RebalanceOrder, RebalanceReport} from "../interfac
 import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
 import {EventsLib} from "./EventsLib.sol";
+import {FeeLib} from "./FeeLib.sol";
 import {LossBudget, LossBudgetLib} from "./LossBudgetLib.sol";
 import {NavLib} from "./NavLib.sol";
 import {Burned, PoolLib} from "./PoolLib.sol";
-import {BPS, Limits, MAX_POSITIONS, VIRTUAL_SHARES, VaultContext, VaultState, WAD} from "./VaultState.sol";
+import {Pricing, PricingLib} from "./PricingLib.sol";
+import {BPS, Limits, MAX_POSITIONS, VaultContext, VaultState, WAD} from "./VaultState.sol";
 
 // Seconds over which the pool's liquidity is averaged for the pool-share cap.
 uint32 constant POOL_SHARE_WINDOW_SECONDS = 300;
@@ -40,97 +42,25 @@ library PositionsLib {
     using LossBudgetLib for LossBudget;
     using SafeCast for uint256;
 
-    /// @notice Net asset value of the calling vault at three sqrt prices.
-    function navs(VaultContext memory context, VaultState storage state, uint160[3] memory sqrtPricesX96)
-        external
-        view
-        returns (uint256[3] memory)
-    {
-        return NavLib.navs(context, state, sqrtPricesX96);
-    }
-
-    /// @notice NAV at the references, cheapest first; at the last good price and its age when no source answers.
-    function navStatus(VaultContext memory context, VaultState storage state, ReferencePrices memory refs)
-        external
-        view
-        returns (uint256 lowNav, uint256 midNav, uint256 highNav, uint256 ageSeconds, bool calm)
-    {
-        calm = refs.calm;
-        if (refs.midSqrtPriceX96 == 0) {
-            uint160 last = state.lastGoodSqrtPriceX96;
-            refs = ReferencePrices(last, last, last, false);
-            ageSeconds = block.timestamp - state.lastGoodAt;
-        }
-        uint256[3] memory values = NavLib.navs(context, state, _three(refs));
-        (lowNav, midNav, highNav) =
-            context.assetIsToken0 ? (values[2], values[1], values[0]) : (values[0], values[1], values[2]);
-    }
-
-    /// @notice What may come in now at these references, by the cap and by what is left of the inflow window, and the
-    /// NAV at which it is priced.
-    function entryTerms(
-        VaultContext memory context,
-        VaultState storage state,
-        ReferencePrices memory refs,
-        uint256 effectiveSupply
-    ) external view returns (uint256 assets, uint256 highNav) {
-        uint160 dearestX96 = context.assetIsToken0 ? refs.lowSqrtPriceX96 : refs.highSqrtPriceX96;
-        highNav = NavLib.navs(context, state, [dearestX96, 0, 0])[0];
-        uint256 cap = state.limits.depositCap;
-        assets = cap > highNav ? cap - highNav : 0;
-        if (_exposed(context, state, effectiveSupply)) {
-            uint256 inflowCap = (highNav * state.limits.inflowCapBps) / BPS;
-            uint256 used = _inflowUsed(state, inflowCap);
-            assets = Math.min(assets, inflowCap > used ? inflowCap - used : 0);
-        }
-    }
-
-    /// @notice Counts `assets` against the inflow window.
-    function recordInflow(
-        VaultContext memory context,
-        VaultState storage state,
-        uint256 highNav,
-        uint256 assets,
-        uint256 effectiveSupply
-    ) external {
-        if (!_exposed(context, state, effectiveSupply)) return;
-        uint256 used = _inflowUsed(state, (highNav * state.limits.inflowCapBps) / BPS);
-        state.inflowUsed = (used + assets).toUint128();
-        state.inflowAt = uint64(block.timestamp);
-    }
-
-    /// @dev Only a vault that holds more than its asset can be mispriced by a jump.
-    function _exposed(VaultContext memory context, VaultState storage state, uint256 effectiveSupply)
-        private
-        view
-        returns (bool)
-    {
-        if (effectiveSupply == 0) return false;
-        return state.positions.length > 0 || (context.assetIsToken0 ? state.idle1 : state.idle0) > 0;
-    }
-
-    function _inflowUsed(VaultState storage state, uint256 inflowCap) private view returns (uint256) {
-        uint256 refilled = (inflowCap * (block.timestamp - state.inflowAt)) / state.limits.inflowWindowSeconds;
-        return state.inflowUsed > refilled ? state.inflowUsed - refilled : 0;
-    }
-
     /// @notice Ordinary move: everything is burned and collected, at most one swap, then the ordered ranges.
     function rebalance(
         VaultContext memory context,
         VaultState storage state,
         RebalanceOrder calldata order,
-        ReferencePrices memory refs,
-        uint256 supply
+        uint256 totalSupply
     ) external returns (RebalanceReport memory report) {
+        require(block.timestamp >= state.pausedUntil, ErrorsLib.Paused(state.pausedUntil));
+        require(!state.woundDown, ErrorsLib.WoundDown());
         require(!state.rebalanceHeld, ErrorsLib.RebalanceHeld());
-        require(refs.calm, ErrorsLib.NotCalm());
+        FeeLib.accrue(state, totalSupply);
+        ReferencePrices memory refs = PricingLib.goodReference(context, state);
         Limits memory limits = state.limits;
         _countMove(state, limits);
 
         Move memory move;
         move.refs = refs;
-        move.supply = supply;
         move.before = NavLib.navs(context, state, _three(refs));
+        move.supply = _supply(context, state, totalSupply, move);
         {
             uint256 held = NavLib.toAssetDown(state.held0, state.held1, refs.midSqrtPriceX96, context.assetIsToken0);
             require(
@@ -153,7 +83,7 @@ library PositionsLib {
         _chargeLoss(state, limits, report.lossWad);
         {
             uint256 low = move.later[context.assetIsToken0 ? 2 : 0];
-            uint256 sharePrice = Math.mulDiv(low + 1, WAD, supply);
+            uint256 sharePrice = Math.mulDiv(low + 1, WAD, move.supply);
             require(sharePrice >= order.minSharePrice, ErrorsLib.SharePriceBelowMin(sharePrice, order.minSharePrice));
         }
         _mark(context, state);
@@ -162,10 +92,12 @@ library PositionsLib {
 
     /// @notice Burns and collects everything and nothing else. A token that cannot move stays owed by the pool and in
     /// NAV. Trips the breaker's hold when the drawdown limit was passed, as far as a price is known.
-    function deRisk(VaultContext memory context, VaultState storage state, ReferencePrices memory refs)
+    function deRisk(VaultContext memory context, VaultState storage state, uint256 totalSupply)
         external
         returns (RebalanceReport memory report)
     {
+        FeeLib.accrue(state, totalSupply);
+        ReferencePrices memory refs = PricingLib.referenceNow(context);
         uint160[3] memory prices = _three(refs);
         uint256[3] memory before = NavLib.navs(context, state, prices);
         uint256 held = refs.midSqrtPriceX96 == 0
@@ -178,7 +110,7 @@ library PositionsLib {
         (report.fees0, report.fees1) = _closeAll(context, state, true);
         report.navBefore = before[1];
         report.navAfter = NavLib.navs(context, state, prices)[1];
-        state.lastMoveAt = uint64(block.timestamp);
+        state.lastMoveAt = uint32(block.timestamp);
         _mark(context, state);
         emit EventsLib.Rebalanced(msg.sender, report, state.idle0, state.idle1, state.positions.length);
     }
@@ -211,15 +143,31 @@ library PositionsLib {
         emit EventsLib.Skimmed(context.token1, receiver, amount1);
     }
 
+    /// @dev Effective supply with virtual shares, at the NAVs from before the move.
+    function _supply(VaultContext memory context, VaultState storage state, uint256 totalSupply, Move memory move)
+        private
+        view
+        returns (uint256)
+    {
+        Pricing memory pricing;
+        pricing.issued = FeeLib.issued(state, totalSupply);
+        if (!FeeLib.charges(state)) return pricing.issued;
+        (uint256 dearest, uint256 cheapest) = context.assetIsToken0 ? (0, 2) : (2, 0);
+        uint160[3] memory prices = _three(move.refs);
+        (pricing.dearestX96, pricing.cheapestX96) = (prices[dearest], prices[cheapest]);
+        (pricing.highNav, pricing.lowNav) = (move.before[dearest], move.before[cheapest]);
+        return pricing.issued + FeeLib.pendingPerformance(context, state, pricing);
+    }
+
     function _countMove(VaultState storage state, Limits memory limits) private {
         uint256 readyAt = uint256(state.lastMoveAt) + limits.cooldownSeconds;
         require(state.lastMoveAt == 0 || block.timestamp >= readyAt, ErrorsLib.CooldownActive(readyAt));
-        uint32 day = uint32(block.timestamp / 1 days);
+        uint16 day = uint16(block.timestamp / 1 days);
         uint16 moves = state.movesDay == day ? state.movesToday : 0;
         require(moves < limits.maxMovesPerDay, ErrorsLib.MovesPerDayReached(limits.maxMovesPerDay));
         state.movesDay = day;
         state.movesToday = moves + 1;
-        state.lastMoveAt = uint64(block.timestamp);
+        state.lastMoveAt = uint32(block.timestamp);
     }
 
     /// @dev `tolerant`: a leg whose collect reverts stays owed, and the emptied position stays tracked for it.
@@ -374,7 +322,7 @@ library PositionsLib {
     function _worstLossWad(VaultContext memory context, Move memory move) private pure returns (uint256 lossWad) {
         uint160[3] memory prices = _three(move.refs);
         uint256 units = ROUNDING_UNITS_PER_POSITION * move.touched;
-        for (uint256 p; p < 3; p += 2) {
+        for (uint256 p; p < 3; ++p) {
             uint256 allowance = NavLib.toAssetDown(units, units, prices[p], context.assetIsToken0) + 1;
             if (move.later[p] + allowance >= move.before[p]) continue;
             uint256 loss = move.before[p] - move.later[p] - allowance;
@@ -385,21 +333,15 @@ library PositionsLib {
     function _chargeLoss(VaultState storage state, Limits memory limits, uint256 lossWad) private {
         uint256 limitWad = (uint256(limits.maxLossPerMoveBps) * WAD) / BPS;
         require(lossWad <= limitWad, ErrorsLib.LossAboveMoveLimit(lossWad, limitWad));
-        state.budget.draw(lossWad, (uint256(limits.lossBudgetBps) * WAD) / BPS, limits.lossBudgetRefillSeconds);
+        LossBudget memory budget = LossBudget(state.budgetUsedWad, state.budgetAt)
+            .draw(lossWad, (uint256(limits.lossBudgetBps) * WAD) / BPS, limits.lossBudgetRefillSeconds);
+        (state.budgetUsedWad, state.budgetAt) = (budget.usedWad, budget.updatedAt);
     }
 
     /// @dev Marks what the vault holds now, at spot, for the drawdown breaker.
     function _mark(VaultContext memory context, VaultState storage state) private {
-        uint256 total0 = state.idle0;
-        uint256 total1 = state.idle1;
-        (uint160 sqrtPriceX96, int24 tick) = PoolLib.spot(context.pool);
-        for (uint256 i; i < state.positions.length; ++i) {
-            Position memory position = state.positions[i];
-            (uint256 amount0, uint256 amount1) = NavLib.principalDown(position, sqrtPriceX96);
-            (uint256 owed0, uint256 owed1) = NavLib.owedDown(context.pool, address(this), position, tick);
-            total0 += amount0 + owed0;
-            total1 += amount1 + owed1;
-        }
+        (uint160 sqrtPriceX96,) = PoolLib.spot(context.pool);
+        (uint256 total0, uint256 total1) = NavLib.holdings(context, state, sqrtPriceX96);
         // Token amounts of one pool stay below 2^128: the pool itself stores them so.
         state.held0 = uint128(total0);
         state.held1 = uint128(total1);

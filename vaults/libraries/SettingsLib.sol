@@ -13,6 +13,9 @@ import {BPS, Limits, PendingSetting, VaultContext, VaultState, WAD} from "./Vaul
 // An announced setting that nobody puts in force lapses after this time: a notice must be fresh.
 uint256 constant ANNOUNCEMENT_LIFE_SECONDS = 7 days;
 
+// The strategist's share of the performance fee at most.
+uint16 constant MAX_PAYOUT_SHARE_BPS = 5000; // 50%
+
 /// @notice A setting as it is, and what may be done with it.
 struct Setting {
     uint256 current;
@@ -23,10 +26,11 @@ struct Setting {
 }
 
 /// @title The bounded settings of a vault, and its skims
-/// @notice A key is the setting's name as bytes32. Bounds: depositCap < 2^128; entryMarginBps to 500; inflowCapBps 1 to 10,000; inflowWindowSeconds 60 to 1 day; maxLossPerMoveBps 0 to 500; lossBudgetBps 0 to
-/// 1,000; lossBudgetRefillSeconds 1 hour to 30 days; minWidthTicks from two spacings to 200,000; maxWidthTicks from
+/// @notice A key is the setting's name as bytes32. Bounds: depositCap < 2^128; entryMarginBps to 500; inflowCapBps 1 to
+/// 10,000; inflowWindowSeconds 60 to 1 day; maxLossPerMoveBps 0 to 500; lossBudgetBps 0 to 1,000; reservedBudgetBps 0 to
+/// 500; lossBudgetRefillSeconds 1 hour to 30 days; minWidthTicks from two spacings to 200,000; maxWidthTicks from
 /// minWidthTicks to all ticks; cooldownSeconds to 7 days; maxMovesPerDay 1 to 1,440; maxPoolShareBps 1 to 10,000 (10,000 =
-/// no cap); drawdownBps 1 to 5,000; managementFeeBps to 500 a year; noticeSeconds to 30 days.
+/// no cap); drawdownBps 1 to 5,000; managementFeeBps to 500 a year; performanceFeeBps to 2,000; noticeSeconds to 30 days.
 ///
 /// REGION. The entry margin is at least the pool's fee and the feed's deviation threshold; and what raises
 /// maxPoolShareBps, maxWidthTicks or inflowCapBps must stay where mispricing cannot pay (SuitabilityLib).
@@ -81,7 +85,33 @@ library SettingsLib {
         _set(context, state, "maxPoolShareBps", limits.maxPoolShareBps);
         _set(context, state, "drawdownBps", limits.drawdownBps);
         _set(context, state, "managementFeeBps", limits.managementFeeBps);
+        _set(context, state, "performanceFeeBps", limits.performanceFeeBps);
+        _set(context, state, "reservedBudgetBps", limits.reservedBudgetBps);
         _set(context, state, "noticeSeconds", limits.noticeSeconds);
+    }
+
+    /// @notice Gives `payout` a share of the performance fee, by two equal calls with the notice between them; a smaller
+    /// share for the same address at once.
+    function setStrategist(VaultState storage state, address payout, uint16 shareBps) external {
+        require(
+            shareBps <= MAX_PAYOUT_SHARE_BPS,
+            ErrorsLib.SettingOutOfBounds("payoutShareBps", shareBps, 0, MAX_PAYOUT_SHARE_BPS)
+        );
+        require((payout == address(0)) == (shareBps == 0), ErrorsLib.ZeroAddress());
+        bool raises = payout != state.payout ? shareBps > 0 : shareBps > state.payoutShareBps;
+        // 160 + 16 bits do not fit a pending value, a digest of them does.
+        uint128 value = uint128(uint256(keccak256(abi.encode(payout, shareBps))));
+        uint256 notice = state.limits.noticeSeconds;
+        if (!raises || notice == 0 || _announced(state, "strategist", value)) {
+            delete state.pending["strategist"];
+            emit EventsLib.StrategistSet(state.payout, state.payoutShareBps, payout, shareBps);
+            (state.payout, state.payoutShareBps) = (payout, shareBps);
+        } else {
+            // The time fits.
+            uint64 readyAt = uint64(block.timestamp + notice);
+            state.pending["strategist"] = PendingSetting(value, readyAt);
+            emit EventsLib.StrategistAnnounced(payout, shareBps, readyAt);
+        }
     }
 
     /// @notice Sends what the vault holds of `token` beyond its tracked idle to `receiver`.
@@ -134,6 +164,8 @@ library SettingsLib {
         if (key == "maxPoolShareBps") return Setting(limits.maxPoolShareBps, 1, BPS, true);
         if (key == "drawdownBps") return Setting(limits.drawdownBps, 1, 5000, true);
         if (key == "managementFeeBps") return Setting(limits.managementFeeBps, 0, 500, true);
+        if (key == "performanceFeeBps") return Setting(limits.performanceFeeBps, 0, 2000, true);
+        if (key == "reservedBudgetBps") return Setting(limits.reservedBudgetBps, 0, 500, true);
         if (key == "noticeSeconds") return Setting(limits.noticeSeconds, 0, 30 days, false);
         revert ErrorsLib.SettingUnknown(key);
     }
@@ -171,6 +203,11 @@ library SettingsLib {
             limits.drawdownBps = uint16(value);
         } else if (key == "managementFeeBps") {
             limits.managementFeeBps = uint16(value);
+        } else if (key == "performanceFeeBps") {
+            limits.performanceFeeBps = uint16(value);
+        } else if (key == "reservedBudgetBps") {
+            _settle(state);
+            limits.reservedBudgetBps = uint16(value);
         } else {
             limits.noticeSeconds = uint32(value);
         }
@@ -191,7 +228,13 @@ library SettingsLib {
 
     function _settle(VaultState storage state) private {
         Limits storage limits = state.limits;
-        state.budget.settle((uint256(limits.lossBudgetBps) * WAD) / BPS, limits.lossBudgetRefillSeconds);
+        uint256 refillSeconds = limits.lossBudgetRefillSeconds;
+        LossBudget memory budget = LossBudget(state.budgetUsedWad, state.budgetAt)
+            .settle((uint256(limits.lossBudgetBps) * WAD) / BPS, refillSeconds);
+        (state.budgetUsedWad, state.budgetAt) = (budget.usedWad, budget.updatedAt);
+        budget = LossBudget(state.reservedUsedWad, state.reservedAt)
+            .settle((uint256(limits.reservedBudgetBps) * WAD) / BPS, refillSeconds);
+        (state.reservedUsedWad, state.reservedAt) = (budget.usedWad, budget.updatedAt);
     }
 
     function _bound(Setting memory setting, bytes32 key, uint256 value) private pure {

@@ -4,7 +4,6 @@ pragma solidity ^0.8.0;
 import {Position} from "../interfaces/IRangeVault.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
-import {LossBudget} from "./LossBudgetLib.sol";
 
 uint256 constant MAX_POSITIONS = 8;
 
@@ -40,6 +39,10 @@ struct Limits {
     uint16 maxPoolShareBps;
     uint16 drawdownBps;
     uint16 managementFeeBps;
+    /// A second bucket, for moves that only make ranges wider; ordinary moves cannot draw on it.
+    uint16 reservedBudgetBps;
+    /// Of what was earned above holding and above the high-water mark.
+    uint16 performanceFeeBps;
     uint24 minWidthTicks;
     uint24 maxWidthTicks;
     /// Between announcing a setting that raises risk and putting it in force.
@@ -52,27 +55,54 @@ struct PendingSetting {
     uint64 readyAt;
 }
 
-/// @notice The storage that the vault shares with its linked libraries.
+/// @notice The storage that the vault shares with its linked libraries; one comment per slot. Times are Unix seconds in
+/// 32 bits, good until 2106, as the pool's own.
 struct VaultState {
-    /// Idle tokens of the shareholders.
+    /// Slot 0: idle tokens of the shareholders.
     uint128 idle0;
     uint128 idle1;
-    /// What the vault held after its last move, scaled by flows: the mark of the drawdown breaker.
+    /// Slot 1: what the vault held after its last move, scaled by flows: the mark of the drawdown breaker.
     uint128 held0;
     uint128 held1;
-    LossBudget budget;
-    uint64 lastMoveAt;
-    uint32 movesDay;
-    uint16 movesToday;
-    bool rebalanceHeld;
-    /// The last calm mid price and its time.
-    uint160 lastGoodSqrtPriceX96;
-    uint64 lastGoodAt;
+    /// Slot 2: the tokens that the performance fee compares with holding; kept only while there is such a fee.
+    uint128 benchmark0;
+    uint128 benchmark1;
+    /// Slot 3: asset units per 1e18 shares that the fee was last charged at, and when.
+    uint192 highWaterMark;
+    uint64 crystallisedAt;
+    /// Slot 4: fee shares that are due and not minted.
+    uint128 dueManagement;
+    uint128 duePerformance;
+    /// Slot 5: what flows write.
     uint128 inflowUsed;
-    uint64 inflowAt;
-    uint64 feeAccruedAt;
-    uint64 pausedUntil;
+    uint32 inflowAt;
+    uint32 feeAccruedAt;
+    uint32 pausedUntil;
+    bool rebalanceHeld;
+    bool woundDown;
+    /// Slot 6: the last calm mid price and its time.
+    uint160 lastGoodSqrtPriceX96;
+    uint32 lastGoodAt;
+    /// Slot 7: what moves write. A day of Unix time fits 16 bits until 2149.
+    uint64 budgetUsedWad;
+    uint32 budgetAt;
+    uint64 reservedUsedWad;
+    uint32 reservedAt;
+    uint32 lastMoveAt;
+    uint16 movesDay;
+    uint16 movesToday;
+    /// Slots 8 and 9.
     Limits limits;
+    /// One slot each.
+    address strategy;
+    address gate;
+    address feeRecipient;
+    address skimReceiver;
+    address rewardClaimer;
+    /// The strategist's part of the performance fee.
+    address payout;
+    uint16 payoutShareBps;
+    /// One slot each.
     Position[] positions;
     mapping(bytes32 key => PendingSetting) pending;
 }

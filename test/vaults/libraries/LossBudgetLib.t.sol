@@ -8,7 +8,7 @@ contract LossBudgetLibTest is Test {
     LossBudget private budget;
 
     function draw(uint256 lossWad, uint256 capacityWad, uint256 refillSeconds) external {
-        LossBudgetLib.draw(budget, lossWad, capacityWad, refillSeconds);
+        budget = LossBudgetLib.draw(budget, lossWad, capacityWad, refillSeconds);
     }
 
     /// V5: loss in any window w is at most B(1 + w/T), for every window between any two draws.
@@ -46,7 +46,7 @@ contract LossBudgetLibTest is Test {
 
     function test_leftWad_refillsEvenly() public {
         vm.warp(1_700_000_000);
-        LossBudgetLib.draw(budget, 0.01e18, 0.01e18, 1 days);
+        budget = LossBudgetLib.draw(budget, 0.01e18, 0.01e18, 1 days);
         assertEq(LossBudgetLib.leftWad(budget, 0.01e18, 1 days), 0);
         skip(6 hours);
         assertEq(LossBudgetLib.leftWad(budget, 0.01e18, 1 days), 0.0025e18);
