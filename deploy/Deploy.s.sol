@@ -218,7 +218,7 @@ contract Deploy is Config {
     }
 
     function _assignVault(address vault, address strategy) private {
-        bytes4[] memory owner = new bytes4[](8);
+        bytes4[] memory owner = new bytes4[](9);
         owner[0] = RangeVault.setStrategy.selector;
         owner[1] = RangeVault.setGate.selector;
         owner[2] = RangeVault.setFeeRecipient.selector;
@@ -227,8 +227,10 @@ contract Deploy is Config {
         owner[5] = RangeVault.skimPosition.selector;
         owner[6] = RangeVault.extendPause.selector;
         owner[7] = RangeVault.setStrategist.selector;
+        owner[8] = RangeVault.windDown.selector;
         manager.setTargetFunctionRole(vault, owner, OWNER_ROLE);
-        bytes4[] memory curator = new bytes4[](3);
+        bytes4[] memory curator = new bytes4[](4);
+        curator[3] = RangeVault.setRewardClaimer.selector;
         curator[0] = RangeVault.configure.selector;
         curator[1] = RangeVault.liftHold.selector;
         curator[2] = RangeVault.unpause.selector;

@@ -92,6 +92,13 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
 
     VaultState private state;
 
+    /// @dev Tells the digest of the configuration before and after.
+    modifier reconfigures() {
+        bytes32 before = configurationHash();
+        _;
+        SettingsLib.emitChange(state, before);
+    }
+
     constructor(VaultParameters memory parameters)
         ERC20(parameters.name, parameters.symbol)
         ERC4626(parameters.asset)
@@ -207,6 +214,29 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
     /// @notice Moves wait for the curator.
     function rebalanceHeld() external view returns (bool) {
         return state.rebalanceHeld;
+    }
+
+    /// @notice What is left now of the reserve for moves that only make ranges wider, as a fraction of NAV.
+    function reservedBudgetLeftWad() external view returns (uint256) {
+        return LossBudgetLib.leftWad(
+            LossBudget(state.reservedUsedWad, state.reservedAt),
+            (uint256(state.limits.reservedBudgetBps) * WAD) / BPS,
+            state.limits.lossBudgetRefillSeconds
+        );
+    }
+
+    /// @notice There is only the way out.
+    function woundDown() external view returns (bool) {
+        return state.woundDown;
+    }
+
+    function rewardClaimer() external view returns (address) {
+        return state.rewardClaimer;
+    }
+
+    /// @notice Digest of every setting and of the parties; changes are told in `ConfigurationChanged`.
+    function configurationHash() public view returns (bytes32) {
+        return SettingsLib.configurationHash(state);
     }
 
     /// @inheritdoc IRangeVault
@@ -380,6 +410,11 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         _mintFees(toRecipient, toStrategist);
     }
 
+    /// @notice Lets the claimer fetch rewards; all of them go to the skim receiver.
+    function claimRewards(address[] calldata tokens, bytes calldata data) external nonReentrant {
+        SettingsLib.claimRewards(_context(), state, tokens, data);
+    }
+
     /* STRATEGY */
 
     /// @inheritdoc IRangeVault
@@ -412,8 +447,14 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
     /* CURATOR */
 
     /// @notice Sets a bounded number, or announces it where it raises risk; `key` is its name as bytes32 (SettingsLib).
-    function configure(bytes32 key, uint256 value) external restricted nonReentrant {
+    function configure(bytes32 key, uint256 value) external restricted nonReentrant reconfigures {
         FeeLib.configure(_context(), state, totalSupply(), key, value);
+    }
+
+    /// @notice Who fetches rewards; he can deliver to nobody but the skim receiver.
+    function setRewardClaimer(address newClaimer) external restricted reconfigures {
+        emit EventsLib.RewardClaimerSet(state.rewardClaimer, newClaimer);
+        state.rewardClaimer = newClaimer;
     }
 
     /// @notice Drops what was announced for a setting.
@@ -439,17 +480,17 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         _pause(durationSeconds);
     }
 
-    function setStrategy(address newStrategy) external restricted {
+    function setStrategy(address newStrategy) external restricted reconfigures {
         emit EventsLib.StrategySet(state.strategy, newStrategy);
         state.strategy = newStrategy;
     }
 
-    function setGate(address newGate) external restricted {
+    function setGate(address newGate) external restricted reconfigures {
         emit EventsLib.GateSet(state.gate, newGate);
         state.gate = newGate;
     }
 
-    function setFeeRecipient(address newRecipient) external restricted nonReentrant {
+    function setFeeRecipient(address newRecipient) external restricted nonReentrant reconfigures {
         require(newRecipient != address(0), ErrorsLib.ZeroAddress());
         _mintDue();
         emit EventsLib.FeeRecipientSet(state.feeRecipient, newRecipient);
@@ -458,14 +499,24 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
 
     /// @notice Gives `payout` a share of the performance fee: announced by the first call, in force by the same call
     /// again after the notice; a smaller share at once. The registry's entry of a model says what was promised.
-    function setStrategist(address payout, uint16 shareBps) external restricted nonReentrant {
+    function setStrategist(address payout, uint16 shareBps) external restricted nonReentrant reconfigures {
         _mintDue();
         SettingsLib.setStrategist(state, payout, shareBps);
     }
 
-    function setSkimReceiver(address newReceiver) external restricted {
+    function setSkimReceiver(address newReceiver) external restricted reconfigures {
         emit EventsLib.SkimReceiverSet(state.skimReceiver, newReceiver);
         state.skimReceiver = newReceiver;
+    }
+
+    /// @notice Everything to idle, entry and moves closed, no fee from now on; cannot be undone. What the performance fee
+    /// might still have charged is waived; shares that are due are minted.
+    function windDown() external restricted nonReentrant {
+        require(!state.woundDown, ErrorsLib.WoundDown());
+        _mintDue();
+        state.woundDown = true;
+        _deRisk();
+        emit EventsLib.WindDown(msg.sender);
     }
 
     /// @notice Sends what the vault holds of `token` beyond its tracked idle to the skim receiver.

@@ -181,7 +181,7 @@ abstract contract BaseTest is Test {
         manager.grantRole(1, owner, 0);
         manager.grantRole(2, curator, 0);
         manager.grantRole(3, guardian, 0);
-        bytes4[] memory selectors = new bytes4[](7);
+        bytes4[] memory selectors = new bytes4[](9);
         selectors[0] = RangeVault.setStrategy.selector;
         selectors[1] = RangeVault.setGate.selector;
         selectors[2] = RangeVault.setFeeRecipient.selector;
@@ -189,11 +189,14 @@ abstract contract BaseTest is Test {
         selectors[4] = RangeVault.skim.selector;
         selectors[5] = RangeVault.skimPosition.selector;
         selectors[6] = RangeVault.extendPause.selector;
+        selectors[7] = RangeVault.setStrategist.selector;
+        selectors[8] = RangeVault.windDown.selector;
         manager.setTargetFunctionRole(address(vault), selectors, 1);
-        selectors = new bytes4[](3);
+        selectors = new bytes4[](4);
         selectors[0] = RangeVault.configure.selector;
         selectors[1] = RangeVault.liftHold.selector;
         selectors[2] = RangeVault.unpause.selector;
+        selectors[3] = RangeVault.setRewardClaimer.selector;
         manager.setTargetFunctionRole(address(vault), selectors, 2);
         selectors = new bytes4[](3);
         selectors[0] = RangeVault.pause.selector;

@@ -10,6 +10,10 @@ import {RebalanceReport} from "../interfaces/IRangeVault.sol";
 /// idle = Σ in − Σ out, where `PositionReduced` counts what the burn released and `OwedLeft` what of it (or of fees)
 /// stayed in the pool for later.
 library EventsLib {
+    /// @notice Digest of all settings and parties before and after, in force at `effectiveAt` (Unix seconds); for an
+    /// announcement, as they would be if it alone were in force.
+    event ConfigurationChanged(bytes32 indexed before, bytes32 indexed later, uint64 effectiveAt);
+
     /// @notice A setting changed.
     event Configured(bytes32 indexed key, uint256 before, uint256 value);
 
@@ -35,6 +39,9 @@ library EventsLib {
 
     /// @notice Fee shares that were due are minted.
     event FeesMinted(address indexed recipient, uint256 shares, address indexed strategist, uint256 strategistShares);
+
+    /// @notice A move's loss was drawn from the ordinary bucket or from the reserve; `leftWad` of it is left.
+    event LossCharged(bool indexed reserved, uint256 lossWad, uint256 leftWad);
 
     /// @notice Fee shares for the time since the last accrual; due from now on.
     event ManagementFeeAccrued(uint256 shares);
@@ -79,6 +86,8 @@ library EventsLib {
         uint256 amount1
     );
 
+    event RewardClaimerSet(address indexed before, address indexed claimer);
+
     /// @notice A setting that raises risk may be put in force from `readyAt` (Unix seconds) on.
     event SettingAnnounced(bytes32 indexed key, uint256 current, uint256 value, uint64 readyAt);
 
@@ -96,4 +105,7 @@ library EventsLib {
 
     /// @notice The vault's own swap in its pool. Pool's view: positive = paid by the vault to the pool.
     event Swapped(int256 amount0, int256 amount1);
+
+    /// @notice Entry and moves are closed and fees are off for good.
+    event WindDown(address indexed by);
 }

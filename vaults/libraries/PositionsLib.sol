@@ -8,6 +8,7 @@ import {LiquidityAmounts} from "@uniswap/v4-periphery/src/libraries/LiquidityAmo
 import {ReferencePrices} from "../interfaces/IPriceOracle.sol";
 import {Position, RangeOrder, RebalanceOrder, RebalanceReport} from "../interfaces/IRangeVault.sol";
 import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
+import {DeRiskLib} from "./DeRiskLib.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
 import {EventsLib} from "./EventsLib.sol";
 import {FeeLib} from "./FeeLib.sol";
@@ -33,11 +34,18 @@ struct Move {
     uint256[3] later;
     /// Positions closed and opened, for the rounding allowance.
     uint256 touched;
+    /// Only makes ranges wider; then the liquidity held before.
+    bool wider;
+    uint256 liquidity;
 }
 
 /// @title Moves of the vault's positions
 /// @notice Linked library, runs in the vault's storage. Values at the low and high *sqrt price*; which of both makes
-/// the vault dearest depends on the side of the asset, and a loss counts at either.
+/// the vault dearest depends on the side of the asset, and a loss counts at either and between.
+///
+/// DE-RISKING. To idle: burn and collect only, never refused. To wider (DeRiskLib), without more liquidity than before: it
+/// mints, so it waits for calm and for the end of a pause or hold, but no cooldown, count, drawdown or pool share stops
+/// it, and its loss is drawn from a reserve that no other move can use up.
 library PositionsLib {
     using LossBudgetLib for LossBudget;
     using SafeCast for uint256;
@@ -55,16 +63,20 @@ library PositionsLib {
         FeeLib.accrue(state, totalSupply);
         ReferencePrices memory refs = PricingLib.goodReference(context, state);
         Limits memory limits = state.limits;
-        _countMove(state, limits);
-
         Move memory move;
+        if (order.swap.amountIn == 0 && DeRiskLib.isToWider(state.positions, order)) {
+            (move.wider, move.liquidity) = (true, _liquidity(state));
+            state.lastMoveAt = uint32(block.timestamp);
+        } else {
+            _countMove(state, limits);
+        }
         move.refs = refs;
         move.before = NavLib.navs(context, state, _three(refs));
         move.supply = _supply(context, state, totalSupply, move);
         {
             uint256 held = NavLib.toAssetDown(state.held0, state.held1, refs.midSqrtPriceX96, context.assetIsToken0);
             require(
-                move.before[1] * BPS >= held * (BPS - limits.drawdownBps),
+                move.wider || move.before[1] * BPS >= held * (BPS - limits.drawdownBps),
                 ErrorsLib.DrawdownBreakerTripped(move.before[1], held)
             );
         }
@@ -73,14 +85,19 @@ library PositionsLib {
         (report.fees0, report.fees1) = _closeAll(context, state, false);
         if (order.swap.amountIn > 0) (report.swap0, report.swap1) = _swap(context, state, order);
         _open(context, state, order.ranges, limits);
-        _checkPoolShare(context, state, limits);
+        if (!move.wider) {
+            _checkPoolShare(context, state, limits);
+        } else {
+            uint256 liquidity = _liquidity(state);
+            require(liquidity <= move.liquidity, ErrorsLib.LiquidityAboveBefore(liquidity, move.liquidity));
+        }
 
         require(context.oracle.referencePrices().calm, ErrorsLib.NotCalm());
         move.later = NavLib.navs(context, state, _three(refs));
         report.navBefore = move.before[1];
         report.navAfter = move.later[1];
         report.lossWad = _worstLossWad(context, move);
-        _chargeLoss(state, limits, report.lossWad);
+        _chargeLoss(state, limits, report.lossWad, move.wider);
         {
             uint256 low = move.later[context.assetIsToken0 ? 2 : 0];
             uint256 sharePrice = Math.mulDiv(low + 1, WAD, move.supply);
@@ -330,12 +347,24 @@ library PositionsLib {
         }
     }
 
-    function _chargeLoss(VaultState storage state, Limits memory limits, uint256 lossWad) private {
+    /// @dev A move to wider draws on the reserved bucket, every other on the ordinary one.
+    function _chargeLoss(VaultState storage state, Limits memory limits, uint256 lossWad, bool wider) private {
         uint256 limitWad = (uint256(limits.maxLossPerMoveBps) * WAD) / BPS;
         require(lossWad <= limitWad, ErrorsLib.LossAboveMoveLimit(lossWad, limitWad));
-        LossBudget memory budget = LossBudget(state.budgetUsedWad, state.budgetAt)
-            .draw(lossWad, (uint256(limits.lossBudgetBps) * WAD) / BPS, limits.lossBudgetRefillSeconds);
-        (state.budgetUsedWad, state.budgetAt) = (budget.usedWad, budget.updatedAt);
+        uint256 capacityWad = (uint256(wider ? limits.reservedBudgetBps : limits.lossBudgetBps) * WAD) / BPS;
+        LossBudget memory budget = wider
+            ? LossBudget(state.reservedUsedWad, state.reservedAt)
+            : LossBudget(state.budgetUsedWad, state.budgetAt);
+        budget = budget.draw(lossWad, capacityWad, limits.lossBudgetRefillSeconds);
+        if (wider) (state.reservedUsedWad, state.reservedAt) = (budget.usedWad, budget.updatedAt);
+        else (state.budgetUsedWad, state.budgetAt) = (budget.usedWad, budget.updatedAt);
+        emit EventsLib.LossCharged(wider, lossWad, capacityWad - budget.usedWad);
+    }
+
+    function _liquidity(VaultState storage state) private view returns (uint256 sum) {
+        for (uint256 i; i < state.positions.length; ++i) {
+            sum += state.positions[i].liquidity;
+        }
     }
 
     /// @dev Marks what the vault holds now, at spot, for the drawdown breaker.

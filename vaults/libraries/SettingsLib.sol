@@ -4,6 +4,7 @@ pragma solidity ^0.8.0;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
+import {IRewardClaimer} from "../interfaces/IRewardClaimer.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
 import {EventsLib} from "./EventsLib.sol";
 import {LossBudget, LossBudgetLib} from "./LossBudgetLib.sol";
@@ -57,6 +58,10 @@ library SettingsLib {
             // The time fits, and so does the value: every bound is below 2^128.
             PendingSetting memory pending = PendingSetting(uint192(value), uint64(block.timestamp + notice));
             state.pending[key] = pending;
+            bytes32 before = configurationHash(state);
+            _write(state, key, value);
+            emit EventsLib.ConfigurationChanged(before, configurationHash(state), pending.readyAt);
+            _write(state, key, setting.current);
             emit EventsLib.SettingAnnounced(key, setting.current, value, pending.readyAt);
         }
     }
@@ -114,8 +119,45 @@ library SettingsLib {
         }
     }
 
+    /// @notice Digest of every setting and of the parties.
+    function configurationHash(VaultState storage state) public view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                state.limits,
+                state.strategy,
+                state.gate,
+                state.feeRecipient,
+                state.skimReceiver,
+                state.rewardClaimer,
+                state.payout,
+                state.payoutShareBps
+            )
+        );
+    }
+
+    /// @notice Says what changed since the digest was `before`, if anything did.
+    function emitChange(VaultState storage state, bytes32 before) external {
+        bytes32 later = configurationHash(state);
+        if (later != before) emit EventsLib.ConfigurationChanged(before, later, uint64(block.timestamp));
+    }
+
+    /// @notice Lets the claimer fetch rewards to the vault, and sends each token on as `skim` does.
+    function claimRewards(
+        VaultContext memory context,
+        VaultState storage state,
+        address[] calldata tokens,
+        bytes calldata data
+    ) external {
+        address claimer = state.rewardClaimer;
+        require(claimer != address(0), ErrorsLib.ZeroAddress());
+        IRewardClaimer(claimer).claim(address(this), tokens, data);
+        for (uint256 i; i < tokens.length; ++i) {
+            skim(context, state, tokens[i], state.skimReceiver);
+        }
+    }
+
     /// @notice Sends what the vault holds of `token` beyond its tracked idle to `receiver`.
-    function skim(VaultContext memory context, VaultState storage state, address token, address receiver) external {
+    function skim(VaultContext memory context, VaultState storage state, address token, address receiver) public {
         uint256 tracked = token == context.token0 ? state.idle0 : token == context.token1 ? state.idle1 : 0;
         // Shares sent to the vault itself are not a donation of tokens.
         uint256 balance = IERC20(token).balanceOf(address(this));
