@@ -269,6 +269,24 @@ export const rangeVaultAbi = [
   },
   {
     "type": "function",
+    "name": "claimRewards",
+    "inputs": [
+      {
+        "name": "tokens",
+        "type": "address[]",
+        "internalType": "address[]"
+      },
+      {
+        "name": "data",
+        "type": "bytes",
+        "internalType": "bytes"
+      }
+    ],
+    "outputs": [],
+    "stateMutability": "nonpayable"
+  },
+  {
+    "type": "function",
     "name": "collectFees",
     "inputs": [],
     "outputs": [
@@ -284,6 +302,19 @@ export const rangeVaultAbi = [
       }
     ],
     "stateMutability": "nonpayable"
+  },
+  {
+    "type": "function",
+    "name": "configurationHash",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      }
+    ],
+    "stateMutability": "view"
   },
   {
     "type": "function",
@@ -1471,6 +1502,32 @@ export const rangeVaultAbi = [
   },
   {
     "type": "function",
+    "name": "reservedBudgetLeftWad",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ],
+    "stateMutability": "view"
+  },
+  {
+    "type": "function",
+    "name": "rewardClaimer",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "",
+        "type": "address",
+        "internalType": "address"
+      }
+    ],
+    "stateMutability": "view"
+  },
+  {
+    "type": "function",
     "name": "setAuthority",
     "inputs": [
       {
@@ -1501,6 +1558,19 @@ export const rangeVaultAbi = [
     "inputs": [
       {
         "name": "newGate",
+        "type": "address",
+        "internalType": "address"
+      }
+    ],
+    "outputs": [],
+    "stateMutability": "nonpayable"
+  },
+  {
+    "type": "function",
+    "name": "setRewardClaimer",
+    "inputs": [
+      {
+        "name": "newClaimer",
         "type": "address",
         "internalType": "address"
       }
@@ -1800,6 +1870,13 @@ export const rangeVaultAbi = [
   },
   {
     "type": "function",
+    "name": "windDown",
+    "inputs": [],
+    "outputs": [],
+    "stateMutability": "nonpayable"
+  },
+  {
+    "type": "function",
     "name": "withdraw",
     "inputs": [
       {
@@ -1860,6 +1937,19 @@ export const rangeVaultAbi = [
       }
     ],
     "stateMutability": "nonpayable"
+  },
+  {
+    "type": "function",
+    "name": "woundDown",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "",
+        "type": "bool",
+        "internalType": "bool"
+      }
+    ],
+    "stateMutability": "view"
   },
   {
     "type": "event",
@@ -2100,6 +2190,25 @@ export const rangeVaultAbi = [
   },
   {
     "type": "event",
+    "name": "RewardClaimerSet",
+    "inputs": [
+      {
+        "name": "before",
+        "type": "address",
+        "indexed": true,
+        "internalType": "address"
+      },
+      {
+        "name": "claimer",
+        "type": "address",
+        "indexed": true,
+        "internalType": "address"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
     "name": "SkimReceiverSet",
     "inputs": [
       {
@@ -2157,6 +2266,19 @@ export const rangeVaultAbi = [
         "type": "uint256",
         "indexed": false,
         "internalType": "uint256"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
+    "name": "WindDown",
+    "inputs": [
+      {
+        "name": "by",
+        "type": "address",
+        "indexed": true,
+        "internalType": "address"
       }
     ],
     "anonymous": false
@@ -2606,6 +2728,11 @@ export const rangeVaultAbi = [
   },
   {
     "type": "error",
+    "name": "WoundDown",
+    "inputs": []
+  },
+  {
+    "type": "error",
     "name": "ZeroAddress",
     "inputs": []
   },
@@ -2978,6 +3105,22 @@ export const rangeVaultAbi = [
       },
       {
         "name": "idle",
+        "type": "uint256",
+        "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "LiquidityAboveBefore",
+    "inputs": [
+      {
+        "name": "liquidity",
+        "type": "uint256",
+        "internalType": "uint256"
+      },
+      {
+        "name": "before",
         "type": "uint256",
         "internalType": "uint256"
       }
@@ -3556,11 +3699,6 @@ export const rangeVaultAbi = [
   },
   {
     "type": "error",
-    "name": "WoundDown",
-    "inputs": []
-  },
-  {
-    "type": "error",
     "name": "ZeroLiquidity",
     "inputs": [
       {
@@ -3579,6 +3717,31 @@ export const rangeVaultAbi = [
     "type": "error",
     "name": "ZeroShares",
     "inputs": []
+  },
+  {
+    "type": "event",
+    "name": "ConfigurationChanged",
+    "inputs": [
+      {
+        "name": "before",
+        "type": "bytes32",
+        "indexed": true,
+        "internalType": "bytes32"
+      },
+      {
+        "name": "later",
+        "type": "bytes32",
+        "indexed": true,
+        "internalType": "bytes32"
+      },
+      {
+        "name": "effectiveAt",
+        "type": "uint64",
+        "indexed": false,
+        "internalType": "uint64"
+      }
+    ],
+    "anonymous": false
   },
   {
     "type": "event",
@@ -3716,6 +3879,31 @@ export const rangeVaultAbi = [
       },
       {
         "name": "strategistShares",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      }
+    ],
+    "anonymous": false
+  },
+  {
+    "type": "event",
+    "name": "LossCharged",
+    "inputs": [
+      {
+        "name": "reserved",
+        "type": "bool",
+        "indexed": true,
+        "internalType": "bool"
+      },
+      {
+        "name": "lossWad",
+        "type": "uint256",
+        "indexed": false,
+        "internalType": "uint256"
+      },
+      {
+        "name": "leftWad",
         "type": "uint256",
         "indexed": false,
         "internalType": "uint256"
