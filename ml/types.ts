@@ -147,11 +147,23 @@ export interface VolatilityModel extends ModelBase {
 export interface RangeRiskModel extends ModelBase {
   readonly task: "il";
   predict(features: Features, queries: readonly RangeQuery[]): Promise<readonly RangeRiskPrediction[]>;
+  /** What scoring takes of `predict`'s answers, in columns, where that is cheaper than thousands of objects. */
+  predictColumns?(features: Features, queries: readonly RangeQuery[]): Promise<RangeRiskColumns>;
+}
+
+/** One number for each query. */
+export interface RangeRiskColumns {
+  readonly ilMean: ArrayLike<number>;
+  readonly ilQ10: ArrayLike<number>;
+  readonly lvrMean: ArrayLike<number>;
+  readonly inRange: ArrayLike<number>;
 }
 
 export interface YieldModel extends ModelBase {
   readonly task: "yield";
   predict(features: Features, queries: readonly RangeQuery[]): Promise<readonly YieldPrediction[]>;
+  /** The means of `predict`'s answers, where that is cheaper. */
+  predictMeans?(features: Features, queries: readonly RangeQuery[]): Promise<ArrayLike<number>>;
 }
 
 export type Model = VolatilityModel | RangeRiskModel | YieldModel;

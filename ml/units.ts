@@ -87,8 +87,14 @@ export function getTickAtSqrtPrice(sqrtPriceX96: bigint): number {
       `sqrtPriceX96 ${sqrtPriceX96} must be from ${MIN_SQRT_PRICE_X96} to below ${MAX_SQRT_PRICE_X96}`,
     );
   }
-  return TickMath.getTickAtSqrtRatio(toBig(sqrtPriceX96));
+  const position = (2 * Math.log(Number(sqrtPriceX96) / 2 ** 96)) / LN_TICK;
+  const nearest = Math.round(position);
+  // The logarithm is off by 2e-10 ticks, rounding a sqrt price to an integer by 5e-6: only beside a tick it can matter.
+  if (Math.abs(position - nearest) > NEAR_A_TICK) return Math.floor(position);
+  return getSqrtPriceAtTick(nearest) <= sqrtPriceX96 ? nearest : nearest - 1;
 }
+
+const NEAR_A_TICK = 1e-3;
 
 export interface Amounts {
   readonly amount0: bigint;

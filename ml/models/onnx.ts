@@ -24,6 +24,12 @@ function quantilesAt({ data, columns }: Matrix, row: number, offset: number): Qu
   };
 }
 
+function columnOf({ data, rows, columns }: Matrix, column: number): Float32Array {
+  const values = new Float32Array(rows);
+  for (let row = 0; row < rows; row++) values[row] = data[row * columns + column] as number;
+  return values;
+}
+
 async function open(folder: string, task: ModelTask, outputs: number): Promise<ModelSession> {
   const session = await openModel(folder);
   const { manifest } = session;
@@ -94,6 +100,16 @@ export async function openRangeRiskModel(folder: string): Promise<RangeRiskModel
         inRange: answer.data[row * answer.columns + 8] as number,
       }));
     },
+    async predictColumns(features, queries) {
+      if (queries.length === 0) return { ilMean: [], ilQ10: [], lvrMean: [], inRange: [] };
+      const answer = await runRanges(session, features, queries);
+      return {
+        ilMean: columnOf(answer, 0),
+        ilQ10: columnOf(answer, 1),
+        lvrMean: columnOf(answer, 4),
+        inRange: columnOf(answer, 8),
+      };
+    },
   };
 }
 
@@ -106,6 +122,9 @@ export async function openYieldModel(folder: string): Promise<YieldModel> {
       if (queries.length === 0) return [];
       const answer = await runRanges(session, features, queries);
       return queries.map((_, row) => quantilesAt(answer, row, 0));
+    },
+    async predictMeans(features, queries) {
+      return queries.length === 0 ? [] : columnOf(await runRanges(session, features, queries), 0);
     },
   };
 }

@@ -31,7 +31,8 @@ export function candidateRanges(parameters: CandidateParameters): Range[] {
   const greatest = floorToSpacing(bounds.maxWidthTicks, tickSpacing);
   if (least > greatest) return [];
   const reach = bounds.maxCentreDistanceTicks * (1 - CENTRE_RESERVE);
-  const found: Range[] = [];
+  const found = new Float64Array(grid.widths * grid.centres);
+  let count = 0;
   for (let w = 0; w < grid.widths; w++) {
     const part = grid.widths === 1 ? 0 : w / (grid.widths - 1);
     const width = Math.round((least * (greatest / least) ** part) / tickSpacing) * tickSpacing;
@@ -40,16 +41,22 @@ export function candidateRanges(parameters: CandidateParameters): Range[] {
       // Up to just outside of the range on either side: the outermost need no swap.
       const centre = referenceTick + side * Math.min(reach, 0.5 * width + tickSpacing);
       const lowerTick = Math.round((centre - width / 2) / tickSpacing) * tickSpacing + 0;
-      const range = { lowerTick, upperTick: lowerTick + width };
-      const distance = Math.abs((range.lowerTick + range.upperTick) / 2 - referenceTick);
-      if (range.lowerTick < MIN_TICK || range.upperTick > MAX_TICK) continue;
+      const upperTick = lowerTick + width;
+      const distance = Math.abs((lowerTick + upperTick) / 2 - referenceTick);
+      if (lowerTick < MIN_TICK || upperTick > MAX_TICK) continue;
       if (distance > reach) continue;
-      found.push(range);
+      found[count++] = (lowerTick - MIN_TICK) * TICKS + (upperTick - MIN_TICK);
     }
   }
-  found.sort((a, b) => a.lowerTick - b.lowerTick || a.upperTick - b.upperTick);
-  return found.filter((range, i) => {
-    const before = found[i - 1];
-    return range.lowerTick !== before?.lowerTick || range.upperTick !== before.upperTick;
+  // One number for each range sorts many times faster than objects do.
+  const sorted = found.subarray(0, count).sort();
+  const ranges: Range[] = [];
+  sorted.forEach((key, i) => {
+    if (i > 0 && key === sorted[i - 1]) return;
+    ranges.push({ lowerTick: Math.floor(key / TICKS) + MIN_TICK, upperTick: (key % TICKS) + MIN_TICK });
   });
+  return ranges;
 }
+
+/** More than there are ticks. */
+const TICKS = 2 ** 21;

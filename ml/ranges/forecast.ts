@@ -1,6 +1,14 @@
 import { fullRangeValue } from "../data/bars.ts";
 import { concentration, type Offsets } from "../risk/position.ts";
-import type { Features, ModelSet, Numeraire, PoolHistory, Range, RangeRiskPrediction } from "../types.ts";
+import type {
+  Features,
+  ModelSet,
+  Numeraire,
+  PoolHistory,
+  Range,
+  RangeRiskColumns,
+  RangeRiskPrediction,
+} from "../types.ts";
 import { sqrtPriceX96ToLnPrice } from "../units.ts";
 import { offsetsOf, otherShareOf } from "./cost.ts";
 
@@ -37,17 +45,21 @@ export async function forecastRanges(parameters: ForecastRangesParameters): Prom
   const offsets = ranges.map((range) => offsetsOf(range, spot));
   const queries = offsets.map(({ lower, upper }) => ({ lowerOffset: lower, upperOffset: upper, horizonSeconds }));
   const [risks, yields] = await Promise.all([
-    models.il.predict(features, queries),
-    models.yield.predict(features, queries),
+    models.il.predictColumns?.(features, queries) ?? models.il.predict(features, queries).then(toColumns),
+    models.yield.predictMeans?.(features, queries) ??
+      models.yield.predict(features, queries).then((answers) => answers.map(({ mean }) => mean)),
   ]);
   const fullRange = fullRangeValue(1, lnPrice);
   return ranges.map((range, i) => {
     const own = offsets[i] as Offsets;
-    const { il, lvr, inRange } = risks[i] as RangeRiskPrediction;
-    const fees = (yields[i] as { mean: number }).mean;
-    const tail = tailOf(il.q10, lvr.mean);
+    // An answer that is not there is no number either.
+    const il = risks.ilMean[i] ?? Number.NaN;
+    const lvr = risks.lvrMean[i] ?? Number.NaN;
+    const inRange = risks.inRange[i] ?? Number.NaN;
+    const fees = yields[i] ?? Number.NaN;
+    const tail = tailOf(risks.ilQ10[i] ?? Number.NaN, lvr);
     // One of them is no number where their sum is none.
-    if (!Number.isFinite(inRange + fees + il.mean + lvr.mean + tail)) throw notFinite(inRange, fees, il.mean, lvr.mean);
+    if (!Number.isFinite(inRange + fees + il + lvr + tail)) throw notFinite(inRange, fees, il, lvr);
     return {
       range,
       offsets: own,
@@ -56,12 +68,19 @@ export async function forecastRanges(parameters: ForecastRangesParameters): Prom
       liquidityPerValue: concentration(own) / fullRange,
       inRange,
       fees,
-      il: il.mean,
-      lvr: lvr.mean,
+      il,
+      lvr,
       tail,
     };
   });
 }
+
+const toColumns = (answers: readonly RangeRiskPrediction[]): RangeRiskColumns => ({
+  ilMean: answers.map(({ il }) => il.mean),
+  ilQ10: answers.map(({ il }) => il.q10),
+  lvrMean: answers.map(({ lvr }) => lvr.mean),
+  inRange: answers.map(({ inRange }) => inRange),
+});
 
 /** NaN stays NaN. */
 const tailOf = (ilQ10: number, lvrMean: number): number => Math.max(0, -ilQ10 - lvrMean);

@@ -111,13 +111,31 @@ const isRisk = (name: string): boolean => /^log_(gk|rv|parkinson)_/.test(name);
  */
 export function clampToDomain(features: Features, { domain }: Domain): Features {
   const values = features.values.slice();
-  for (const [name, { p1, p99 }] of Object.entries(domain)) {
-    const index = FEATURE_NAMES.indexOf(name);
-    const slack = KNOWN_SPANS * (p99 - p1);
+  for (const { index, least, most } of edgesOf(domain)) {
     // NaN passes through both: missing stays missing.
-    values[index] = Math.min(Math.max(values[index] ?? Number.NaN, p1 - slack), p99 + slack);
+    values[index] = Math.min(Math.max(values[index] ?? Number.NaN, least), most);
   }
   return { ...features, values };
+}
+
+interface Edge {
+  readonly index: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+const knownEdges = new WeakMap<Manifest["domain"], readonly Edge[]>();
+
+/** Worked out once for each package. */
+function edgesOf(domain: Manifest["domain"]): readonly Edge[] {
+  const known = knownEdges.get(domain);
+  if (known !== undefined) return known;
+  const edges = Object.entries(domain).map(([name, { p1, p99 }]) => {
+    const slack = KNOWN_SPANS * (p99 - p1);
+    return { index: FEATURE_NAMES.indexOf(name), least: p1 - slack, most: p99 + slack };
+  });
+  knownEdges.set(domain, edges);
+  return edges;
 }
 
 /**

@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PerformanceObserver, performance } from "node:perf_hooks";
 import { Redis } from "ioredis";
 import { loadModelSet } from "../../ml/models/index.ts";
 import type { ModelSet } from "../../ml/types.ts";
@@ -47,6 +48,13 @@ export const bench: Bench = async ({ options, progress }) => {
   const heard = new Map<number, number>();
   const headers = await listen(many.anvil.url, heard);
   const totals: number[] = [];
+  const runsMade: Run[] = [];
+  const collections: { readonly start: number; readonly end: number }[] = [];
+  const collector = new PerformanceObserver((list) => {
+    for (const { startTime, duration } of list.getEntries())
+      collections.push({ start: startTime, end: startTime + duration });
+  });
+  collector.observe({ entryTypes: ["gc"] });
   const parts = STAGES.map((): number[] => []);
   let candidates = 0;
   // A chain that was loaded knows the state of blocks from here on.
@@ -76,6 +84,7 @@ export const bench: Bench = async ({ options, progress }) => {
         ],
       });
       const reached = new Map<Milestone, number>();
+      const used = new Map<Milestone, Used>();
       heard.clear();
       const stop = new AbortController();
       const running = run({
@@ -84,7 +93,10 @@ export const bench: Bench = async ({ options, progress }) => {
         live: true,
         models,
         env: { RANGEKEEPER_SIGNER_KEY: localKeys().modelSigner, RANGEKEEPER_KEEPER_KEY: localKeys().keeper },
-        onMilestone: (milestone) => void reached.set(milestone, performance.now()),
+        onMilestone(milestone) {
+          reached.set(milestone, performance.now());
+          used.set(milestone, { cpu: process.cpuUsage(), loop: performance.eventLoopUtilization() });
+        },
       });
       const key = settledKey(31_337, vault.pool);
       await until(running, async () => ((await readMarker(store, key))?.block ?? -1) >= 0);
@@ -107,6 +119,7 @@ export const bench: Bench = async ({ options, progress }) => {
           last = now;
         });
         totals.push(last - began);
+        runsMade.push(runOf(used, began, last));
         progress(`  run ${totals.length} of ${runs}: ${(last - began).toFixed(1)} ms`);
       }
       const reader = openJournal(journal, () => "reader");
@@ -118,6 +131,7 @@ export const bench: Bench = async ({ options, progress }) => {
     }
   } finally {
     headers.close();
+    collector.disconnect();
     store.disconnect();
     await many.stop();
     await redis.stop();
@@ -125,14 +139,44 @@ export const bench: Bench = async ({ options, progress }) => {
   }
   const p50 = median(totals);
   const p99 = quantile(totals, 0.99);
+  const slow = runsMade.filter(({ milliseconds }) => milliseconds > 1.5 * p50);
+  const busy = slow.map(({ milliseconds, loopMilliseconds }) => loopMilliseconds / milliseconds);
+  const pauses = slow.filter(({ began, ended }) => collections.some(({ start, end }) => start < ended && end > began));
   return [
     row("candidates", candidates, "ranges", "at least 4,096", candidates / 4_096),
     row("header to signed, p50", p50, "ms", "at most 15 ms, aim 8 ms", p50 / 15),
     row("header to signed, p99", p99, "ms", "at most 60 ms", p99 / 60),
     row("header to signed, fastest", Math.min(...totals), "ms"),
+    row("processor time from evaluation to signed, p50", median(runsMade.map(({ cpu }) => cpu)), "ms", "all threads"),
+    row("slow runs", slow.length, `of ${runs}`, "longer than 1.5 p50"),
+    row("  the event loop's busy part of them", slow.length === 0 ? 0 : median(busy), "", "else: waiting for others"),
+    row("  with a garbage collection", pauses.length, "runs"),
     ...STAGES.map(([, name], i) => row(name, median(parts[i] ?? []), "ms", "of the p50", median(parts[i] ?? []) / p50)),
   ];
 };
+
+/** What this process had used when a milestone was reached. */
+interface Used {
+  readonly cpu: NodeJS.CpuUsage;
+  readonly loop: ReturnType<typeof performance.eventLoopUtilization>;
+}
+
+/** Where a run's time went: milliseconds, by the clock and of the processor; the loop's since the first milestone. */
+interface Run {
+  readonly began: number;
+  readonly ended: number;
+  readonly milliseconds: number;
+  readonly cpu: number;
+  readonly loopMilliseconds: number;
+}
+
+function runOf(used: ReadonlyMap<Milestone, Used>, began: number, ended: number): Run {
+  const [first, last] = [used.get("evaluating"), used.get("signed")];
+  if (first === undefined || last === undefined) throw new Error("a run must evaluate and sign");
+  const cpu = last.cpu.user + last.cpu.system - first.cpu.user - first.cpu.system;
+  const { active } = performance.eventLoopUtilization(last.loop, first.loop);
+  return { began, ended, milliseconds: ended - began, cpu: cpu / 1_000, loopMilliseconds: active };
+}
 
 /** Notes when each block's header comes over a WebSocket of the bench's own, opened before the worker's. */
 async function listen(url: string, heard: Map<number, number>): Promise<TextSocket> {

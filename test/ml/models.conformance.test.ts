@@ -147,6 +147,15 @@ for (const definition of MODELS) {
         const model = await load({});
         const batch = await model.predict(ordinary, RANGES);
         expect(await model.predict(ordinary, RANGES)).toEqual(batch);
+        const columns = await model.predictColumns?.(ordinary, RANGES);
+        if (columns !== undefined) {
+          expect([...Array.from(columns.ilMean), ...Array.from(columns.ilQ10)]).toEqual([
+            ...batch.map(({ il }) => il.mean),
+            ...batch.map(({ il }) => il.q10),
+          ]);
+          expect(Array.from(columns.lvrMean)).toEqual(batch.map(({ lvr }) => lvr.mean));
+          expect(Array.from(columns.inRange)).toEqual(batch.map(({ inRange }) => inRange));
+        }
         for (const [i, range] of RANGES.entries()) {
           const [alone] = await model.predict(ordinary, [range]);
           expect(alone?.lvr.mean).toBeCloseTo(batch[i]?.lvr.mean ?? Number.NaN, 6);
@@ -180,6 +189,8 @@ for (const definition of MODELS) {
         const model = await load({});
         const batch = await model.predict(ordinary, RANGES);
         expect(await model.predict(ordinary, RANGES)).toEqual(batch);
+        const means = await model.predictMeans?.(ordinary, RANGES);
+        if (means !== undefined) expect(Array.from(means)).toEqual(batch.map(({ mean }) => mean));
         for (const [i, range] of RANGES.entries()) {
           const [alone] = await model.predict(ordinary, [range]);
           expect(alone?.mean).toBeCloseTo(batch[i]?.mean ?? Number.NaN, 6);

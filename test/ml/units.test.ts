@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { TickMath, toBig } from "../../ml/uniswap.ts";
 import {
   amountsForLiquidity,
   ceilToSpacing,
@@ -8,6 +10,7 @@ import {
   getTickAtSqrtPrice,
   liquidityForAmounts,
   lnPriceToSqrtPriceX96,
+  MAX_SQRT_PRICE_X96,
   MAX_TICK,
   MIN_SQRT_PRICE_X96,
   MIN_TICK,
@@ -32,6 +35,25 @@ describe("units", () => {
       expect(getTickAtSqrtPrice(price)).toBe(tick);
       expect(getTickAtSqrtPrice(price - 1n)).toBe(tick - 1);
     }
+  });
+
+  it("finds every tick that the contract finds", () => {
+    const price = fc.oneof(
+      fc.bigInt({ min: MIN_SQRT_PRICE_X96, max: MAX_SQRT_PRICE_X96 - 1n }),
+      fc
+        .tuple(fc.integer({ min: MIN_TICK + 1, max: MAX_TICK - 1 }), fc.integer({ min: -3, max: 3 }))
+        .map(([tick, units]) => getSqrtPriceAtTick(tick) + BigInt(units)),
+      fc
+        .integer({ min: MIN_TICK, max: MAX_TICK - 1 })
+        .map((tick) => BigInt(Math.floor(1.0001 ** (tick / 2) * 2 ** 96))),
+    );
+    const inside = price.filter((value) => value >= MIN_SQRT_PRICE_X96 && value < MAX_SQRT_PRICE_X96);
+    fc.assert(
+      fc.property(inside, (value) => getTickAtSqrtPrice(value) === TickMath.getTickAtSqrtRatio(toBig(value))),
+      { numRuns: 2_000 },
+    );
+    expect(getTickAtSqrtPrice(MAX_SQRT_PRICE_X96 - 1n)).toBe(MAX_TICK - 1);
+    expect(getTickAtSqrtPrice(MIN_SQRT_PRICE_X96)).toBe(MIN_TICK);
   });
 
   it("orients log prices to the numeraire", () => {
