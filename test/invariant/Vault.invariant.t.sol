@@ -49,19 +49,19 @@ abstract contract VaultInvariants is StrategyTest {
         targetSelector(FuzzSelector(address(handler), selectors));
     }
 
-    /// V2 nobody outside lowers what a share is worth; V3 the exit in kind never fails; V7 what `max*` allows
-    /// succeeds; V9 transfers change no total; S3 no proposal executes twice.
-    function invariant_V2_V3_V7_V9_S3_everyActionKeptItsRule() public view {
+    /// V2 nobody outside lowers what a share is worth; V3 the exit in kind never fails; V4 what the vault holds is exactly
+    /// what it tracks and what was given to it, and what it counts is there; V5 and S1 what all moves lost since the first
+    /// one, whatever was signed; V7 what `max*` allows succeeds; V9 transfers change no total; V10 nobody may spend what
+    /// the vault holds; S3 no proposal executes twice.
+    /// @dev One function, for forge runs a campaign for each.
+    function invariant_V2_V3_V4_V5_V7_V9_V10_S1_S3_rulesAreKept() public view {
         assertEq(handler.worstFall(), 0, handler.worstAction());
         assertEq(handler.inKindFailures(), 0, "V3");
         assertEq(handler.maxExitFailures(), 0, "V7");
         assertEq(handler.transferChanges(), 0, "V9");
         assertEq(handler.replays(), 0, "S3");
-    }
-
-    /// V4 what the vault holds is exactly what it tracks and what was given to it; V10 nobody may spend it; and what
-    /// it counts is there.
-    function invariant_V4_V10_holdingsAreTrackedAndBacked() public view {
+        uint256 window = block.timestamp - handler.firstMoveAt();
+        assertLe(handler.operatorLossWad(), 0.03e18 + (0.03e18 * window) / 1 days, "V5, S1");
         (uint256 idle0, uint256 idle1) = vault.idle();
         assertEq(token0.balanceOf(address(vault)), idle0 + handler.donated0(), "V4");
         assertEq(token1.balanceOf(address(vault)), idle1 + handler.donated1(), "V4");
@@ -79,12 +79,6 @@ abstract contract VaultInvariants is StrategyTest {
             assertEq(token0.allowance(address(vault), spenders[i]), 0, "V10");
             assertEq(token1.allowance(address(vault), spenders[i]), 0, "V10");
         }
-    }
-
-    /// V5 and S1: what all moves lost since the first one, whatever was signed.
-    function invariant_V5_S1_operatorLossIsBounded() public view {
-        uint256 window = block.timestamp - handler.firstMoveAt();
-        assertLe(handler.operatorLossWad(), 0.03e18 + (0.03e18 * window) / 1 days);
     }
 
     /// @dev The pool holds at least the liquidity that the vault tracks, and nothing is tracked twice.
