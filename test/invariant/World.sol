@@ -174,6 +174,8 @@ abstract contract World is BaseTest {
         limits.maxPoolShareBps = 10_000;
         limits.drawdownBps = 5000;
         limits.managementFeeBps = _draw(2) == 0 ? 0 : uint16(_draw(501));
+        limits.performanceFeeBps = _draw(2) == 0 ? 0 : uint16(_draw(2001));
+        limits.reservedBudgetBps = uint16(_draw(501));
     }
 
     /// @dev One range or three, narrow, wide, or only on the asset's side.
@@ -327,8 +329,13 @@ abstract contract World is BaseTest {
 
     function _act(uint256 kind, uint256 seed) internal {
         if (kind < 4) return _push(seed);
-        if (kind < 8) return _enter(seed);
+        if (kind < 7) return _enter(seed);
+        if (kind == 7) return _enterInKind(seed);
         if (kind < 13) return _leave(kind, seed);
+        if (kind == 13 && seed & (1 << 255) != 0) {
+            vault.collectFees();
+            return;
+        }
         if (kind == 13) return raider.giveTokens(bound(seed, 0, 1e9), bound(seed >> 128, 0, 1e9));
         if (kind == 14) return _giveLiquidity(seed);
         _flash(seed);
@@ -348,6 +355,18 @@ abstract contract World is BaseTest {
         if (vault.previewDeposit(assets) == 0) return;
         raider.deposit(assets);
         ++entries;
+    }
+
+    function _enterInKind(uint256 seed) private {
+        uint256 least = wealth / 1e6;
+        uint256 value = bound(seed, least, 10 * wealth);
+        uint256 other = side ? NavLib.quote0Down(value, trueX96) : NavLib.quote1Down(value, trueX96);
+        (uint256 max0, uint256 max1) = side ? (value, other) : (other, value);
+        try raider.depositInKind(max0, max1) {
+            ++entries;
+        } catch (bytes memory refusal) {
+            _assertNamed(refusal);
+        }
     }
 
     function _leave(uint256 kind, uint256 seed) internal {
@@ -456,7 +475,8 @@ abstract contract World is BaseTest {
     }
 
     /// @dev What the floors of one action may take or hide, in asset units at the true price: two units of each token
-    /// per position and for idle, and of each position two units of liquidity.
+    /// per position and for idle, and of each position two units of liquidity. The pending performance fee counts the
+    /// least over all references, so it comes and goes with them: that much is the fee's, not the shareholders'.
     function _slack() internal view returns (uint256) {
         Position[] memory held = vault.positions();
         uint256 units0 = 2 * (held.length + 1);
@@ -467,7 +487,12 @@ abstract contract World is BaseTest {
             units0 += amount0;
             units1 += amount1;
         }
-        return NavLib.toAssetDown(units0, units1, trueX96, side) + 2;
+        uint256 rounding = NavLib.toAssetDown(units0, units1, trueX96, side) + 2;
+        if (vault.limits().performanceFeeBps == 0) return rounding;
+        (uint256 management, uint256 performance) = vault.dueShares();
+        uint256 counted = vault.effectiveSupply();
+        uint256 pending = counted - vault.totalSupply() - management - performance;
+        return rounding + Math.mulDiv(_navAt(trueX96), pending, counted + VIRTUAL_SHARES, Math.Rounding.Ceil);
     }
 
     /// @dev All that the raider has at the true price less all he put in.

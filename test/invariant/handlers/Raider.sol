@@ -29,7 +29,8 @@ contract Raider {
         token0 = MockToken(vault_.token0());
         token1 = MockToken(vault_.token1());
         assetToken = MockToken(vault_.asset());
-        assetToken.approve(address(vault_), type(uint256).max);
+        token0.approve(address(vault_), type(uint256).max);
+        token1.approve(address(vault_), type(uint256).max);
     }
 
     /// @notice What it holds less what it put in, shares apart.
@@ -47,6 +48,12 @@ contract Raider {
     function deposit(uint256 assets) external {
         _fund(assetToken, assets);
         vault.deposit(assets, address(this));
+    }
+
+    function depositInKind(uint256 max0, uint256 max1) external {
+        _fund(token0, max0);
+        _fund(token1, max1);
+        vault.depositInKind(max0, max1, address(this), 0);
     }
 
     function redeem(uint256 shares) external {
