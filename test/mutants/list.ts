@@ -22,6 +22,9 @@ const fixedTests = "test/strategies/FixedWidthStrategy.t.sol";
 const registryTests = "test/strategies/models/ModelRegistry.t.sol";
 const adapterTests = "test/vaults/oracles/LendingAdapter.t.sol";
 const navTests = "test/vaults/libraries/NavLib.t.sol";
+const feeTests = "test/vaults/libraries/FeeLib.t.sol";
+const entryTests = "test/vaults/libraries/EntryLib.t.sol";
+const lifecycleTests = "test/vaults/Lifecycle.t.sol";
 const budgetTests = "test/vaults/libraries/LossBudgetLib.t.sol";
 const volatilityTests = "test/strategies/models/VolatilityLib.t.sol";
 const mlpTests = "test/strategies/models/QuantizedMlp.t.sol";
@@ -789,5 +792,124 @@ export const MUTANTS: readonly Mutant[] = [
     find: "require(dim > 0, StrategyErrorsLib.HeadShapeInvalid());",
     replace: "",
     tests: mlpTests,
+  },
+  {
+    name: "performance fee: no high-water mark",
+    keeps: "rule 13",
+    find: "return Math.min(«Math.min(lowNav - lowHeld, highNav - highHeld), lowNav + 1 - markValue»);",
+    replace: "lowNav - lowHeld, highNav - highHeld",
+    tests: feeTests,
+  },
+  {
+    name: "performance fee: measured at the low reference alone",
+    keeps: "rule 13",
+    find: "«Math.min(lowNav - lowHeld, highNav - highHeld)», lowNav + 1 - markValue",
+    replace: "lowNav - lowHeld",
+    tests: feeTests,
+  },
+  {
+    name: "performance fee: charged in any week",
+    keeps: "rule 13",
+    find: "charges(state) && «block.timestamp >= state.crystallisedAt + FEE_EPOCH_SECONDS»",
+    replace: "true",
+    tests: feeTests,
+  },
+  {
+    name: "performance fee: charged when not calm",
+    keeps: "rule 13",
+    find: "if («refs.calm») {\n                _crystallise(",
+    replace: "refs.calm || true",
+    tests: feeTests,
+  },
+  {
+    name: "performance fee: marks stay where they were",
+    keeps: "rule 13",
+    find: "_resetMarks(context, state, pricing.highNav, pricing.issued + pricing.pending, refs);",
+    replace: "",
+    tests: feeTests,
+  },
+  {
+    name: "performance fee: not in the price until it is charged",
+    keeps: "rule 9",
+    find: "if (marked && FeeLib.charges(state)) pricing.pending = FeeLib.pendingPerformance(context, state, pricing);",
+    replace: "",
+    tests: feeTests,
+  },
+  {
+    name: "performance fee: a deposit is a gain",
+    keeps: "rule 14",
+    find: "if (amount1 > 0) state.benchmark1 = _capped(state.benchmark1 + amount1);",
+    replace: "",
+    tests: feeTests,
+  },
+  {
+    name: "performance fee: an exit leaves the benchmark as it was",
+    keeps: "rule 14",
+    find: "        _scaleBenchmark(state, pricing, leaving);\n",
+    replace: "",
+    tests: feeTests,
+  },
+  {
+    name: "performance fee: leavers leave without",
+    keeps: "rule 14",
+    find: "if («due == 0») return;",
+    replace: "due >= 0",
+    tests: feeTests,
+  },
+  {
+    name: "performance fee: charged while paused",
+    keeps: "rule 14",
+    find: "return keepsMarks(state) && «block.timestamp >= state.pausedUntil»;",
+    replace: "true",
+    tests: feeTests,
+  },
+  {
+    name: "performance fee: a raise is retroactive",
+    keeps: "rule 14",
+    find: "if («later <= before») return;",
+    replace: "later >= 0",
+    tests: feeTests,
+  },
+  {
+    name: "performance fee: a strategist without notice",
+    keeps: "rule 24",
+    find: 'if (!raises || notice == 0 || «_announced(state, "strategist", value)»)',
+    replace: "true",
+    tests: feeTests,
+  },
+  {
+    name: "entry in kind: no margin",
+    keeps: "rule 4",
+    find: "shares = Math.mulDiv(shares, BPS - _marginBps(state, pricing), BPS);",
+    replace: "",
+    tests: entryTests,
+  },
+  {
+    name: "entry in kind: rounded down",
+    keeps: "V2",
+    find: "amount0 = Math.mulDiv(total0, shares, supply«, Math.Rounding.Ceil»);",
+    replace: "",
+    tests: entryTests,
+  },
+  {
+    name: "entry in kind: over the cap",
+    keeps: "rule 2",
+    find: "require(value <= room, ErrorsLib.AmountAboveMax(value, room));",
+    replace: "",
+    tests: entryTests,
+  },
+  {
+    name: "winding down: entry stays open",
+    keeps: "rule 26",
+    find: "«require(!state.woundDown, ErrorsLib.WoundDown());»\n        require(block.timestamp >= state.pausedUntil, ErrorsLib.Paused(state.pausedUntil));\n        require(_mayEnter",
+    replace: "",
+    tests: lifecycleTests,
+  },
+  {
+    name: "winding down: fees go on",
+    keeps: "rule 26",
+    find: "if (rateBps == 0 || «state.woundDown») return 0;",
+    replace: "false",
+    tests: lifecycleTests,
   },
 ];

@@ -40,6 +40,10 @@ contract ReadGuardsTest is BaseTest {
         guarded.push("deposit(uint256,address,uint256)");
         guarded.push("mint(uint256,address)");
         guarded.push("mint(uint256,address,uint256)");
+        guarded.push("depositInKind(uint256,uint256,address,uint256)");
+        guarded.push("effectiveSupply()");
+        guarded.push("collectFees()");
+        guarded.push("claimRewards(address[],bytes)");
     }
 
     function _listExit() private {
@@ -58,6 +62,9 @@ contract ReadGuardsTest is BaseTest {
         guarded.push("configure(bytes32,uint256)");
         guarded.push("cancelSetting(bytes32)");
         guarded.push("setFeeRecipient(address)");
+        guarded.push("setRewardClaimer(address)");
+        guarded.push("setStrategist(address,uint16)");
+        guarded.push("windDown()");
         guarded.push("setGate(address)");
         guarded.push("setSkimReceiver(address)");
         guarded.push("setStrategy(address)");
@@ -73,7 +80,7 @@ contract ReadGuardsTest is BaseTest {
     }
 
     function _listPlain() private {
-        string[36] memory names = [
+        string[42] memory names = [
             "DOMAIN_SEPARATOR()",
             "allowance(address,address)",
             "approve(address,uint256)",
@@ -81,9 +88,11 @@ contract ReadGuardsTest is BaseTest {
             "assetIsToken0()",
             "authority()",
             "balanceOf(address)",
+            "configurationHash()",
             "decimals()",
-            "effectiveSupply()",
+            "dueShares()",
             "eip712Domain()",
+            "feeMarks()",
             "feeRecipient()",
             "gate()",
             "heldMark()",
@@ -102,14 +111,18 @@ contract ReadGuardsTest is BaseTest {
             "pool()",
             "positions()",
             "rebalanceHeld()",
+            "reservedBudgetLeftWad()",
+            "rewardClaimer()",
             "skimReceiver()",
+            "strategist()",
             "strategy()",
             "symbol()",
             "token0()",
             "token1()",
             "totalSupply()",
             "transfer(address,uint256)",
-            "transferFrom(address,address,uint256)"
+            "transferFrom(address,address,uint256)",
+            "woundDown()"
         ];
         for (uint256 i; i < names.length; ++i) {
             plain.push(names[i]);

@@ -338,7 +338,7 @@ contract FeeLibAssetToken0Test is FeeLibTests {
 /// @dev Token0 in units of token1. When the price moves, it goes up by u or down by 1/u, with the odds that make it fair;
 /// what the position holds is then worth less than its tokens were by a known factor, and fees, the same every hour, give
 /// back what that takes on average.
-contract FeeCadenceTest is Test {
+contract FeeRuleTest is Test {
     uint256 private constant WAD = 1e18;
     uint256 private constant YEAR_HOURS = 8760;
     uint256 private constant RATE_BPS = 1000;
@@ -407,6 +407,23 @@ contract FeeCadenceTest is Test {
         for (uint256 path; path < 8; ++path) {
             sumBps += _year(uint256(keccak256(abi.encode("cadence", path))), everyHours, carrying);
         }
+    }
+
+    /// The least of the three, and nothing where one of them is not above zero.
+    function testFuzz_base_isTheLeastOfThree(uint128 low, uint128 lowHeld, uint128 high, uint128 highHeld, uint128 mark)
+        public
+        pure
+    {
+        uint256 earned = FeeLib.base(low, lowHeld, high, highHeld, mark);
+        if (low <= lowHeld || high <= highHeld || uint256(low) + 1 <= mark) {
+            assertEq(earned, 0);
+            return;
+        }
+        assertLe(earned, low - lowHeld);
+        assertLe(earned, high - highHeld);
+        assertLe(earned, uint256(low) + 1 - mark);
+        assertTrue(earned == low - lowHeld || earned == high - highHeld || earned == uint256(low) + 1 - mark);
+        assertGt(earned, 0);
     }
 
     /// Rule 13: how often one charges must hardly matter, else the fee is a pump.
