@@ -63,22 +63,30 @@ struct VaultParameters {
 /// PRICE. The oracle gives a low and a high reference. Entries price the vault at its dearest and pay the entry
 /// margin; value-priced exits price it at its cheapest. When the sources disagree the vault is *not calm*:
 /// value-priced entry and exit close (`max*` return 0, `preview*` and the functions revert `NotCalm`), while
-/// `totalAssets` and `convertTo*` go on with the last calm price. Share prices count the management fee shares that
-/// are due but not minted, plus 1e6 virtual shares against one virtual unit of the asset.
+/// `totalAssets` and `convertTo*` go on with the last calm price. Share prices count all fee shares that are due or
+/// would be if charged now (`effectiveSupply`), plus 1e6 virtual shares against one virtual unit of the asset.
+///
+/// WAYS IN. With the asset, capped per window because a market may have jumped before the pool; or in kind, both tokens
+/// in the vault's proportion, which no price can spoil (EntryLib). Both ask the gate and close when the vault is not calm,
+/// paused or wound down.
 ///
 /// WAYS OUT. `withdraw`/`redeem`: idle asset, then burns and their asset leg, never a swap; `max*` is exactly what
 /// succeeds. The overloads with a limit may sell the leaver's own slice in this pool, at the leaver's cost, inside the
 /// reference band. `redeemInKind` pays the slice of both tokens leg by leg; it needs no price and no permission, and
 /// nothing here can close it.
 ///
+/// FEES. Management by time; performance on what the vault earned above holding its tokens and above its high-water mark,
+/// on everybody at most weekly, on a leaver for his part (FeeLib). Never for paused time, never retroactive.
+///
 /// ROUNDING. Always against the one who moves: shares minted down, assets taken up; a leaver who makes the vault burn
 /// positions also pays two units of each token per position, which is what floors can take.
 ///
 /// THE STRATEGY may rebalance: inside the minimum width, cooldown, moves per day, share of the pool, drawdown breaker,
 /// loss per move and a leaky bucket of losses, and only when calm before and after. De-risking to idle is never
-/// blocked. THE GUARDIAN may pause entry and moves for a limited time, de-risk, and cancel what the curator announced; a
+/// blocked; to wider ranges it has a budget of its own. THE GUARDIAN may pause entry and moves for a limited time, de-risk, and cancel what the curator announced; a
 /// de-risk holds moves until THE CURATOR lifts it. The curator sets bounded numbers, those that raise risk only after
-/// notice; THE OWNER the strategy, the gate and the receivers of fees and skims.
+/// notice, and who fetches rewards; THE OWNER the strategy, the gate and the receivers of fees and skims, and he may wind
+/// the vault down, which closes entry and moves for good.
 /// Nobody can send the shareholders' tokens anywhere but to a leaver pro rata or into the pool.
 contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTransient, IRangeVault {
     using SafeERC20 for IERC20;
