@@ -9,7 +9,8 @@ import {RangeVault} from "../vaults/RangeVault.sol";
 import {CURATOR_ROLE, Config, GUARDIAN_ROLE} from "./Config.sol";
 
 /// @title Gives the deployed vault of RANGEKEEPER_ADDRESSES (JSON) the rule of [vaults.fixedWidth] in RANGEKEEPER_CONFIG
-/// @notice The broadcaster must be the administrator and the owner. From then on the model's proposals are refused.
+/// @notice The broadcaster must be the administrator and the owner. Where the roles carry a delay the three calls are
+/// announced, and `execute` of the AccessManager does each after it. From then on the model's proposals are refused.
 contract AddStrategy is Config {
     function run() external returns (FixedWidthStrategy strategy) {
         config = vm.readFile(vm.envString("RANGEKEEPER_CONFIG"));
@@ -27,13 +28,18 @@ contract AddStrategy is Config {
         bytes4[] memory curator = new bytes4[](2);
         curator[0] = BaseStrategy.setBounds.selector;
         curator[1] = FixedWidthStrategy.setRule.selector;
-        manager.setTargetFunctionRole(address(strategy), curator, CURATOR_ROLE);
+        _assign(manager, address(strategy), curator, CURATOR_ROLE);
         bytes4[] memory guardian = new bytes4[](2);
         guardian[0] = BaseStrategy.invalidateNonce.selector;
         guardian[1] = BaseStrategy.cancelAnnouncement.selector;
-        manager.setTargetFunctionRole(address(strategy), guardian, GUARDIAN_ROLE);
-        vault.setStrategy(address(strategy));
+        _assign(manager, address(strategy), guardian, GUARDIAN_ROLE);
+        _callOrAnnounce(manager, address(vault), abi.encodeCall(RangeVault.setStrategy, (address(strategy))));
         vm.stopBroadcast();
+    }
+
+    function _assign(AccessManager manager, address target, bytes4[] memory selectors, uint64 role) private {
+        bytes memory data = abi.encodeCall(AccessManager.setTargetFunctionRole, (target, selectors, role));
+        _callOrAnnounce(manager, address(manager), data);
     }
 
     function _rule() private view returns (FixedWidthRule memory rule) {

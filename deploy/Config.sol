@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {Script} from "forge-std/Script.sol";
 import {Bounds} from "../strategies/libraries/BoundsLib.sol";
 
 uint64 constant OWNER_ROLE = 1;
 uint64 constant CURATOR_ROLE = 2;
 uint64 constant GUARDIAN_ROLE = 3;
+// Of the owner, with a delay: to name a strategy.
+uint64 constant STRATEGY_SETTER_ROLE = 4;
 
 /// @title What every deploy script reads of the configuration (TOML), which the worker reads too
 abstract contract Config is Script {
@@ -32,6 +35,32 @@ abstract contract Config is Script {
     /// @dev Longer than an exit takes; none on a local chain.
     function _defaultNotice() internal view returns (uint256) {
         return block.chainid == 31_337 ? 0 : 2 days;
+    }
+
+    /// @dev Between announcing what an administrator, or who names strategies, wants and its effect.
+    function _roleDelay() internal view returns (uint32) {
+        uint256 delay = _uintOr(".roles.delaySeconds", _defaultNotice());
+        require(
+            block.chainid == 31_337 || delay >= 1 days, "roles.delaySeconds is shorter than shareholders need to leave"
+        );
+        return uint32(delay);
+    }
+
+    /// @dev Calls as the broadcaster, or announces the call where a delay is on it: `execute` of the AccessManager with
+    /// the same target and data does it after the delay.
+    function _callOrAnnounce(AccessManager manager, address target, bytes memory data) internal returns (bool called) {
+        (, address caller,) = vm.readCallers();
+        (called,) = manager.canCall(caller, target, bytes4(data));
+        if (!called) {
+            manager.schedule(target, data, 0);
+            return false;
+        }
+        (bool done, bytes memory answer) = target.call(data);
+        if (!done) {
+            assembly ("memory-safe") {
+                revert(add(answer, 32), mload(answer))
+            }
+        }
     }
 
     function _uint(string memory section, string memory key) internal view returns (uint256) {

@@ -8,8 +8,8 @@ import {BaseStrategy} from "../strategies/BaseStrategy.sol";
 import {ModelStrategy} from "../strategies/ModelStrategy.sol";
 import {ModelParameters, Stage} from "../strategies/interfaces/IModelRegistry.sol";
 import {ModelRegistry} from "../strategies/models/ModelRegistry.sol";
+import {StrategyDeployer} from "../strategies/StrategyDeployer.sol";
 import {AllowListGate} from "../vaults/gates/AllowListGate.sol";
-import {IPriceOracle} from "../vaults/interfaces/IPriceOracle.sol";
 import {IUniswapV3Pool} from "../vaults/interfaces/IUniswapV3Pool.sol";
 import {EntryLib} from "../vaults/libraries/EntryLib.sol";
 import {ExitLib} from "../vaults/libraries/ExitLib.sol";
@@ -20,10 +20,16 @@ import {SettingsLib} from "../vaults/libraries/SettingsLib.sol";
 import {Limits} from "../vaults/libraries/VaultState.sol";
 import {LendingAdapter} from "../vaults/oracles/LendingAdapter.sol";
 import {OracleParameters, ReferencePriceOracle} from "../vaults/oracles/ReferencePriceOracle.sol";
-import {RangeVault, VaultParameters} from "../vaults/RangeVault.sol";
+import {RangeVault} from "../vaults/RangeVault.sol";
+import {CreationCodes, IUniswapV3Factory, RangeVaultFactory, SetParameters} from "../vaults/RangeVaultFactory.sol";
 import {VaultLens} from "../vaults/VaultLens.sol";
-import {CURATOR_ROLE, Config, GUARDIAN_ROLE, OWNER_ROLE} from "./Config.sol";
+import {CURATOR_ROLE, Config, GUARDIAN_ROLE, OWNER_ROLE, STRATEGY_SETTER_ROLE} from "./Config.sol";
 import {DataContracts} from "./DataContracts.sol";
+
+/// @notice A pool says who made it; whether that is true is Uniswap's factory's to say.
+interface IPoolFactory {
+    function factory() external view returns (address);
+}
 
 /// @notice Who is who.
 struct Roles {
@@ -49,10 +55,22 @@ contract Deploy is Config {
     AccessManager private manager;
     ModelRegistry private registry;
     VaultLens private lens;
+    RangeVaultFactory private factory;
+    StrategyDeployer private strategyDeployer;
+    /// Whose functions the roles are over.
+    address[] private targets;
     bytes32 private modelId;
 
     function run() external {
-        config = vm.readFile(vm.envString("RANGEKEEPER_CONFIG"));
+        string memory json =
+            deploy(vm.readFile(vm.envString("RANGEKEEPER_CONFIG")), vm.envOr("RANGEKEEPER_DEPLOYER_KEY", uint256(0)));
+        vm.writeFile(vm.envString("RANGEKEEPER_ADDRESSES"), json);
+    }
+
+    /// @notice Deploys what `text` describes. `key` 0: forge's own flags say who broadcasts.
+    /// @return The addresses of the first vault and of what all share, as JSON.
+    function deploy(string memory text, uint256 key) public returns (string memory) {
+        config = text;
         require(vm.parseTomlUint(config, ".chainId") == block.chainid, "chainId of the config is not this chain's");
         Roles memory roles = Roles({
             owner: vm.parseTomlAddress(config, ".roles.owner"),
@@ -61,20 +79,24 @@ contract Deploy is Config {
             modelSigner: vm.parseTomlAddress(config, ".roles.modelSigner")
         });
 
-        // The key may come by the environment, else from forge's own flags.
-        uint256 key = vm.envOr("RANGEKEEPER_DEPLOYER_KEY", uint256(0));
         if (key == 0) vm.startBroadcast();
         else vm.startBroadcast(key);
         (, address deployer,) = vm.readCallers();
         manager = new AccessManager(deployer);
         lens = new VaultLens();
+        factory = new RangeVaultFactory(
+            IUniswapV3Factory(_poolFactory()),
+            keccak256(type(ReferencePriceOracle).creationCode),
+            keccak256(type(RangeVault).creationCode)
+        );
+        strategyDeployer = new StrategyDeployer(keccak256(type(ModelStrategy).creationCode));
         registry = new ModelRegistry(address(manager), uint32(_uintOr(".registry.noticeSeconds", _defaultNotice())));
+        targets.push(address(registry));
         _grantRoles(roles, deployer);
         _assignRegistry();
         modelId = keccak256(bytes(_stringOr(".registry.decisionModel", "rangekeeper-default")));
         _registerModels(roles);
 
-        string memory vaultsJson;
         Deployment memory first;
         for (uint256 i; vm.keyExistsToml(config, string.concat(".vaults[", vm.toString(i), "]")); ++i) {
             Deployment memory deployed = _deployVault(string.concat(".vaults[", vm.toString(i), "]"), roles);
@@ -83,20 +105,23 @@ contract Deploy is Config {
         require(address(first.vault) != address(0), "the config has no [[vaults]]");
         _handOver(roles, deployer);
         vm.stopBroadcast();
-        vaultsJson = _json(first);
-        vm.writeFile(vm.envString("RANGEKEEPER_ADDRESSES"), vaultsJson);
+        return _json(first);
     }
 
     function _grantRoles(Roles memory roles, address deployer) private {
         manager.labelRole(OWNER_ROLE, "OWNER");
         manager.labelRole(CURATOR_ROLE, "CURATOR");
         manager.labelRole(GUARDIAN_ROLE, "GUARDIAN");
+        manager.labelRole(STRATEGY_SETTER_ROLE, "STRATEGY_SETTER");
+        // The guardian can cancel a strategy that was announced.
+        manager.setRoleGuardian(STRATEGY_SETTER_ROLE, GUARDIAN_ROLE);
         manager.grantRole(OWNER_ROLE, roles.owner, 0);
         manager.grantRole(CURATOR_ROLE, roles.curator, 0);
         manager.grantRole(GUARDIAN_ROLE, roles.guardian, 0);
         // The curator can stop what the guardian can stop.
         manager.grantRole(GUARDIAN_ROLE, roles.curator, 0);
         manager.grantRole(OWNER_ROLE, deployer, 0);
+        manager.grantRole(STRATEGY_SETTER_ROLE, deployer, 0);
         manager.grantRole(CURATOR_ROLE, deployer, 0);
     }
 
@@ -139,21 +164,17 @@ contract Deploy is Config {
     }
 
     function _deployVault(string memory key, Roles memory roles) private returns (Deployment memory deployed) {
-        deployed.oracle = _deployOracle(key);
-        deployed.vault = new RangeVault(
-            VaultParameters({
-                name: vm.parseTomlString(config, string.concat(key, ".name")),
-                symbol: vm.parseTomlString(config, string.concat(key, ".symbol")),
-                asset: IERC20(vm.parseTomlAddress(config, string.concat(key, ".asset"))),
-                oracle: IPriceOracle(address(deployed.oracle)),
-                authority: address(manager),
-                feeRecipient: roles.owner,
-                limits: _limits(string.concat(key, ".limits."))
-            })
+        (address vault, address oracle, address strategy) = factory.create(
+            _setParameters(key, roles),
+            CreationCodes(
+                type(ReferencePriceOracle).creationCode, type(RangeVault).creationCode, type(ModelStrategy).creationCode
+            )
         );
-        deployed.strategy = new ModelStrategy(
-            deployed.vault, registry, modelId, address(manager), _bounds(string.concat(key, ".strategy."))
-        );
+        deployed.vault = RangeVault(vault);
+        deployed.oracle = ReferencePriceOracle(oracle);
+        deployed.strategy = ModelStrategy(strategy);
+        targets.push(vault);
+        targets.push(strategy);
         _assignVault(address(deployed.vault), address(deployed.strategy));
         deployed.vault.setStrategy(address(deployed.strategy));
         deployed.vault.setSkimReceiver(roles.owner);
@@ -166,35 +187,55 @@ contract Deploy is Config {
 
     function _deployGate(address[] memory allowed) private returns (AllowListGate gate) {
         gate = new AllowListGate(address(manager));
+        targets.push(address(gate));
         bytes4[] memory curator = new bytes4[](1);
         curator[0] = AllowListGate.setAllowed.selector;
         manager.setTargetFunctionRole(address(gate), curator, CURATOR_ROLE);
         gate.setAllowed(allowed, true);
     }
 
-    function _deployOracle(string memory key) private returns (ReferencePriceOracle) {
+    function _setParameters(string memory key, Roles memory roles)
+        private
+        view
+        returns (SetParameters memory parameters)
+    {
+        parameters.name = vm.parseTomlString(config, string.concat(key, ".name"));
+        parameters.symbol = vm.parseTomlString(config, string.concat(key, ".symbol"));
+        parameters.asset = IERC20(vm.parseTomlAddress(config, string.concat(key, ".asset")));
+        parameters.authority = address(manager);
+        parameters.feeRecipient = roles.owner;
+        parameters.limits = _limits(string.concat(key, ".limits."));
+        parameters.oracle = _oracleParameters(key);
+        parameters.strategyDeployer = strategyDeployer;
+        parameters.strategyArguments = abi.encode(registry, modelId, manager, _bounds(string.concat(key, ".strategy.")));
+    }
+
+    /// @dev Uniswap's, whose pools are genuine; by default that of the first vault's pool.
+    function _poolFactory() private view returns (address given) {
+        given = _addressOr(".poolFactory");
+        if (given == address(0)) given = IPoolFactory(vm.parseTomlAddress(config, ".vaults[0].pool")).factory();
+    }
+
+    function _oracleParameters(string memory key) private view returns (OracleParameters memory) {
         string memory section = string.concat(key, ".oracle.");
-        return new ReferencePriceOracle(
-            OracleParameters({
-                pool: IUniswapV3Pool(vm.parseTomlAddress(config, string.concat(key, ".pool"))),
-                longWindowSeconds: uint32(_uint(section, "longWindowSeconds")),
-                bandTicks: uint24(_uint(section, "bandTicks")),
-                maxObservationAgeSeconds: uint32(_uint(section, "maxObservationAgeSeconds")),
-                blockIntervalSeconds: uint32(_uintOr(string.concat(section, "blockIntervalSeconds"), 12)),
-                feed: _addressOr(string.concat(section, "feed")),
-                feedMaxAgeSeconds: uint32(_uintOr(string.concat(section, "feedMaxAgeSeconds"), 3600)),
-                feedDeviationBps: uint16(_uintOr(string.concat(section, "feedDeviationBps"), 50)),
-                feedInverted: vm.keyExistsToml(config, string.concat(section, "feedInverted"))
-                    && vm.parseTomlBool(config, string.concat(section, "feedInverted")),
-                sequencerFeed: _addressOr(string.concat(section, "sequencerFeed")),
-                sequencerGraceSeconds: uint32(
-                    _uintOr(
-                        string.concat(section, "sequencerGraceSeconds"),
-                        Math.max(3600, _uint(section, "longWindowSeconds"))
-                    )
+        return OracleParameters({
+            pool: IUniswapV3Pool(vm.parseTomlAddress(config, string.concat(key, ".pool"))),
+            longWindowSeconds: uint32(_uint(section, "longWindowSeconds")),
+            bandTicks: uint24(_uint(section, "bandTicks")),
+            maxObservationAgeSeconds: uint32(_uint(section, "maxObservationAgeSeconds")),
+            blockIntervalSeconds: uint32(_uintOr(string.concat(section, "blockIntervalSeconds"), 12)),
+            feed: _addressOr(string.concat(section, "feed")),
+            feedMaxAgeSeconds: uint32(_uintOr(string.concat(section, "feedMaxAgeSeconds"), 3600)),
+            feedDeviationBps: uint16(_uintOr(string.concat(section, "feedDeviationBps"), 50)),
+            feedInverted: vm.keyExistsToml(config, string.concat(section, "feedInverted"))
+                && vm.parseTomlBool(config, string.concat(section, "feedInverted")),
+            sequencerFeed: _addressOr(string.concat(section, "sequencerFeed")),
+            sequencerGraceSeconds: uint32(
+                _uintOr(
+                    string.concat(section, "sequencerGraceSeconds"), Math.max(3600, _uint(section, "longWindowSeconds"))
                 )
-            })
-        );
+            )
+        });
     }
 
     function _limits(string memory section) private view returns (Limits memory limits) {
@@ -218,17 +259,19 @@ contract Deploy is Config {
     }
 
     function _assignVault(address vault, address strategy) private {
-        bytes4[] memory owner = new bytes4[](9);
-        owner[0] = RangeVault.setStrategy.selector;
-        owner[1] = RangeVault.setGate.selector;
-        owner[2] = RangeVault.setFeeRecipient.selector;
-        owner[3] = RangeVault.setSkimReceiver.selector;
-        owner[4] = RangeVault.skim.selector;
-        owner[5] = RangeVault.skimPosition.selector;
-        owner[6] = RangeVault.extendPause.selector;
-        owner[7] = RangeVault.setStrategist.selector;
-        owner[8] = RangeVault.windDown.selector;
+        bytes4[] memory owner = new bytes4[](8);
+        owner[0] = RangeVault.setGate.selector;
+        owner[1] = RangeVault.setFeeRecipient.selector;
+        owner[2] = RangeVault.setSkimReceiver.selector;
+        owner[3] = RangeVault.skim.selector;
+        owner[4] = RangeVault.skimPosition.selector;
+        owner[5] = RangeVault.extendPause.selector;
+        owner[6] = RangeVault.setStrategist.selector;
+        owner[7] = RangeVault.windDown.selector;
         manager.setTargetFunctionRole(vault, owner, OWNER_ROLE);
+        bytes4[] memory setter = new bytes4[](1);
+        setter[0] = RangeVault.setStrategy.selector;
+        manager.setTargetFunctionRole(vault, setter, STRATEGY_SETTER_ROLE);
         bytes4[] memory curator = new bytes4[](4);
         curator[3] = RangeVault.setRewardClaimer.selector;
         curator[0] = RangeVault.configure.selector;
@@ -251,13 +294,26 @@ contract Deploy is Config {
         manager.setTargetFunctionRole(strategy, stops, GUARDIAN_ROLE);
     }
 
+    /// @dev With a delay, nothing that an administrator does is quicker than a raise is: whoever took that key could else
+    /// give himself every role at once. The administrator's own delay holds from now on; the delays on targets and on
+    /// grants, which hold also for administrators to come, take effect when AccessManager lets them (five days).
     function _handOver(Roles memory roles, address deployer) private {
-        if (roles.owner != deployer) manager.renounceRole(OWNER_ROLE, deployer);
-        if (roles.curator != deployer) manager.renounceRole(CURATOR_ROLE, deployer);
-        if (roles.owner != deployer) {
-            manager.grantRole(manager.ADMIN_ROLE(), roles.owner, 0);
-            manager.renounceRole(manager.ADMIN_ROLE(), deployer);
+        uint32 delay = _roleDelay();
+        if (delay > 0) {
+            manager.setGrantDelay(OWNER_ROLE, delay);
+            manager.setGrantDelay(CURATOR_ROLE, delay);
+            manager.setGrantDelay(STRATEGY_SETTER_ROLE, delay);
+            for (uint256 i; i < targets.length; ++i) {
+                manager.setTargetAdminDelay(targets[i], delay);
+            }
         }
+        manager.grantRole(STRATEGY_SETTER_ROLE, roles.owner, delay);
+        manager.grantRole(manager.ADMIN_ROLE(), roles.owner, delay);
+        if (roles.curator != deployer) manager.renounceRole(CURATOR_ROLE, deployer);
+        if (roles.owner == deployer) return;
+        manager.renounceRole(OWNER_ROLE, deployer);
+        manager.renounceRole(STRATEGY_SETTER_ROLE, deployer);
+        manager.renounceRole(manager.ADMIN_ROLE(), deployer);
     }
 
     function _json(Deployment memory deployed) private returns (string memory) {
@@ -270,6 +326,8 @@ contract Deploy is Config {
         vm.serializeAddress(object, "accessManager", address(manager));
         vm.serializeAddress(object, "registry", address(registry));
         vm.serializeAddress(object, "lens", address(lens));
+        vm.serializeAddress(object, "factory", address(factory));
+        vm.serializeAddress(object, "strategyDeployer", address(strategyDeployer));
         vm.serializeAddress(object, "oracle", address(deployed.oracle));
         vm.serializeAddress(object, "vault", address(deployed.vault));
         vm.serializeAddress(object, "strategy", address(deployed.strategy));

@@ -47,6 +47,9 @@ const vaultSection = z.strictObject({
 export const configSchema = z
   .strictObject({
     chainId: positive.describe("Chain id; the node must answer the same"),
+    poolFactory: address
+      .describe("Uniswap's factory, whose pools are genuine; by default the first pool's own")
+      .optional(),
     rpcUrl: httpUrl.describe("The node that is asked first"),
     rpc: z
       .strictObject({
@@ -267,6 +270,9 @@ export const configSchema = z
         guardian: address.describe("Pauses, cancels and de-risks; can move nothing out").optional(),
         modelSigner: address.describe("Signs proposals as the model").optional(),
         keeper: address.describe("Pays for transactions").optional(),
+        delaySeconds: seconds
+          .describe("Between what the administrator or a new strategy announces and its effect")
+          .optional(),
       })
       .describe("Who may do what, for the deploy script and the doctor")
       .prefault({}),

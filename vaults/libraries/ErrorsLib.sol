@@ -6,6 +6,9 @@ library ErrorsLib {
     /// @notice The token took a fee or lied: `received` differs from what was `sent`.
     error AssetReceivedNotSent(uint256 sent, uint256 received);
 
+    /// @notice Shares of a token that cannot be divided would round whole units away.
+    error AssetWithoutDecimals(address asset);
+
     /// @notice The asset is neither token of the pool.
     error AssetNotInPool(address asset);
 
@@ -20,6 +23,9 @@ library ErrorsLib {
 
     /// @notice The swap of a move sells more than the vault holds idle.
     error IdleInsufficient(address token, uint256 wanted, uint256 idle);
+
+    /// @notice Not the creation code that this factory or deployer was made for.
+    error CreationCodeUnknown(bytes32 codeHash, bytes32 knownHash);
 
     /// @notice With so many decimals a price would not fit.
     error DecimalsTooMany(address of_, uint256 decimals);
@@ -75,6 +81,9 @@ library ErrorsLib {
 
     /// @notice A guardian's pause may follow another only at `readyAt` (Unix seconds).
     error PauseTooSoon(uint256 readyAt);
+
+    /// @notice Uniswap's factory does not know this pool.
+    error PoolNotGenuine(address pool);
 
     /// @notice The vault would hold more of the pool's liquidity in range than allowed.
     error PoolShareAboveMax(uint256 ownLiquidity, uint256 maxLiquidity);

@@ -159,6 +159,7 @@ library SettingsLib {
     /// @notice Sends what the vault holds of `token` beyond its tracked idle to `receiver`.
     function skim(VaultContext memory context, VaultState storage state, address token, address receiver) public {
         uint256 tracked = token == context.token0 ? state.idle0 : token == context.token1 ? state.idle1 : 0;
+        require(token.code.length > 0, ErrorsLib.SkimRefused());
         // Shares sent to the vault itself are not a donation of tokens.
         uint256 balance = IERC20(token).balanceOf(address(this));
         require(receiver != address(0) && token != address(this) && balance > tracked, ErrorsLib.SkimRefused());

@@ -69,7 +69,7 @@ uint8 constant MAX_DECIMALS = 36;
 
 /// @title Reference prices of one Uniswap v3 pool
 /// @notice SOURCES. Spot; the *pre-block* tick (what the pool said before the first trade of this block, from its last
-/// two observations); the long time-weighted mean tick, rounded to minus infinity; an external feed where one is set.
+/// two observations); the long time-weighted mean tick; an external feed where one is set. A tick stands for all its prices.
 /// `low` and `high` are the extremes over all that answer, `mid` is their median: whoever moves spot within a block
 /// moves neither the pre-block tick nor the mean.
 ///
@@ -216,9 +216,14 @@ contract ReferencePriceOracle is IPriceOracle {
         else sources.calm = false;
     }
 
-    /// @dev A source in spot's own tick agrees with spot exactly.
+    /// @dev A tick stands for every price in it. In spot's own tick that is spot; else the end that is further from it,
+    /// so that low is never too high nor high too low. A tick of a pool is below MAX_TICK.
     function _addTick(Sources memory sources, int24 tick) private pure {
-        _add(sources, tick == sources.spotTick ? sources.spotX96 : TickMath.getSqrtPriceAtTick(tick), tick);
+        uint160 priceX96 = sources.spotX96;
+        if (tick != sources.spotTick) {
+            priceX96 = TickMath.getSqrtPriceAtTick(tick > sources.spotTick ? tick + 1 : tick);
+        }
+        _add(sources, priceX96, tick);
     }
 
     function _add(Sources memory sources, uint160 sqrtPriceX96, int24 tick) private pure {
