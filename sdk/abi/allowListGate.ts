@@ -242,6 +242,17 @@ export const allowListGateAbi = [
   },
   {
     "type": "error",
+    "name": "AssetWithoutDecimals",
+    "inputs": [
+      {
+        "name": "asset",
+        "type": "address",
+        "internalType": "address"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "BoundInvalid",
     "inputs": [
       {
@@ -371,6 +382,22 @@ export const allowListGateAbi = [
         "name": "most",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "CreationCodeUnknown",
+    "inputs": [
+      {
+        "name": "codeHash",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "knownHash",
+        "type": "bytes32",
+        "internalType": "bytes32"
       }
     ]
   },
@@ -946,6 +973,17 @@ export const allowListGateAbi = [
         "name": "weightWad",
         "type": "uint64",
         "internalType": "uint64"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "PoolNotGenuine",
+    "inputs": [
+      {
+        "name": "pool",
+        "type": "address",
+        "internalType": "address"
       }
     ]
   },

@@ -1759,6 +1759,17 @@ export const fixedWidthStrategyAbi = [
   },
   {
     "type": "error",
+    "name": "AssetWithoutDecimals",
+    "inputs": [
+      {
+        "name": "asset",
+        "type": "address",
+        "internalType": "address"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "CanaryCapExceeded",
     "inputs": [
       {
@@ -1797,6 +1808,22 @@ export const fixedWidthStrategyAbi = [
         "name": "readyAt",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "CreationCodeUnknown",
+    "inputs": [
+      {
+        "name": "codeHash",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "knownHash",
+        "type": "bytes32",
+        "internalType": "bytes32"
       }
     ]
   },
@@ -2229,6 +2256,17 @@ export const fixedWidthStrategyAbi = [
         "name": "readyAt",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "PoolNotGenuine",
+    "inputs": [
+      {
+        "name": "pool",
+        "type": "address",
+        "internalType": "address"
       }
     ]
   },

@@ -175,6 +175,17 @@ export const lendingAdapterAbi = [
   },
   {
     "type": "error",
+    "name": "AssetWithoutDecimals",
+    "inputs": [
+      {
+        "name": "asset",
+        "type": "address",
+        "internalType": "address"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "BoundInvalid",
     "inputs": [
       {
@@ -304,6 +315,22 @@ export const lendingAdapterAbi = [
         "name": "most",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "CreationCodeUnknown",
+    "inputs": [
+      {
+        "name": "codeHash",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "knownHash",
+        "type": "bytes32",
+        "internalType": "bytes32"
       }
     ]
   },
@@ -874,6 +901,17 @@ export const lendingAdapterAbi = [
         "name": "weightWad",
         "type": "uint64",
         "internalType": "uint64"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "PoolNotGenuine",
+    "inputs": [
+      {
+        "name": "pool",
+        "type": "address",
+        "internalType": "address"
       }
     ]
   },

@@ -390,6 +390,17 @@ export const referencePriceOracleAbi = [
   },
   {
     "type": "error",
+    "name": "AssetWithoutDecimals",
+    "inputs": [
+      {
+        "name": "asset",
+        "type": "address",
+        "internalType": "address"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "BoundInvalid",
     "inputs": [
       {
@@ -519,6 +530,22 @@ export const referencePriceOracleAbi = [
         "name": "most",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "CreationCodeUnknown",
+    "inputs": [
+      {
+        "name": "codeHash",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "knownHash",
+        "type": "bytes32",
+        "internalType": "bytes32"
       }
     ]
   },
@@ -1024,6 +1051,17 @@ export const referencePriceOracleAbi = [
         "name": "weightWad",
         "type": "uint64",
         "internalType": "uint64"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "PoolNotGenuine",
+    "inputs": [
+      {
+        "name": "pool",
+        "type": "address",
+        "internalType": "address"
       }
     ]
   },

@@ -524,6 +524,17 @@ export const vaultLensAbi = [
   },
   {
     "type": "error",
+    "name": "AssetWithoutDecimals",
+    "inputs": [
+      {
+        "name": "asset",
+        "type": "address",
+        "internalType": "address"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "BoundInvalid",
     "inputs": [
       {
@@ -653,6 +664,22 @@ export const vaultLensAbi = [
         "name": "most",
         "type": "uint256",
         "internalType": "uint256"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "CreationCodeUnknown",
+    "inputs": [
+      {
+        "name": "codeHash",
+        "type": "bytes32",
+        "internalType": "bytes32"
+      },
+      {
+        "name": "knownHash",
+        "type": "bytes32",
+        "internalType": "bytes32"
       }
     ]
   },
@@ -1228,6 +1255,17 @@ export const vaultLensAbi = [
         "name": "weightWad",
         "type": "uint64",
         "internalType": "uint64"
+      }
+    ]
+  },
+  {
+    "type": "error",
+    "name": "PoolNotGenuine",
+    "inputs": [
+      {
+        "name": "pool",
+        "type": "address",
+        "internalType": "address"
       }
     ]
   },
