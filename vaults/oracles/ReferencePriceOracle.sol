@@ -6,6 +6,7 @@ import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {IPriceOracle, ReferencePrices} from "../interfaces/IPriceOracle.sol";
 import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
 import {ErrorsLib} from "../libraries/ErrorsLib.sol";
+import {Observation, ObservationRing, ObservationsLib} from "../libraries/ObservationsLib.sol";
 
 /// @notice The part of a price feed that is read here.
 interface IAggregatorV3 {
@@ -146,9 +147,13 @@ contract ReferencePriceOracle is IPriceOracle {
             ErrorsLib.SettingOutOfBounds("feedDeviationBps", parameters.feedDeviationBps, 1, MAX_FEED_DEVIATION_BPS)
         );
 
-        (bool answered,) = _meanTick(parameters.pool, parameters.longWindowSeconds);
+        (, int24 spotTick, uint16 index, uint16 cardinality, uint16 cardinalityNext,,) = parameters.pool.slot0();
+        bool answered;
+        if (cardinality > 0) {
+            ObservationRing memory ring = ObservationsLib.open(parameters.pool, index, cardinality, spotTick);
+            (answered,) = ObservationsLib.ticksOver(ring, parameters.longWindowSeconds);
+        }
         require(answered, ErrorsLib.LongWindowUnavailable(parameters.longWindowSeconds));
-        (,,,, uint16 cardinalityNext,,) = parameters.pool.slot0();
         uint256 required =
             Math.ceilDiv(uint256(parameters.longWindowSeconds) * 12, 10 * parameters.blockIntervalSeconds);
         require(cardinalityNext >= required, ErrorsLib.ObservationsTooFew(cardinalityNext, required));
@@ -176,7 +181,6 @@ contract ReferencePriceOracle is IPriceOracle {
         Sources memory sources;
         sources.calm = true;
         _readPool(sources);
-        _readMean(sources);
         if (feed != address(0)) {
             (uint160 feedX96, int24 feedTick, bool usable) = _feedPrice();
             if (usable) _add(sources, feedX96, feedTick);
@@ -202,17 +206,17 @@ contract ReferencePriceOracle is IPriceOracle {
         sources.spotTick = spotTick;
         if (!unlocked) sources.calm = false;
         _add(sources, spotX96, spotTick);
-        (int24 preBlockTick, uint256 observedAt, bool known) = _preBlockTick(target, spotTick, index, cardinality);
+        if (cardinality == 0) {
+            sources.calm = false;
+            return;
+        }
+        ObservationRing memory ring = ObservationsLib.open(target, index, cardinality, spotTick);
+        (bool known, int24 preBlockTick) = _preBlockTick(ring);
         if (known) _addTick(sources, preBlockTick);
         else sources.calm = false;
-        if (maxObservationAgeSeconds != 0 && block.timestamp > observedAt + maxObservationAgeSeconds) {
-            sources.calm = false;
-        }
-    }
-
-    function _readMean(Sources memory sources) private view {
-        (bool answered, int24 meanTick) = _meanTick(IUniswapV3Pool(pool), longWindowSeconds);
-        if (answered) _addTick(sources, meanTick);
+        if (maxObservationAgeSeconds != 0 && ring.newest.age > maxObservationAgeSeconds) sources.calm = false;
+        (bool answered, int56 growth) = ObservationsLib.ticksOver(ring, longWindowSeconds);
+        if (answered) _addTick(sources, _tickDown(growth, longWindowSeconds));
         else sources.calm = false;
     }
 
@@ -249,43 +253,19 @@ contract ReferencePriceOracle is IPriceOracle {
 
     /// @dev The pool writes an observation in the first trade of a block that leaves its tick, so between the last two
     /// observations the tick was constant; when the last one is of an earlier block, the tick has not moved since.
-    function _preBlockTick(IUniswapV3Pool target, int24 spotTick, uint16 index, uint16 cardinality)
-        private
-        view
-        returns (int24 tick, uint256 observedAt, bool known)
-    {
-        if (cardinality == 0) return (0, 0, false);
-        (uint32 lastAt, int56 lastCumulative,,) = target.observations(index);
-        // Times are modulo 2^32 in the pool.
-        uint32 age = _since(lastAt);
-        observedAt = block.timestamp - age;
-        if (age != 0) return (spotTick, observedAt, true);
-        (uint32 beforeAt, int56 beforeCumulative,, bool initialized) =
-            target.observations((uint256(index) + cardinality - 1) % cardinality);
-        uint32 elapsed;
-        unchecked {
-            elapsed = lastAt - beforeAt;
-        }
-        if (!initialized || elapsed == 0) return (0, observedAt, false);
+    function _preBlockTick(ObservationRing memory ring) private view returns (bool known, int24 tick) {
+        Observation memory newest = ring.newest;
+        if (newest.age != 0) return (true, ring.spotTick);
+        if (ring.cardinality < 2) return (false, 0);
+        Observation memory before;
+        ObservationsLib.read(ring, 1, before);
+        if (!before.initialized) return (false, 0);
         int56 difference;
         unchecked {
-            difference = lastCumulative - beforeCumulative;
+            difference = newest.tickCumulative - before.tickCumulative;
         }
-        return (_tickDown(difference, elapsed), observedAt, true);
-    }
-
-    function _meanTick(IUniswapV3Pool target, uint32 windowSeconds) private view returns (bool, int24) {
-        uint32[] memory ago = new uint32[](2);
-        ago[0] = windowSeconds;
-        try target.observe(ago) returns (int56[] memory cumulative, uint160[] memory) {
-            int56 difference;
-            unchecked {
-                difference = cumulative[1] - cumulative[0];
-            }
-            return (true, _tickDown(difference, windowSeconds));
-        } catch {
-            return (false, 0);
-        }
+        // An observation is at least a second older than the next; ages are below 2^32.
+        return (true, _tickDown(difference, uint32(before.age)));
     }
 
     function _feedPrice() private view returns (uint160 sqrtPriceX96, int24 tick, bool usable) {
@@ -327,11 +307,5 @@ contract ReferencePriceOracle is IPriceOracle {
         if (difference < 0 && difference % span != 0) --mean;
         // A mean of ticks is within their range.
         return int24(mean);
-    }
-
-    function _since(uint32 at) private view returns (uint32) {
-        unchecked {
-            return uint32(block.timestamp) - at;
-        }
     }
 }
