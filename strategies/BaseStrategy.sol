@@ -215,9 +215,15 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         uint256 spreadWad = _spreadWad(proposal.declaredSpreadWad);
         ReferencePrices memory refs = IPriceOracle(vault.oracle()).referencePrices();
         require(refs.calm, StrategyErrorsLib.NotCalm());
-        if (!_widens(proposal, current, spreadWad)) _checkOrdinary(proposal, current, spreadWad, refs.midSqrtPriceX96);
+        bool ordinary = !_widens(proposal, current, spreadWad);
+        uint256 deployedWad = ordinary ? _checkOrdinary(proposal, current, spreadWad, refs.midSqrtPriceX96) : 0;
 
         report = vault.rebalance(_order(proposal));
+        if (ordinary) {
+            // Against the NAV from before the move, which the vault has just measured.
+            _checkSwap(proposal, current, refs.midSqrtPriceX96, report.navBefore);
+            _checkMove(proposal, deployedWad, report.navBefore);
+        }
         measuredCost = _measuredCost(report, proposal.ranges.length, refs.midSqrtPriceX96);
         require(
             measuredCost <= proposal.declaredCost,
@@ -243,7 +249,7 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         Bounds memory current,
         uint256 spreadWad,
         uint160 midX96
-    ) private {
+    ) private returns (uint256 deployedWad) {
         _countMove(current);
         require(
             spreadWad <= current.spreadCeilingWad || proposal.ranges.length == 0,
@@ -251,12 +257,9 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         );
         uint256 required = Math.mulDiv(proposal.declaredCost, current.gainMarginWad, BoundsLib.WAD, Math.Rounding.Ceil);
         require(proposal.declaredGain >= required, StrategyErrorsLib.GainBelowCost(proposal.declaredGain, required));
-        uint256 deployedWad = current.checkRanges(proposal.ranges, TickMath.getTickAtSqrtPrice(midX96), spreadWad);
+        deployedWad = current.checkRanges(proposal.ranges, TickMath.getTickAtSqrtPrice(midX96), spreadWad);
         uint256 allowedWad = current.deployableShareWad(spreadWad);
         require(deployedWad <= allowedWad, StrategyErrorsLib.ShareAboveLimit(deployedWad, allowedWad));
-        (, uint256 nav,,,) = vault.navStatus();
-        _checkSwap(proposal, current, midX96, nav);
-        _checkMove(proposal, deployedWad, nav);
     }
 
     function _readyAt(Bounds memory current) private view returns (uint256) {

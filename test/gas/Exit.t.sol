@@ -14,6 +14,13 @@ contract ExitGasTest is GasTest {
     /// @dev Carol holds two percent of a vault with one live range.
     function _hold() private {
         _live(1);
+        _join();
+    }
+
+    /// @dev She keeps a unit of each token, as one who has used them before does.
+    function _join() private {
+        assetToken.mint(carol, 1);
+        otherToken.mint(carol, 1);
         _deposit(carol, _assets(30_000));
         shares = vault.balanceOf(carol);
         _blocks(30);
@@ -41,13 +48,23 @@ contract ExitGasTest is GasTest {
         _row(name, who, address(vault), abi.encodeCall(RangeVault.redeemInKind, (exit)));
     }
 
+    function test_gas_fromAnIdleVault() public {
+        _deposit(alice, _assets(1_000_000));
+        _join();
+        _redeem("redeem, vault idle, half", shares / 2);
+        _blocks(2);
+        _withdraw("withdraw, vault idle", _assets(5000));
+        _blocks(2);
+        _redeem("redeem, vault idle, all", vault.balanceOf(carol));
+    }
+
     function test_gas_fromIdle() public {
         _hold();
-        _redeem("redeem from idle, half", shares / 2);
+        _redeem("redeem from idle over 1 range, half", shares / 2);
         _blocks(2);
-        _withdraw("withdraw from idle", _assets(5000));
+        _withdraw("withdraw from idle over 1 range", _assets(5000));
         _blocks(2);
-        _redeem("redeem from idle, all", vault.balanceOf(carol));
+        _redeem("redeem from idle over 1 range, all", vault.balanceOf(carol));
     }
 
     function test_gas_byBurn() public {
@@ -65,11 +82,12 @@ contract ExitGasTest is GasTest {
         _drain();
         bytes4 redeem = bytes4(keccak256("redeem(uint256,address,address,uint256)"));
         bytes4 withdraw = bytes4(keccak256("withdraw(uint256,address,address,uint256)"));
-        bytes memory data = abi.encodeWithSelector(redeem, shares / 2, carol, carol, 1);
-        _row("redeem by burn and swap, half", carol, address(vault), data);
-        _blocks(2);
-        data = abi.encodeWithSelector(withdraw, _assets(5000), carol, carol, shares);
+        uint256 id = vm.snapshotState();
+        bytes memory data = abi.encodeWithSelector(withdraw, _assets(5000), carol, carol, shares);
         _row("withdraw by burn and swap", carol, address(vault), data);
+        vm.revertToState(id);
+        data = abi.encodeWithSelector(redeem, shares / 2, carol, carol, 1);
+        _row("redeem by burn and swap, half", carol, address(vault), data);
         _blocks(2);
         data = abi.encodeWithSelector(redeem, vault.balanceOf(carol), carol, carol, 1);
         _row("redeem by burn and swap, all", carol, address(vault), data);
@@ -77,8 +95,6 @@ contract ExitGasTest is GasTest {
 
     function test_gas_inKind() public {
         _hold();
-        // He holds both tokens already, as those do who leave in kind a second time.
-        otherToken.mint(carol, 1);
         _inKindRow("redeem in kind, half", carol, shares / 2);
         _blocks(2);
         _inKindRow("redeem in kind, all of a holder", carol, vault.balanceOf(carol));
@@ -95,9 +111,7 @@ contract ExitGasTest is GasTest {
 
     function test_gas_byBurnOverTwoRanges() public {
         _live(2);
-        _deposit(carol, _assets(30_000));
-        shares = vault.balanceOf(carol);
-        _blocks(30);
+        _join();
         _drain();
         _redeem("redeem by burn over 2 ranges", shares / 2);
         _blocks(2);

@@ -123,7 +123,7 @@ contract MoveGasTest is GasTest {
     }
 
     /// @dev The worst that may count: volatility asked of the pool, and an 8-32-32-3 net evaluated.
-    function _withHead() private {
+    function _prepareHead() private {
         uint256[] memory dims = new uint256[](4);
         (dims[0], dims[1], dims[2], dims[3]) = (8, 32, 32, 3);
         // An answer v stands for v / 2^40: next to nothing, so that the declared spread counts.
@@ -131,10 +131,15 @@ contract MoveGasTest is GasTest {
         address[] memory head = Mlp.store(network);
         vm.startPrank(curator);
         registry.register(HEAD_ID, _modelParameters(head));
-        registry.setNotice(0);
         registry.raiseStage(HEAD_ID, Stage.Full, 0);
-        modelStrategy.setModel(HEAD_ID);
         vm.stopPrank();
+        skip(3 days);
+        _blocks(160);
+    }
+
+    function _follow(bytes32 modelId) private {
+        vm.prank(curator);
+        modelStrategy.setModel(modelId);
     }
 
     function _watchVolatility() private {
@@ -145,6 +150,7 @@ contract MoveGasTest is GasTest {
     }
 
     function _modelMoves(uint256 count, string memory what) private {
+        _prepareHead();
         _live(count);
         _take(address(modelStrategy));
         uint256 id = vm.snapshotState();
@@ -156,7 +162,7 @@ contract MoveGasTest is GasTest {
         _modelRow(string.concat("model strategy: move ", what, ", volatility"), _proposal(count, 0));
         vm.revertToState(id);
         _watchVolatility();
-        _withHead();
+        _follow(HEAD_ID);
         _modelRow(string.concat("model strategy: move ", what, ", volatility and head"), _proposal(count, 0));
     }
 
