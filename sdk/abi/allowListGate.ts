@@ -684,22 +684,6 @@ export const allowListGateAbi = [
   },
   {
     "type": "error",
-    "name": "LiquidityAboveBefore",
-    "inputs": [
-      {
-        "name": "liquidity",
-        "type": "uint256",
-        "internalType": "uint256"
-      },
-      {
-        "name": "before",
-        "type": "uint256",
-        "internalType": "uint256"
-      }
-    ]
-  },
-  {
-    "type": "error",
     "name": "LongWindowTooShort",
     "inputs": [
       {

@@ -805,22 +805,6 @@ export const referencePriceOracleAbi = [
   },
   {
     "type": "error",
-    "name": "LiquidityAboveBefore",
-    "inputs": [
-      {
-        "name": "liquidity",
-        "type": "uint256",
-        "internalType": "uint256"
-      },
-      {
-        "name": "before",
-        "type": "uint256",
-        "internalType": "uint256"
-      }
-    ]
-  },
-  {
-    "type": "error",
     "name": "LossAboveMoveLimit",
     "inputs": [
       {

@@ -72,7 +72,7 @@ abstract contract GasTest is StrategyTest {
         limits.maxMovesPerDay = 1440;
     }
 
-    function _oracleParameters() internal view override returns (OracleParameters memory parameters) {
+    function _oracleParameters() internal view virtual override returns (OracleParameters memory parameters) {
         parameters = super._oracleParameters();
         parameters.feed = address(feed);
         parameters.feedMaxAgeSeconds = 1 days;

@@ -78,7 +78,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "mean left out of the references",
     keeps: "V1",
-    find: "if (answered) _addTick(sources, meanTick);",
+    find: "if (answered) _addTick(sources, _tickDown(growth, longWindowSeconds));",
     replace: "if (answered) {}",
     tests: oracleTests,
     alone: true,
@@ -108,7 +108,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "an old observation is good enough",
     keeps: "V1",
-    find: "block.timestamp > observedAt + «maxObservationAgeSeconds») {",
+    find: "ring.newest.age > «maxObservationAgeSeconds») sources.calm = false;",
     replace: "365 days",
     tests: oracleTests,
   },
@@ -466,7 +466,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "no drawdown breaker",
     keeps: "V5",
-    find: "move.before[1] * BPS >= «held * (BPS - limits.drawdownBps)»,",
+    find: "move.before[1] * BPS >= «mark * (BPS - limits.drawdownBps)»,",
     replace: "0",
     tests: vaultTests,
   },
@@ -523,14 +523,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "just-in-time liquidity lifts the pool's share",
     keeps: "rule 19",
-    find: "«Math.min(mean, context.pool.liquidity())» * limits.maxPoolShareBps",
+    find: "«Math.min(mean, liquidity)» * limits.maxPoolShareBps",
     replace: "Math.max(mean, context.pool.liquidity())",
     tests: vaultTests,
   },
   {
     name: "the pool's share counts the mean only",
     keeps: "rule 19",
-    find: "«Math.min(mean, context.pool.liquidity())» * limits.maxPoolShareBps",
+    find: "«Math.min(mean, liquidity)» * limits.maxPoolShareBps",
     replace: "mean",
     tests: vaultTests,
   },

@@ -122,7 +122,7 @@ abstract contract LifecycleTests is BaseTest {
         vault.rebalance(order);
         order = _widerOrder(10);
         vm.prank(operator);
-        vm.expectPartialRevert(ErrorsLib.LiquidityAboveBefore.selector);
+        vm.expectPartialRevert(ErrorsLib.CooldownActive.selector);
         vault.rebalance(order);
         order = _widerOrder(200);
         order.ranges[0].weightWad = 0.2e18;

@@ -48,9 +48,6 @@ library ErrorsLib {
     /// @notice The long window is shorter than the shortest one allowed.
     error LongWindowTooShort(uint32 windowSeconds, uint32 minSeconds);
 
-    /// @notice A move that only makes ranges wider would hold more liquidity than before.
-    error LiquidityAboveBefore(uint256 liquidity, uint256 before);
-
     /// @notice The move would lose more than one move may.
     error LossAboveMoveLimit(uint256 lossWad, uint256 limitWad);
 

@@ -23,7 +23,10 @@ struct ExitTerms {
     /// Effective supply with virtual shares.
     uint256 supply;
     uint256 idleAsset;
-    /// Idle plus the whole asset leg of every position at spot, plus asset fees: all that an exit without a swap finds.
+    /// The whole asset leg of every position at spot, and asset fees; only read where idle is not enough.
+    uint256 legs;
+    uint256 fees;
+    /// Idle, legs and fees: all that an exit without a swap finds.
     uint256 available;
     /// What rounding may take when positions are burned; the leaver pays it.
     uint256 rounding;
@@ -46,6 +49,7 @@ library ExitLib {
         ReferencePrices memory refs = PricingLib.referenceNow(context);
         if (!refs.calm) return 0;
         ExitTerms memory quote = _terms(context, state, totalSupply, refs);
+        _reach(context, state, quote);
         return Math.min(_assetsDown(quote, balance), quote.available);
     }
 
@@ -56,7 +60,9 @@ library ExitLib {
     {
         ReferencePrices memory refs = PricingLib.referenceNow(context);
         if (!refs.calm) return 0;
-        return _maxSharesDown(_terms(context, state, totalSupply, refs), balance);
+        ExitTerms memory quote = _terms(context, state, totalSupply, refs);
+        _reach(context, state, quote);
+        return _maxSharesDown(quote, balance);
     }
 
     function previewWithdraw(VaultContext memory context, VaultState storage state, uint256 totalSupply, uint256 assets)
@@ -87,9 +93,14 @@ library ExitLib {
         uint256 balance
     ) external returns (uint256 assets) {
         (ExitTerms memory quote,) = _begin(context, state, totalSupply);
+        assets = _assetsDown(quote, shares);
+        if (shares <= balance && Math.mulDiv(shares, quote.pricing.lowNav + 1, quote.supply) <= quote.idleAsset) {
+            _leave(context, state, quote, shares, assets);
+            return assets;
+        }
+        _reach(context, state, quote);
         uint256 most = _maxSharesDown(quote, balance);
         require(shares <= most, ERC4626.ERC4626ExceededMaxRedeem(owner, shares, most));
-        assets = _assetsDown(quote, shares);
         _raise(context, state, quote, assets);
         _leave(context, state, quote, shares, assets);
     }
@@ -103,7 +114,14 @@ library ExitLib {
         uint256 balance
     ) external returns (uint256 shares) {
         (ExitTerms memory quote,) = _begin(context, state, totalSupply);
-        uint256 most = Math.min(_assetsDown(quote, balance), quote.available);
+        uint256 owned = _assetsDown(quote, balance);
+        if (assets <= Math.min(owned, quote.idleAsset)) {
+            shares = _sharesUp(quote, assets);
+            _leave(context, state, quote, shares, assets);
+            return shares;
+        }
+        _reach(context, state, quote);
+        uint256 most = Math.min(owned, quote.available);
         require(assets <= most, ERC4626.ERC4626ExceededMaxWithdraw(owner, assets, most));
         shares = _sharesUp(quote, assets);
         _raise(context, state, quote, assets);
@@ -208,13 +226,16 @@ library ExitLib {
         result.pricing = PricingLib.price(context, state, totalSupply, refs, false, true);
         result.supply = result.pricing.issued + result.pricing.pending;
         result.idleAsset = assetIsToken0 ? state.idle0 : state.idle1;
-        result.available = result.idleAsset;
         uint256 count = state.positions.length;
         if (count == 0) return result;
-        (uint256 legs, uint256 fees) = _assetLegs(context, state);
-        result.available += legs + fees;
         // One unit of each token per floor: of the burned part and of the rest.
         result.rounding = NavLib.toAssetDown(2 * count, 2 * count, result.pricing.dearestX96, assetIsToken0) + 2;
+    }
+
+    /// @dev What an exit that idle alone cannot pay finds in the positions.
+    function _reach(VaultContext memory context, VaultState storage state, ExitTerms memory quote) private view {
+        if (state.positions.length > 0) (quote.legs, quote.fees) = _assetLegs(context, state);
+        quote.available = quote.idleAsset + quote.legs + quote.fees;
     }
 
     /// @dev Assets paid for `shares` by the exit without a swap, as if enough were available.
@@ -270,7 +291,7 @@ library ExitLib {
     {
         if (assets <= quote.idleAsset) return;
         uint256 need = assets - quote.idleAsset;
-        (uint256 legs, uint256 fees) = _assetLegs(context, state);
+        (uint256 legs, uint256 fees) = (quote.legs, quote.fees);
         uint256 count = state.positions.length;
         // One unit per position makes up for the floor of each burn.
         uint256 wanted = need > fees ? need - fees + count : 0;

@@ -19,11 +19,12 @@ library NavLib {
         pure
         returns (uint256 amount0, uint256 amount1)
     {
-        uint160 lowerX96 = TickMath.getSqrtPriceAtTick(position.lowerTick);
-        uint160 upperX96 = TickMath.getSqrtPriceAtTick(position.upperTick);
-        uint160 insideX96 = sqrtPriceX96 < lowerX96 ? lowerX96 : sqrtPriceX96 > upperX96 ? upperX96 : sqrtPriceX96;
-        amount0 = SqrtPriceMath.getAmount0Delta(insideX96, upperX96, position.liquidity, false);
-        amount1 = SqrtPriceMath.getAmount1Delta(lowerX96, insideX96, position.liquidity, false);
+        return _principalBetween(
+            TickMath.getSqrtPriceAtTick(position.lowerTick),
+            TickMath.getSqrtPriceAtTick(position.upperTick),
+            position.liquidity,
+            sqrtPriceX96
+        );
     }
 
     /// @notice What the pool owes `owner` on a range beside liquidity: exactly what a poke and a collect would pay.
@@ -93,10 +94,7 @@ library NavLib {
                 _addPosition(position, owed0, owed1, sqrtPricesX96, amounts0, amounts1);
             }
         }
-        for (uint256 p; p < 3; ++p) {
-            if (sqrtPricesX96[p] == 0) continue;
-            values[p] = toAssetDown(amounts0[p], amounts1[p], sqrtPricesX96[p], context.assetIsToken0);
-        }
+        _value(context, sqrtPricesX96, amounts0, amounts1, values);
     }
 
     /// @notice Tokens of the calling vault, principal as at a sqrt price: idle, positions and what the pool owes.
@@ -118,6 +116,24 @@ library NavLib {
         }
     }
 
+    /// @notice Value at three sqrt prices of tokens and of the principal of ranges, without a question to the pool: for
+    /// when what it owes is known.
+    function valuesOf(
+        VaultContext memory context,
+        Position[] memory held,
+        uint256 total0,
+        uint256 total1,
+        uint160[3] memory sqrtPricesX96
+    ) internal pure returns (uint256[3] memory values) {
+        uint256[3] memory amounts0 = [total0, total0, total0];
+        uint256[3] memory amounts1 = [total1, total1, total1];
+        for (uint256 i; i < held.length; ++i) {
+            _addPosition(held[i], 0, 0, sqrtPricesX96, amounts0, amounts1);
+        }
+        _value(context, sqrtPricesX96, amounts0, amounts1, values);
+    }
+
+    /// @dev Adds the position's principal at each price, and what the pool owes on it.
     function _addPosition(
         Position memory position,
         uint256 owed0,
@@ -126,11 +142,37 @@ library NavLib {
         uint256[3] memory amounts0,
         uint256[3] memory amounts1
     ) private pure {
+        uint160 lowerX96 = TickMath.getSqrtPriceAtTick(position.lowerTick);
+        uint160 upperX96 = TickMath.getSqrtPriceAtTick(position.upperTick);
         for (uint256 p; p < 3; ++p) {
             if (sqrtPricesX96[p] == 0) continue;
-            (uint256 amount0, uint256 amount1) = principalDown(position, sqrtPricesX96[p]);
+            (uint256 amount0, uint256 amount1) =
+                _principalBetween(lowerX96, upperX96, position.liquidity, sqrtPricesX96[p]);
             amounts0[p] += amount0 + owed0;
             amounts1[p] += amount1 + owed1;
+        }
+    }
+
+    function _principalBetween(uint160 lowerX96, uint160 upperX96, uint128 liquidity, uint160 sqrtPriceX96)
+        private
+        pure
+        returns (uint256 amount0, uint256 amount1)
+    {
+        uint160 insideX96 = sqrtPriceX96 < lowerX96 ? lowerX96 : sqrtPriceX96 > upperX96 ? upperX96 : sqrtPriceX96;
+        amount0 = SqrtPriceMath.getAmount0Delta(insideX96, upperX96, liquidity, false);
+        amount1 = SqrtPriceMath.getAmount1Delta(lowerX96, insideX96, liquidity, false);
+    }
+
+    function _value(
+        VaultContext memory context,
+        uint160[3] memory sqrtPricesX96,
+        uint256[3] memory amounts0,
+        uint256[3] memory amounts1,
+        uint256[3] memory values
+    ) private pure {
+        for (uint256 p; p < 3; ++p) {
+            if (sqrtPricesX96[p] == 0) continue;
+            values[p] = toAssetDown(amounts0[p], amounts1[p], sqrtPricesX96[p], context.assetIsToken0);
         }
     }
 

@@ -29,9 +29,11 @@ library PoolLib {
         returns (Burned memory burned)
     {
         bytes32 key = NavLib.positionKey(address(this), position.lowerTick, position.upperTick);
-        (uint128 poolLiquidity,,, uint128 owed0, uint128 owed1) = context.pool.positions(key);
-        // The pool refuses to poke an empty position.
-        if (poolLiquidity == 0) return Burned(0, 0, owed0, owed1);
+        if (position.liquidity == 0) {
+            (uint128 poolLiquidity,,, uint128 owed0, uint128 owed1) = context.pool.positions(key);
+            // The pool refuses to poke an empty position.
+            if (poolLiquidity == 0) return Burned(0, 0, owed0, owed1);
+        }
         (burned.principal0, burned.principal1) = context.pool.burn(position.lowerTick, position.upperTick, liquidity);
         (,,, burned.owed0, burned.owed1) = context.pool.positions(key);
         if (liquidity == 0) return burned;

@@ -14,6 +14,7 @@ import {EventsLib} from "./EventsLib.sol";
 import {FeeLib} from "./FeeLib.sol";
 import {LossBudget, LossBudgetLib} from "./LossBudgetLib.sol";
 import {NavLib} from "./NavLib.sol";
+import {ObservationRing, ObservationsLib} from "./ObservationsLib.sol";
 import {Burned, PoolLib} from "./PoolLib.sol";
 import {Pricing, PricingLib} from "./PricingLib.sol";
 import {BPS, Limits, MAX_POSITIONS, VaultContext, VaultState, WAD} from "./VaultState.sol";
@@ -29,14 +30,15 @@ struct Move {
     ReferencePrices refs;
     /// Effective supply with virtual shares; a move changes none.
     uint256 supply;
+    /// The pool's price before the move.
+    uint160 spotX96;
     /// NAV at (low, mid, high) sqrt price before and after.
     uint256[3] before;
     uint256[3] later;
     /// Positions closed and opened, for the rounding allowance.
     uint256 touched;
-    /// Only makes ranges wider; then the liquidity held before.
+    /// Only makes ranges wider, with no more liquidity than before.
     bool wider;
-    uint256 liquidity;
 }
 
 /// @title Moves of the vault's positions
@@ -64,36 +66,38 @@ library PositionsLib {
         ReferencePrices memory refs = PricingLib.goodReference(context, state);
         Limits memory limits = state.limits;
         Move memory move;
-        if (order.swap.amountIn == 0 && DeRiskLib.isToWider(state.positions, order)) {
-            (move.wider, move.liquidity) = (true, _liquidity(state));
+        Position[] memory held = state.positions;
+        move.wider = order.swap.amountIn == 0 && DeRiskLib.isToWider(held, order);
+        if (!move.wider) _countMove(state, limits);
+        move.refs = refs;
+        move.touched = held.length + order.ranges.length;
+        (move.spotX96,) = PoolLib.spot(context.pool);
+        {
+            (uint256 idle0, uint256 idle1) = (state.idle0, state.idle1);
+            (report.fees0, report.fees1) = _closeAll(context, state, false);
+            move.before = NavLib.valuesOf(context, held, idle0 + report.fees0, idle1 + report.fees1, _three(refs));
+        }
+        move.supply = _supply(context, state, totalSupply, move);
+        if (!move.wider) _checkDrawdown(context, state, limits, move);
+        if (order.swap.amountIn > 0) (report.swap0, report.swap1) = _swap(context, state, order);
+        Position[] memory opened = _open(context, state, order.ranges, limits);
+        if (move.wider && _liquidity(opened) <= _liquidity(held)) {
             state.lastMoveAt = uint32(block.timestamp);
         } else {
-            _countMove(state, limits);
-        }
-        move.refs = refs;
-        move.before = NavLib.navs(context, state, _three(refs));
-        move.supply = _supply(context, state, totalSupply, move);
-        {
-            uint256 held = NavLib.toAssetDown(state.held0, state.held1, refs.midSqrtPriceX96, context.assetIsToken0);
-            require(
-                move.wider || move.before[1] * BPS >= held * (BPS - limits.drawdownBps),
-                ErrorsLib.DrawdownBreakerTripped(move.before[1], held)
-            );
+            // Wider, or the same again, but with more liquidity is a move like any other.
+            if (move.wider) {
+                move.wider = false;
+                _countMove(state, limits);
+                _checkDrawdown(context, state, limits, move);
+            }
+            _checkPoolShare(context, opened, limits);
         }
 
-        move.touched = state.positions.length + order.ranges.length;
-        (report.fees0, report.fees1) = _closeAll(context, state, false);
-        if (order.swap.amountIn > 0) (report.swap0, report.swap1) = _swap(context, state, order);
-        _open(context, state, order.ranges, limits);
-        if (!move.wider) {
-            _checkPoolShare(context, state, limits);
-        } else {
-            uint256 liquidity = _liquidity(state);
-            require(liquidity <= move.liquidity, ErrorsLib.LiquidityAboveBefore(liquidity, move.liquidity));
-        }
-
-        require(context.oracle.referencePrices().calm, ErrorsLib.NotCalm());
-        move.later = NavLib.navs(context, state, _three(refs));
+        (uint160 laterX96,) = PoolLib.spot(context.pool);
+        // What left the price where it was did not end calm.
+        if (laterX96 != move.spotX96) require(context.oracle.referencePrices().calm, ErrorsLib.NotCalm());
+        // The pool owes nothing on what was just opened.
+        move.later = NavLib.valuesOf(context, opened, state.idle0, state.idle1, _three(refs));
         report.navBefore = move.before[1];
         report.navAfter = move.later[1];
         report.lossWad = _worstLossWad(context, move);
@@ -103,8 +107,8 @@ library PositionsLib {
             uint256 sharePrice = Math.mulDiv(low + 1, WAD, move.supply);
             require(sharePrice >= order.minSharePrice, ErrorsLib.SharePriceBelowMin(sharePrice, order.minSharePrice));
         }
-        _mark(context, state);
-        emit EventsLib.Rebalanced(msg.sender, report, state.idle0, state.idle1, state.positions.length);
+        _mark(state, opened, laterX96);
+        emit EventsLib.Rebalanced(msg.sender, report, state.idle0, state.idle1, opened.length);
     }
 
     /// @notice Burns and collects everything and nothing else. A token that cannot move stays owed by the pool and in
@@ -128,7 +132,7 @@ library PositionsLib {
         report.navBefore = before[1];
         report.navAfter = NavLib.navs(context, state, prices)[1];
         state.lastMoveAt = uint32(block.timestamp);
-        _mark(context, state);
+        _markAll(context, state);
         emit EventsLib.Rebalanced(msg.sender, report, state.idle0, state.idle1, state.positions.length);
     }
 
@@ -250,12 +254,13 @@ library PositionsLib {
         VaultState storage state,
         RangeOrder[] calldata ranges,
         Limits memory limits
-    ) private {
+    ) private returns (Position[] memory opened) {
         require(ranges.length <= MAX_POSITIONS, ErrorsLib.TooManyRanges(ranges.length, MAX_POSITIONS));
         uint256 idle0 = state.idle0;
         uint256 idle1 = state.idle1;
         uint256 sumWad;
         (uint160 sqrtPriceX96,) = PoolLib.spot(context.pool);
+        opened = new Position[](ranges.length);
         for (uint256 i; i < ranges.length; ++i) {
             RangeOrder calldata range = ranges[i];
             sumWad += range.weightWad;
@@ -269,7 +274,7 @@ library PositionsLib {
             uint256 width = uint256(int256(range.upperTick) - range.lowerTick);
             require(width >= limits.minWidthTicks, ErrorsLib.WidthBelowMin(width, limits.minWidthTicks));
             require(width <= limits.maxWidthTicks, ErrorsLib.WidthAboveMax(width, limits.maxWidthTicks));
-            _openOne(
+            opened[i] = _openOne(
                 context, state, range, sqrtPriceX96, (idle0 * range.weightWad) / WAD, (idle1 * range.weightWad) / WAD
             );
         }
@@ -286,7 +291,7 @@ library PositionsLib {
         uint160 sqrtPriceX96,
         uint256 offered0,
         uint256 offered1
-    ) private {
+    ) private returns (Position memory position) {
         uint128 liquidity = LiquidityAmounts.getLiquidityForAmounts(
             sqrtPriceX96,
             TickMath.getSqrtPriceAtTick(range.lowerTick),
@@ -298,7 +303,8 @@ library PositionsLib {
         _sweepDonation(context.pool, range.lowerTick, range.upperTick);
         (uint256 amount0, uint256 amount1) =
             context.pool.mint(address(this), range.lowerTick, range.upperTick, liquidity, "");
-        state.positions.push(Position(range.lowerTick, range.upperTick, liquidity));
+        position = Position(range.lowerTick, range.upperTick, liquidity);
+        state.positions.push(position);
         emit EventsLib.PositionOpened(range.lowerTick, range.upperTick, liquidity, amount0, amount1);
     }
 
@@ -315,24 +321,22 @@ library PositionsLib {
         emit EventsLib.DonationSwept(lowerTick, upperTick, amount0, amount1);
     }
 
-    function _checkPoolShare(VaultContext memory context, VaultState storage state, Limits memory limits) private view {
+    function _checkPoolShare(VaultContext memory context, Position[] memory opened, Limits memory limits) private view {
         if (limits.maxPoolShareBps >= BPS) return;
-        (, int24 tick) = PoolLib.spot(context.pool);
+        (, int24 tick, uint16 index, uint16 cardinality,,,) = context.pool.slot0();
         uint256 own;
-        for (uint256 i; i < state.positions.length; ++i) {
-            Position memory position = state.positions[i];
+        for (uint256 i; i < opened.length; ++i) {
+            Position memory position = opened[i];
             if (position.lowerTick <= tick && tick < position.upperTick) own += position.liquidity;
         }
         if (own == 0) return;
-        uint32[] memory ago = new uint32[](2);
-        ago[0] = POOL_SHARE_WINDOW_SECONDS;
-        (, uint160[] memory cumulative) = context.pool.observe(ago);
-        uint256 mean;
-        unchecked {
-            // The accumulator is modulo 2^160; one second of the smallest liquidity already makes it grow.
-            mean = (uint256(POOL_SHARE_WINDOW_SECONDS) << 128) / uint160(cumulative[1] - cumulative[0]);
-        }
-        uint256 most = (Math.min(mean, context.pool.liquidity()) * limits.maxPoolShareBps) / BPS;
+        uint128 liquidity = context.pool.liquidity();
+        ObservationRing memory ring = ObservationsLib.open(context.pool, index, cardinality, tick);
+        (bool known, uint160 growthX128) = ObservationsLib.perLiquidityOver(ring, POOL_SHARE_WINDOW_SECONDS, liquidity);
+        require(known, ErrorsLib.LongWindowUnavailable(POOL_SHARE_WINDOW_SECONDS));
+        // One second of the largest liquidity already makes the accumulator grow.
+        uint256 mean = (uint256(POOL_SHARE_WINDOW_SECONDS) << 128) / growthX128;
+        uint256 most = (Math.min(mean, liquidity) * limits.maxPoolShareBps) / BPS;
         require(own <= most, ErrorsLib.PoolShareAboveMax(own, most));
     }
 
@@ -361,16 +365,43 @@ library PositionsLib {
         emit EventsLib.LossCharged(wider, lossWad, capacityWad - budget.usedWad);
     }
 
-    function _liquidity(VaultState storage state) private view returns (uint256 sum) {
-        for (uint256 i; i < state.positions.length; ++i) {
-            sum += state.positions[i].liquidity;
+    function _liquidity(Position[] memory held) private pure returns (uint256 sum) {
+        for (uint256 i; i < held.length; ++i) {
+            sum += held[i].liquidity;
         }
     }
 
+    function _checkDrawdown(
+        VaultContext memory context,
+        VaultState storage state,
+        Limits memory limits,
+        Move memory move
+    ) private view {
+        uint256 mark = NavLib.toAssetDown(state.held0, state.held1, move.refs.midSqrtPriceX96, context.assetIsToken0);
+        require(
+            move.before[1] * BPS >= mark * (BPS - limits.drawdownBps),
+            ErrorsLib.DrawdownBreakerTripped(move.before[1], mark)
+        );
+    }
+
     /// @dev Marks what the vault holds now, at spot, for the drawdown breaker.
-    function _mark(VaultContext memory context, VaultState storage state) private {
+    function _mark(VaultState storage state, Position[] memory opened, uint160 sqrtPriceX96) private {
+        (uint256 total0, uint256 total1) = (state.idle0, state.idle1);
+        for (uint256 i; i < opened.length; ++i) {
+            (uint256 amount0, uint256 amount1) = NavLib.principalDown(opened[i], sqrtPriceX96);
+            (total0, total1) = (total0 + amount0, total1 + amount1);
+        }
+        _setMark(state, total0, total1);
+    }
+
+    /// @dev The same where the pool may owe something.
+    function _markAll(VaultContext memory context, VaultState storage state) private {
         (uint160 sqrtPriceX96,) = PoolLib.spot(context.pool);
         (uint256 total0, uint256 total1) = NavLib.holdings(context, state, sqrtPriceX96);
+        _setMark(state, total0, total1);
+    }
+
+    function _setMark(VaultState storage state, uint256 total0, uint256 total1) private {
         // Token amounts of one pool stay below 2^128: the pool itself stores them so.
         state.held0 = uint128(total0);
         state.held1 = uint128(total1);

@@ -110,3 +110,35 @@ export const gasGoals: readonly GasGoal[] = [
     aim: 204_000,
   },
 ];
+
+/** A guard's cost is what the row with it costs above the row without it. */
+export interface GuardCost {
+  readonly guard: string;
+  readonly with: string;
+  readonly without: string;
+}
+
+const DEPOSIT = "guards: deposit, as it is";
+const MOVE = "guards: move, as it is";
+const MODEL_MOVE = "model strategy: move 1 range";
+
+export const guardCosts: readonly GuardCost[] = [
+  { guard: "a price feed, in a deposit", with: DEPOSIT, without: "guards: deposit, without a feed" },
+  { guard: "a price feed, in a move", with: MOVE, without: "guards: move, without a feed" },
+  { guard: "a gate", with: "guards: deposit, with a gate", without: DEPOSIT },
+  { guard: "a management fee, in a deposit", with: DEPOSIT, without: "guards: deposit, without a management fee" },
+  { guard: "a performance fee, in a deposit", with: "guards: deposit, with a performance fee", without: DEPOSIT },
+  { guard: "a performance fee, in a move", with: "guards: move, with a performance fee", without: MOVE },
+  { guard: "the cap on the share of the pool", with: MOVE, without: "guards: move, without a pool-share cap" },
+  {
+    guard: "a model's strategy, around the vault's move",
+    with: MODEL_MOVE,
+    without: "vault: move 1 range, fresh ticks",
+  },
+  { guard: "the pool's own volatility", with: `${MODEL_MOVE}, volatility`, without: MODEL_MOVE },
+  {
+    guard: "the model's head, recomputed",
+    with: `${MODEL_MOVE}, volatility and head`,
+    without: `${MODEL_MOVE}, volatility`,
+  },
+];

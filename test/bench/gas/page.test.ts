@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { GAS_PAGE, GAS_SNAPSHOT } from "../gas.ts";
-import { gasGoals } from "./goals.ts";
+import { gasGoals, guardCosts } from "./goals.ts";
 import { type GasSnapshot, gasPage } from "./page.ts";
 
 const snapshot = JSON.parse(readFileSync(GAS_SNAPSHOT, "utf8")) as GasSnapshot;
@@ -14,6 +14,10 @@ test("every goal is held against a row, and every part of a row is counted once"
   for (const goal of gasGoals) {
     expect(snapshot[goal.name], goal.name).toBeDefined();
     if (goal.floor !== undefined) expect(snapshot[goal.floor], goal.floor).toBeDefined();
+  }
+  for (const cost of guardCosts) {
+    expect(snapshot[cost.with], cost.with).toBeDefined();
+    expect(snapshot[cost.without], cost.without).toBeDefined();
   }
   for (const [name, { gas, spent }] of Object.entries(snapshot)) {
     expect(
