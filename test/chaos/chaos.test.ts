@@ -18,6 +18,8 @@ const SEED = 6;
 /** One of each group; `npm run test:chaos` plays all kinds, mixed, by the hundred. */
 const KINDS: readonly FaultName[] = [
   "kill-at-milestone",
+  "kill-while-bumping",
+  "kill-while-cancelling",
   "kill-at-random",
   "redis-loss",
   "redis-flush",
@@ -33,6 +35,8 @@ const KINDS: readonly FaultName[] = [
   "clock-jumps",
   "disk-full",
   "journal-locked",
+  "web-socket-cut",
+  "first-node-silent",
 ];
 
 const folders: string[] = [];
@@ -74,11 +78,14 @@ describe("a worker that meets a fault", () => {
 });
 
 describe("the checks", () => {
-  it.each([["confirms-blindly", "transaction-dropped", /is confirmed, and nothing was measured/]] as const)(
+  it.each([
+    ["confirms-blindly", "transaction-dropped", { seed: SEED, index: 0 }, /is confirmed, and nothing was measured/],
+    ["believes-once", "reorg-loses", { seed: 11, index: 1 }, /is confirmed, and the chain has no such execution/],
+  ] as const)(
     "go red when the worker %s",
-    async (name, only, words) => {
+    async (name, only, place, words) => {
       const broken = await lane(name);
-      const scenario = drawScenario({ seed: SEED, index: 0, only, alone: true });
+      const scenario = drawScenario({ ...place, only, alone: true });
       const { violations } = await play(broken, scenario, PATIENCE);
       expect(violations.join("\n")).toMatch(words);
     },

@@ -2,6 +2,7 @@ import { chainFaults } from "./faults/chain.ts";
 import { clockFaults } from "./faults/clock.ts";
 import { journalFaults } from "./faults/journal.ts";
 import type { FaultKind } from "./faults/kind.ts";
+import { nodeFaults } from "./faults/nodes.ts";
 import { processFaults } from "./faults/process.ts";
 import { redisFaults } from "./faults/redis.ts";
 import { rivalFaults } from "./faults/rivals.ts";
@@ -17,6 +18,7 @@ const all = {
   ...chainFaults,
   ...clockFaults,
   ...journalFaults,
+  ...nodeFaults,
 };
 
 export type FaultName = keyof typeof all;

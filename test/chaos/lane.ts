@@ -20,6 +20,8 @@ export interface Lane {
   readonly market: LocalMarket;
   readonly redis: RedisServer;
   readonly proxy: RpcProxy;
+  /** The same node under another address, which answers as it should. */
+  readonly secondProxy: RpcProxy;
   setMischief(mischief: Mischief): void;
   /** The deployed chain and an empty Redis again. */
   reset(): Promise<void>;
@@ -41,19 +43,22 @@ export async function openLane({ saved, bundle, folder, mounts = true }: OpenLan
   const mounted = mounts && mount(journals);
   let market: LocalMarket | null = null;
   let proxy: RpcProxy | null = null;
+  let secondProxy: RpcProxy | null = null;
   let redis: RedisServer | null = null;
   let mischief: Mischief = () => null;
   let played = 0;
   let snapshot = "";
   const open = async () => {
     await proxy?.stop();
+    await secondProxy?.stop();
     await market?.stop();
     market = await resumeLocalMarket({ state: saved.state, deployment: saved.market });
     proxy = await startRpcProxy(market.anvil.url, (call, forward) => mischief(call, forward));
+    secondProxy = await startRpcProxy(market.anvil.url, () => null);
     snapshot = await market.rpc.call<string>("evm_snapshot");
   };
   const stop = async () => {
-    await Promise.all([proxy?.stop(), market?.stop(), redis?.kill({ wipe: true })]);
+    await Promise.all([proxy?.stop(), secondProxy?.stop(), market?.stop(), redis?.kill({ wipe: true })]);
     if (mounted) execFileSync("umount", ["-l", journals], { stdio: "ignore" });
     rmSync(folder, { recursive: true, force: true });
   };
@@ -75,6 +80,9 @@ export async function openLane({ saved, bundle, folder, mounts = true }: OpenLan
     },
     get proxy() {
       return proxy as RpcProxy;
+    },
+    get secondProxy() {
+      return secondProxy as RpcProxy;
     },
     redis,
     setMischief(next) {

@@ -118,8 +118,7 @@ export async function play(lane: Lane, scenario: Scenario, patience = 1): Promis
       await drain(world, rested, patience);
       await heir.stop();
     }
-    const milestone = injected.find(({ name }) => name === "kill-at-milestone");
-    if (milestone) milestone.took = world.worker.crashes() > 0;
+    for (const one of injected) if (FAULTS[one.name].crashes) one.took = world.worker.crashes() > 0;
 
     let found: Check = { violations: [], proposals: 0, executed: 0, decisions: 0 };
     found = await check(world, owed);

@@ -23,6 +23,10 @@ export interface Scenario {
   readonly driftTicks: number;
   /** Whether states of the past must be kept. */
   readonly reorganises: boolean;
+  /** Whether heads are announced over a WebSocket, a second node is configured, signs of life are given. */
+  readonly webSocket: boolean;
+  readonly secondNode: boolean;
+  readonly heartbeats: boolean;
 }
 
 const NAMES = Object.keys(FAULTS) as FaultName[];
@@ -63,6 +67,9 @@ export function drawScenario({ seed, index, only, alone = false }: DrawScenarioP
     driftTicks: long ? draw.pick([60, 100, -60, -100]) : 0,
     faults: plans,
     reorganises: plans.some(({ name }) => FAULTS[name].reorganises === true),
+    webSocket: plans.some(({ name }) => FAULTS[name].webSocket === true),
+    secondNode: plans.some(({ name }) => FAULTS[name].secondNode === true),
+    heartbeats: plans.some(({ name }) => FAULTS[name].heartbeats === true),
   };
 }
 

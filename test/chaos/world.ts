@@ -81,6 +81,9 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
       "worker.confirmations": scenario.confirmations,
       "worker.pollMilliseconds": 25,
       "rpc.timeoutMilliseconds": 1_000,
+      ...(scenario.webSocket ? { "rpc.webSocketUrl": proxy.webSocketUrl } : {}),
+      ...(scenario.secondNode ? { "rpc.fallbackUrls": [lane.secondProxy.url] } : {}),
+      ...(scenario.heartbeats ? { "worker.heartbeatSeconds": 60 } : {}),
     });
     return {
       PATH: process.env.PATH,
@@ -144,7 +147,7 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
       const removed = world.blocks.splice(Math.max(0, world.blocks.length - depth));
       const first = removed[0];
       if (!first) return 0;
-      const release = proxy.hold();
+      const releases = [proxy.hold(), lane.secondProxy.hold()];
       try {
         await call("evm_revert", [first.snapshot]);
         await call("anvil_dropAllTransactions");
@@ -156,7 +159,7 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
         }
         await world.redis((redis) => redis.del(key)).catch(() => {});
       } finally {
-        release();
+        for (const release of releases) release();
       }
       const head = world.blocks.at(-1);
       world.note(

@@ -18,6 +18,12 @@ export interface FaultKind {
   /** Whether the chain's clock runs on by an hour while it is on. */
   readonly hour?: boolean;
   readonly reorganises?: boolean;
+  /** Whether the worker must hear heads over a WebSocket, have a second node, give signs of life. */
+  readonly webSocket?: boolean;
+  readonly secondNode?: boolean;
+  readonly heartbeats?: boolean;
+  /** Whether it takes place only when the worker dies at the milestone that it names. */
+  readonly crashes?: boolean;
   /** Whether what waits in Redis is gone with it. */
   readonly emptiesRedis?: boolean;
   /** Makes it so; what ends it is the function that it resolves to, if any. */
