@@ -32,9 +32,8 @@ abstract contract Erc4626Properties is BaseTest {
 
     /// @dev `mood`: of eight, one each for paused, dead oracle, not calm, de-risked; else calm and open.
     function _draw(State memory drawn) internal {
-        vm.startPrank(curator);
+        vm.prank(curator);
         vault.configure("managementFeeBps", drawn.feeBps % 501);
-        vm.stopPrank();
         _configureAnywhere("inflowCapBps", 1 + (drawn.inflowCapBps % 10_000));
         drawn.alices = bound(drawn.alices, 0, _assets(2_000_000));
         if (drawn.alices > _assets(1)) {

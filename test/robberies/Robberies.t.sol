@@ -180,7 +180,7 @@ abstract contract Robberies is RobberyTest {
     }
 
     /// Every function, with arguments that name the victim, the tokens and anything else.
-    /// forge-config: default.fuzz.runs = 24
+    /// forge-config: default.fuzz.runs = 12
     function testFuzz_robbery_approvals_nobodyElseSpendsThem(uint256 seed) public {
         _seed();
         for (uint256 i; i < 2; ++i) {
