@@ -88,7 +88,7 @@ library ErrorsLib {
     /// @notice Nobody holds a share, so there is no proportion to enter in.
     error ProportionUnknown();
 
-    /// @notice At least one range is inverted, or ranges are not sorted and distinct.
+    /// @notice At least one range is inverted or off the pool's tick spacing, or ranges are not sorted and distinct.
     error RangeInvalid(uint256 index);
 
     /// @notice Rebalancing waits for the curator to lift the hold.
@@ -114,6 +114,9 @@ library ErrorsLib {
 
     /// @notice The reference band ends before the swap of an exit is filled.
     error SwapIncomplete(uint256 filled, uint256 wanted);
+
+    /// @notice The price limit of a move's swap is not on the side that the swap goes to.
+    error SwapLimitInvalid(uint160 limitX96, uint160 spotX96);
 
     /// @notice More ranges than a vault may hold.
     error TooManyRanges(uint256 count, uint256 max);

@@ -160,6 +160,7 @@ library ExitLib {
         uint256 maxShares
     ) external returns (uint256 shares) {
         (ExitTerms memory quote, ReferencePrices memory refs) = _begin(context, state, totalSupply);
+        require(assets <= quote.pricing.lowNav, ErrorsLib.AmountAboveMax(assets, quote.pricing.lowNav));
         shares = _sharesUp(quote, assets);
         if (assets <= quote.idleAsset) {
             _leave(context, state, quote, shares, assets);

@@ -79,7 +79,7 @@ library PositionsLib {
         }
         move.supply = _supply(context, state, totalSupply, move);
         if (!move.wider) _checkDrawdown(context, state, limits, move);
-        if (order.swap.amountIn > 0) (report.swap0, report.swap1) = _swap(context, state, order);
+        if (order.swap.amountIn > 0) (report.swap0, report.swap1) = _swap(context, state, order, move.spotX96);
         Position[] memory opened = _open(context, state, order.ranges, limits);
         if (move.wider && _liquidity(opened) <= _liquidity(held)) {
             state.lastMoveAt = uint32(block.timestamp);
@@ -235,16 +235,27 @@ library PositionsLib {
         }
     }
 
-    function _swap(VaultContext memory context, VaultState storage state, RebalanceOrder calldata order)
-        private
-        returns (int256, int256)
-    {
+    function _swap(
+        VaultContext memory context,
+        VaultState storage state,
+        RebalanceOrder calldata order,
+        uint160 spotX96
+    ) private returns (int256, int256) {
         bool zeroForOne = order.swap.zeroForOne;
         uint256 idle = zeroForOne ? state.idle0 : state.idle1;
         require(
             order.swap.amountIn <= idle,
             ErrorsLib.IdleInsufficient(zeroForOne ? context.token0 : context.token1, order.swap.amountIn, idle)
         );
+        uint160 limitX96 = order.swap.sqrtPriceLimitX96;
+        if (limitX96 != 0) {
+            require(
+                zeroForOne
+                    ? limitX96 < spotX96 && limitX96 > TickMath.MIN_SQRT_PRICE
+                    : limitX96 > spotX96 && limitX96 < TickMath.MAX_SQRT_PRICE,
+                ErrorsLib.SwapLimitInvalid(limitX96, spotX96)
+            );
+        }
         // amountIn <= idle < 2^128.
         return PoolLib.swap(context, state, zeroForOne, int256(order.swap.amountIn), order.swap.sqrtPriceLimitX96);
     }
@@ -261,12 +272,13 @@ library PositionsLib {
         uint256 sumWad;
         (uint160 sqrtPriceX96,) = PoolLib.spot(context.pool);
         opened = new Position[](ranges.length);
+        int24 spacing = context.pool.tickSpacing();
         for (uint256 i; i < ranges.length; ++i) {
             RangeOrder calldata range = ranges[i];
             sumWad += range.weightWad;
             require(sumWad <= WAD, ErrorsLib.WeightsAboveOne(sumWad));
             require(
-                range.lowerTick < range.upperTick
+                range.lowerTick < range.upperTick && range.lowerTick % spacing == 0 && range.upperTick % spacing == 0
                     && (i == 0 || _before(ranges[i - 1].lowerTick, ranges[i - 1].upperTick, range)),
                 ErrorsLib.RangeInvalid(i)
             );

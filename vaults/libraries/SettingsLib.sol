@@ -161,8 +161,12 @@ library SettingsLib {
         uint256 tracked = token == context.token0 ? state.idle0 : token == context.token1 ? state.idle1 : 0;
         require(token.code.length > 0, ErrorsLib.SkimRefused());
         // Shares sent to the vault itself are not a donation of tokens.
-        uint256 balance = IERC20(token).balanceOf(address(this));
-        require(receiver != address(0) && token != address(this) && balance > tracked, ErrorsLib.SkimRefused());
+        require(receiver != address(0) && token != address(this) && token.code.length > 0, ErrorsLib.SkimRefused());
+        uint256 balance;
+        try IERC20(token).balanceOf(address(this)) returns (uint256 held) {
+            balance = held;
+        } catch {}
+        require(balance > tracked, ErrorsLib.SkimRefused());
         IERC20(token).safeTransfer(receiver, balance - tracked);
         emit EventsLib.Skimmed(token, receiver, balance - tracked);
     }

@@ -113,6 +113,11 @@ contract ReferencePriceOracle is IPriceOracle {
         feedInverted = parameters.feedInverted;
         sequencerFeed = parameters.sequencerFeed;
         sequencerGraceSeconds = parameters.sequencerGraceSeconds;
+        // An address without code could not even be asked: `referencePrices` would revert.
+        require(
+            parameters.sequencerFeed == address(0) || parameters.sequencerFeed.code.length > 0,
+            ErrorsLib.FeedUnusable(parameters.sequencerFeed)
+        );
         require(
             parameters.sequencerFeed == address(0)
                 || (parameters.sequencerGraceSeconds >= parameters.longWindowSeconds
@@ -155,7 +160,7 @@ contract ReferencePriceOracle is IPriceOracle {
         }
         require(answered, ErrorsLib.LongWindowUnavailable(parameters.longWindowSeconds));
         uint256 required =
-            Math.ceilDiv(uint256(parameters.longWindowSeconds) * 12, 10 * parameters.blockIntervalSeconds);
+            Math.ceilDiv(uint256(parameters.longWindowSeconds) * 12, 10 * uint256(parameters.blockIntervalSeconds));
         require(cardinalityNext >= required, ErrorsLib.ObservationsTooFew(cardinalityNext, required));
 
         uint256 numerator = 1;
@@ -194,9 +199,13 @@ contract ReferencePriceOracle is IPriceOracle {
 
     /// @dev One whole of what a token or a feed counts in.
     function _unit(address of_) private view returns (uint256) {
-        uint8 decimals = IDecimals(of_).decimals();
-        require(decimals <= MAX_DECIMALS, ErrorsLib.DecimalsTooMany(of_, decimals));
-        return 10 ** decimals;
+        require(of_.code.length > 0, ErrorsLib.FeedUnusable(of_));
+        try IDecimals(of_).decimals() returns (uint8 decimals) {
+            require(decimals <= MAX_DECIMALS, ErrorsLib.DecimalsTooMany(of_, decimals));
+            return 10 ** decimals;
+        } catch {
+            revert ErrorsLib.FeedUnusable(of_);
+        }
     }
 
     function _readPool(Sources memory sources) private view {
