@@ -1240,6 +1240,22 @@ export const allowListGateAbi = [
   },
   {
     "type": "error",
+    "name": "SwapLimitInvalid",
+    "inputs": [
+      {
+        "name": "limitX96",
+        "type": "uint160",
+        "internalType": "uint160"
+      },
+      {
+        "name": "spotX96",
+        "type": "uint160",
+        "internalType": "uint160"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "TooManyRanges",
     "inputs": [
       {

@@ -2491,6 +2491,22 @@ export const fixedWidthStrategyAbi = [
   },
   {
     "type": "error",
+    "name": "SwapLimitInvalid",
+    "inputs": [
+      {
+        "name": "limitX96",
+        "type": "uint160",
+        "internalType": "uint160"
+      },
+      {
+        "name": "spotX96",
+        "type": "uint160",
+        "internalType": "uint160"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "TooManyRanges",
     "inputs": [
       {

@@ -2566,6 +2566,22 @@ export const modelStrategyAbi = [
   },
   {
     "type": "error",
+    "name": "SwapLimitInvalid",
+    "inputs": [
+      {
+        "name": "limitX96",
+        "type": "uint160",
+        "internalType": "uint160"
+      },
+      {
+        "name": "spotX96",
+        "type": "uint160",
+        "internalType": "uint160"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "TooManyRanges",
     "inputs": [
       {

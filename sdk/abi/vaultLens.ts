@@ -1522,6 +1522,22 @@ export const vaultLensAbi = [
   },
   {
     "type": "error",
+    "name": "SwapLimitInvalid",
+    "inputs": [
+      {
+        "name": "limitX96",
+        "type": "uint160",
+        "internalType": "uint160"
+      },
+      {
+        "name": "spotX96",
+        "type": "uint160",
+        "internalType": "uint160"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "TooManyRanges",
     "inputs": [
       {
