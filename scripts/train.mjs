@@ -2,9 +2,10 @@
  * Trains the model packages from a data folder, start to finish:
  * `node scripts/train.mjs --data DIR [--seed N] [--fast] [--out DIR]` exports the dataset, makes the Python environment,
  * fits, evaluates and writes ml/models/{volatility,il,yield}-mlp. `--fast` is for trying the path, never for a release.
+ * `--head` trains the on-chain head alone: ml/models/spread-head, and deploy/heads/spread-head for the chain.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -32,10 +33,11 @@ function readOptions() {
         seed: { type: "string", default: "1" },
         out: { type: "string" },
         fast: { type: "boolean", default: false },
+        head: { type: "boolean", default: false },
       },
     }).values;
   } catch (error) {
-    return fail(`${error.message}; known: --data DIR, --seed N, --out DIR, --fast`);
+    return fail(`${error.message}; known: --data DIR, --seed N, --out DIR, --fast, --head`);
   }
 }
 
@@ -58,6 +60,19 @@ if (options.fast && options.out === undefined)
 const out = options.out === undefined ? "ml/models" : resolve(options.out);
 const python = (script, ...args) => ["scripts/python-env.mjs", "--", "python", `ml/train/${script}`, ...args];
 const fast = options.fast ? ["--fast"] : [];
+
+if (options.head) {
+  const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
+  const rows = join(dataset, "head.csv");
+  const folder = options.out === undefined ? "ml/models/spread-head" : out;
+  const blob = options.out === undefined ? "deploy/heads/spread-head" : join(out, "head");
+  mkdirSync(join(root, dataset), { recursive: true });
+  step("rows", process.execPath, [tsx, "ml/data/headRows.ts", "--data", data, "--out", rows]);
+  step("fit", process.execPath, python("head.py", "--rows", rows, "--out", folder, ...fast));
+  const verb = ["rebalancer/cli/main.ts", "head", "build", "--model", folder, "--rows", rows, "--out", blob];
+  step("integers", process.execPath, [tsx, ...verb]);
+  process.exit(0);
+}
 
 step("dataset", process.execPath, [
   join(root, "node_modules/tsx/dist/cli.mjs"),

@@ -110,7 +110,7 @@ interface FitParameters {
 /** One layer in integers, and what a 1 behind it means. */
 function fitLayer(parameters: FitParameters): { readonly layer: QuantizedLayer; readonly unit: number } {
   const { layer, index, unit, last, weightMax, activationMax, peak } = parameters;
-  const largest = Math.max(...layer.weights.flat().map(Math.abs));
+  const largest = layer.weights.flat().reduce((most, weight) => Math.max(most, Math.abs(weight)), 0);
   if (!(largest > 0)) throw new InvalidInputError(`layers[${index}] has no weight other than zero`);
   // The last layer's unit is a power of two, so that the chain can undo it by a shift.
   const finest = (unit * largest) / weightMax;

@@ -9,6 +9,7 @@ import { registerConfig } from "./config.ts";
 import { registerData } from "./data.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
+import { registerHead } from "./head.ts";
 import { registerJournal } from "./journal.ts";
 import { registerKeys } from "./keys.ts";
 import { registerLogs } from "./logs.ts";
@@ -51,6 +52,7 @@ export function createProgram(): Command {
   registerKeys(program);
   registerJournal(program);
   registerData(program);
+  registerHead(program);
   registerParity(program);
   registerChallengers(program);
   registerReport(program);

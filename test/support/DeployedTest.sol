@@ -3,7 +3,6 @@ pragma solidity 0.8.30;
 
 import {Deploy} from "../../deploy/Deploy.s.sol";
 import {BaseTest} from "./BaseTest.sol";
-import {Mlp} from "./Mlp.sol";
 
 /// @notice What the deploy script makes of the local example's settings with everything that is optional.
 abstract contract DeployedTest is BaseTest {
@@ -25,13 +24,8 @@ abstract contract DeployedTest is BaseTest {
             vm.replace(config, "delaySeconds = 0 ", string.concat("delaySeconds = ", vm.toString(delaySeconds), " "));
         // The example's pool takes 30 bp, this one 5.
         config = vm.replace(config, "maxPoolShareBps = 550 ", "maxPoolShareBps = 90 ");
-        config = vm.replace(
-            config,
-            "[[vaults]]",
-            string.concat(
-                "headFile = \"", folder(), "/head.hex\"\n\n[[vaults]]\nallowList = [\"", vm.toString(alice), "\"]"
-            )
-        );
+        config =
+            vm.replace(config, "[[vaults]]", string.concat("[[vaults]]\nallowList = [\"", vm.toString(alice), "\"]"));
         // The last two zero addresses but the feed's are asset and pool.
         config = vm.replace(
             config,
@@ -47,10 +41,6 @@ abstract contract DeployedTest is BaseTest {
             config,
             "\n[vaults.fixedWidth]\nhalfWidthTicks = 600\ntriggerTicks = 200\nrefreshSeconds = 86400\nshareBps = 9500\nmaxCostBps = 10\n"
         );
-        uint256[] memory dims = new uint256[](3);
-        (dims[0], dims[1], dims[2]) = (8, 16, 3);
-        bytes memory blob = Mlp.encode(Mlp.random(1, dims, 8, 127, 20));
-        vm.writeFile(string.concat(folder(), "/head.hex"), vm.toString(blob));
         addresses = new Deploy().deploy(config, DEPLOYER_KEY);
         // For scripts that read them by the environment.
         vm.writeFile(string.concat(folder(), "/config.toml"), config);

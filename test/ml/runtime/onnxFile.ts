@@ -93,3 +93,23 @@ export function layersOnnx(
   const graph = message(7, ...parts, text(2, "layers"), ...ends);
   return concat([number(1, 8), message(8, text(1, ""), number(2, 13)), graph]);
 }
+
+/** One node that takes what the node before answers, and a constant where it has one. */
+export interface GraphLayer {
+  readonly operator: string;
+  readonly constant?: { readonly dims: number[]; readonly values: number[] };
+}
+
+/** ONNX bytes of a chain of nodes from `x` to `moves`. */
+export function headOnnx(inputs: number, layers: readonly GraphLayer[]): Uint8Array {
+  const parts = layers.flatMap(({ operator, constant: held }, i) => {
+    const from = i === 0 ? "x" : `v${i}`;
+    const to = i === layers.length - 1 ? "moves" : `v${i + 1}`;
+    return [
+      node(operator, held === undefined ? [from] : [from, `c${i}`], to),
+      ...(held === undefined ? [] : [constant(`c${i}`, held.dims, held.values)]),
+    ];
+  });
+  const ends = [tensor(11, "x", inputs), tensor(12, layers.length === 0 ? "x" : "moves", 1)];
+  return concat([number(1, 8), message(8, text(1, ""), number(2, 13)), message(7, ...parts, text(2, "head"), ...ends)]);
+}
