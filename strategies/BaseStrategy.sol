@@ -32,7 +32,7 @@ uint256 constant ROUNDING_UNITS_PER_RANGE = 2;
 ///
 /// DE-RISK. A proposal without ranges and without a swap needs only to be genuine, for this vault, in time and next in
 /// order. No bound meant to limit risk can stop it. Nor can one stop a move to *wider* (no swap, every new range contains
-/// all that are held and reaches beyond, no more at work than now): it needs a calm market, for it mints, and costs at
+/// all that are held, no more at work than now): it needs a calm market, for it mints, and costs at
 /// most what it declares, and waits for no cooldown, count of moves, gain, width, centre or spread.
 ///
 /// NOTICE. A change of policy that lets anything pass which was refused before waits as long as the vault's own notice:
@@ -241,7 +241,7 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         if (proposal.swap.amountIn > 0) return false;
         bool refused = spreadWad > current.spreadCeilingWad || block.timestamp < _readyAt(current)
             || movesToday() >= current.maxMovesPerDay;
-        return (refused || proposal.declaredGain == 0) && FallbackLib.widens(vault, proposal.ranges);
+        return (refused || proposal.declaredGain == 0) && FallbackLib.widens(vault, _order(proposal));
     }
 
     function _checkOrdinary(

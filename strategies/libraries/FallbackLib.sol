@@ -4,14 +4,9 @@ pragma solidity ^0.8.0;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {IPriceOracle, ReferencePrices} from "../../vaults/interfaces/IPriceOracle.sol";
-import {
-    IRangeVault,
-    Position,
-    RangeOrder,
-    RebalanceOrder,
-    RebalanceReport
-} from "../../vaults/interfaces/IRangeVault.sol";
+import {IRangeVault, RangeOrder, RebalanceOrder, RebalanceReport} from "../../vaults/interfaces/IRangeVault.sol";
 import {IUniswapV3Pool} from "../../vaults/interfaces/IUniswapV3Pool.sol";
+import {DeRiskLib} from "../../vaults/libraries/DeRiskLib.sol";
 import {NavLib} from "../../vaults/libraries/NavLib.sol";
 import {Bounds, BoundsLib} from "./BoundsLib.sol";
 import {PlainRangeLib} from "./PlainRangeLib.sol";
@@ -21,27 +16,18 @@ import {StrategyErrorsLib} from "./StrategyErrorsLib.sol";
 uint256 constant MAX_FALLBACK_COST_WAD = 0.001e18; // 0.1%
 
 /// @title Moves that only make the vault safer
-/// @notice Linked library. WIDER is a move without a swap in which every new range contains all ranges held and reaches
-/// beyond them, and which puts no more to work than is at work already. THE FALLBACK is where a vault goes whose model
+/// @notice Linked library. WIDER is what the vault means by it (DeRiskLib: no swap, every new range contains all that are
+/// held), as long as it puts no more to work than is at work already. THE FALLBACK is where a vault goes whose model
 /// is silent: the plain range, as wide and as small as the bounds ask at the spread ceiling.
 library FallbackLib {
     using BoundsLib for Bounds;
 
-    /// @notice Whether these ranges are wider than what the vault holds, and deploy no more.
-    function widens(IRangeVault vault, RangeOrder[] calldata ranges) external view returns (bool) {
-        Position[] memory held = vault.positions();
-        if (held.length == 0 || ranges.length == 0) return false;
-        int24 lowest = held[0].lowerTick;
-        int24 highest = held[0].upperTick;
-        for (uint256 i = 1; i < held.length; ++i) {
-            if (held[i].lowerTick < lowest) lowest = held[i].lowerTick;
-            if (held[i].upperTick > highest) highest = held[i].upperTick;
-        }
+    /// @notice Whether the vault would take the order for a move to wider, and it puts no more to work than is.
+    function widens(IRangeVault vault, RebalanceOrder memory order) external view returns (bool) {
+        if (!DeRiskLib.isToWider(vault.positions(), order)) return false;
         uint256 sumWad;
-        for (uint256 i; i < ranges.length; ++i) {
-            (int24 lower, int24 upper) = (ranges[i].lowerTick, ranges[i].upperTick);
-            if (lower > lowest || upper < highest || (lower == lowest && upper == highest)) return false;
-            sumWad += ranges[i].weightWad;
+        for (uint256 i; i < order.ranges.length; ++i) {
+            sumWad += order.ranges[i].weightWad;
         }
         return sumWad <= _deployedWad(vault);
     }
