@@ -538,10 +538,13 @@ contract ModelStrategyTest is StrategyConformance {
         // Once per silence, then again.
         vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.RetreatTooSoon.selector, block.timestamp + 6 hours));
         modelStrategy.retreat();
+        // The market has gone elsewhere by then.
         skip(6 hours);
-        _tradeAround();
+        trader.moveTo(startTick + 150);
+        _calmDown();
         modelStrategy.retreat();
         assertEq(vault.positions().length, 1);
+        assertGt(vault.positions()[0].lowerTick, held[0].lowerTick);
     }
 
     function test_retreat_restsBesideSpotWhenOneTokenIsLeft() public {
