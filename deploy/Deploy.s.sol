@@ -152,7 +152,9 @@ contract Deploy is Config {
         address[] memory head;
         // The bytes that ml/runtime/quantizedMlp.ts writes, as hex; a path from the project's folder.
         if (vm.keyExistsToml(config, ".registry.headFile")) {
-            head = DataContracts.create(vm.parseBytes(vm.trim(vm.readFile(vm.parseTomlString(config, ".registry.headFile")))));
+            head = DataContracts.create(
+                vm.parseBytes(vm.trim(vm.readFile(vm.parseTomlString(config, ".registry.headFile"))))
+            );
         }
         _register(modelId, shaOfAll, manifestOfAll, head, roles);
         // On a public network the rise takes effect after the notice.
