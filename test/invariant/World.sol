@@ -495,7 +495,7 @@ abstract contract World is BaseTest {
         (uint256 management, uint256 performance) = vault.dueShares();
         uint256 counted = vault.effectiveSupply();
         uint256 pending = counted - vault.totalSupply() - management - performance;
-        return rounding + Math.mulDiv(_navAt(trueX96), pending, counted + VIRTUAL_SHARES, Math.Rounding.Ceil);
+        return rounding + Math.mulDiv(_navAt(trueX96), pending, counted - pending + VIRTUAL_SHARES, Math.Rounding.Ceil);
     }
 
     /// @dev All that the raider has at the true price less all he put in.
