@@ -885,13 +885,6 @@ export const MUTANTS: readonly Mutant[] = [
     tests: entryTests,
   },
   {
-    name: "entry in kind: rounded down",
-    keeps: "V2",
-    find: "amount0 = Math.mulDiv(total0, shares, supply«, Math.Rounding.Ceil»);",
-    replace: "",
-    tests: entryTests,
-  },
-  {
     name: "entry in kind: over the cap",
     keeps: "rule 2",
     find: "require(value <= room, ErrorsLib.AmountAboveMax(value, room));",
