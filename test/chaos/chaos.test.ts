@@ -18,8 +18,6 @@ const SEED = 6;
 /** One of each group; `npm run test:chaos` plays all kinds, mixed, by the hundred. */
 const KINDS: readonly FaultName[] = [
   "kill-at-milestone",
-  "kill-while-bumping",
-  "kill-while-cancelling",
   "kill-at-random",
   "redis-loss",
   "redis-flush",
@@ -37,6 +35,8 @@ const KINDS: readonly FaultName[] = [
   "journal-locked",
   "web-socket-cut",
   "first-node-silent",
+  "kill-while-bumping",
+  "kill-while-cancelling",
 ];
 
 const folders: string[] = [];
