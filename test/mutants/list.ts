@@ -15,7 +15,7 @@ export interface Mutant {
   readonly alone?: true;
 }
 
-const vaultTests = "test/vaults/RangeVault.t.sol";
+const vaultTests = "test/vaults/RangeVault*.t.sol";
 const oracleTests = "test/vaults/oracles/ReferencePriceOracle.t.sol";
 const strategyTests = "test/strategies/ModelStrategy.t.sol";
 const fixedTests = "test/strategies/FixedWidthStrategy.t.sol";
@@ -127,10 +127,10 @@ export const MUTANTS: readonly Mutant[] = [
     tests: oracleTests,
   },
   {
-    name: "a negative answer of a feed is good enough",
+    name: "any answer of a feed is good enough",
     keeps: "V1",
-    find: "if («answer <= 0» || uint256(answer) > type(uint128).max) return (0, 0, false);",
-    replace: "answer == 0",
+    find: "if («answer <= 0 || uint256(answer) > type(uint128).max») return (0, 0, false);",
+    replace: "false",
     tests: oracleTests,
   },
   {
@@ -194,7 +194,7 @@ export const MUTANTS: readonly Mutant[] = [
     keeps: "V1",
     find: "if (difference < 0 && difference % span != 0) --mean;",
     replace: "",
-    tests: oracleTests,
+    tests: vaultTests,
   },
 
   /* Shares */
