@@ -15,16 +15,17 @@ export interface Mutant {
   readonly alone?: true;
 }
 
-const vaultTests = "test/vaults/RangeVault*.t.sol";
+/** One pattern of several. */
+const either = (...patterns: string[]) => `{${patterns.join(",").replace(/[{}]/g, "")}}`;
+
+const vaultTests = either("test/vaults/RangeVault*.t.sol", "test/vaults/Lifecycle.t.sol");
+const feeTests = either("test/vaults/libraries/*.t.sol", "test/vaults/Lifecycle.t.sol");
 const oracleTests = "test/vaults/oracles/ReferencePriceOracle.t.sol";
 const strategyTests = "test/strategies/ModelStrategy.t.sol";
 const fixedTests = "test/strategies/FixedWidthStrategy.t.sol";
 const registryTests = "test/strategies/models/ModelRegistry.t.sol";
 const adapterTests = "test/vaults/oracles/LendingAdapter.t.sol";
 const navTests = "test/vaults/libraries/NavLib.t.sol";
-const feeTests = "test/vaults/libraries/FeeLib.t.sol";
-const entryTests = "test/vaults/libraries/EntryLib.t.sol";
-const lifecycleTests = "test/vaults/Lifecycle.t.sol";
 const budgetTests = "test/vaults/libraries/LossBudgetLib.t.sol";
 const volatilityTests = "test/strategies/models/VolatilityLib.t.sol";
 const mlpTests = "test/strategies/models/QuantizedMlp.t.sol";
@@ -33,39 +34,32 @@ const mlpTests = "test/strategies/models/QuantizedMlp.t.sol";
 export const MUTANTS: readonly Mutant[] = [
   /* Price */
   {
-    name: "entry priced at the mid reference",
-    keeps: "V1",
-    find: "uint160 dearestX96 = «context.assetIsToken0 ? refs.lowSqrtPriceX96 : refs.highSqrtPriceX96»;",
-    replace: "refs.midSqrtPriceX96",
-    tests: vaultTests,
-  },
-  {
     name: "entry priced at the cheapest reference",
     keeps: "V1",
-    find: "uint160 dearestX96 = «context.assetIsToken0 ? refs.lowSqrtPriceX96 : refs.highSqrtPriceX96»;",
-    replace: "context.assetIsToken0 ? refs.highSqrtPriceX96 : refs.lowSqrtPriceX96",
+    find: "(pricing.dearestX96, pricing.cheapestX96) = «context.assetIsToken0»\n            ? (refs.lowSqrtPriceX96, refs.highSqrtPriceX96)",
+    replace: "!context.assetIsToken0",
     tests: vaultTests,
   },
   {
     name: "exit priced at the dearest reference",
     keeps: "V1",
-    find: "uint160 cheapestX96 = «assetIsToken0 ? refs.highSqrtPriceX96 : refs.lowSqrtPriceX96»;",
-    replace: "assetIsToken0 ? refs.lowSqrtPriceX96 : refs.highSqrtPriceX96",
+    find: "context, state, [high || marked ? pricing.dearestX96 : 0, low || marked ? «pricing.cheapestX96» : 0, 0]",
+    replace: "pricing.dearestX96",
     tests: vaultTests,
   },
   {
     name: "no entry margin",
     keeps: "V1",
-    find: "return Setting(limits.entryMarginBps, «(uint256(context.pool.fee()) + 99) / 100», 500, false);",
+    find: "return Setting(limits.entryMarginBps, «SuitabilityLib.minEntryMarginBps(context)», 500, false);",
     replace: "0",
-    tests: vaultTests,
+    tests: feeTests,
   },
   {
     name: "spot left out of the references",
     keeps: "V1",
     find: "_add(sources, spotX96, spotTick);",
     replace: "",
-    tests: `{${oracleTests},${vaultTests}}`,
+    tests: either(oracleTests, vaultTests),
   },
   {
     name: "pre-block tick left out of the references",
@@ -138,7 +132,7 @@ export const MUTANTS: readonly Mutant[] = [
     keeps: "V6",
     find: "if (!unlocked) sources.calm = false;",
     replace: "",
-    tests: `{${oracleTests},${vaultTests}}`,
+    tests: either(oracleTests, vaultTests),
   },
   {
     name: "no grace after the sequencer",
@@ -171,8 +165,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "entry while not calm",
     keeps: "V1",
-    find: "if («!refs.calm» || block.timestamp < state.pausedUntil) return (0, 0);",
-    replace: "false",
+    find: "function calmReference(VaultContext memory context) internal view returns (ReferencePrices memory refs) {\n        refs = referenceNow(context);\n        «require(refs.calm, ErrorsLib.NotCalm());»",
+    replace: "",
     tests: vaultTests,
   },
   {
@@ -208,14 +202,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "less received than sent is credited in full",
     keeps: "V2",
-    find: "require(received == assets, ErrorsLib.AssetReceivedNotSent(assets, received));",
+    find: "require(received == amount, ErrorsLib.AssetReceivedNotSent(amount, received));",
     replace: "",
     tests: vaultTests,
   },
   {
     name: "no virtual shares",
     keeps: "V2",
-    find: "return effectiveSupply() + «VIRTUAL_SHARES»;",
+    find: "return minted + _managementSince(state, minted) + «VIRTUAL_SHARES»;",
     replace: "1",
     tests: vaultTests,
   },
@@ -240,21 +234,21 @@ export const MUTANTS: readonly Mutant[] = [
     keeps: "V2",
     find: "owed0 = uint128(stored0 + «uint128(FullMath.mulDiv(inside0 - last0, poolLiquidity, Q128))»);",
     replace: "uint128(0)",
-    tests: `{${navTests},${vaultTests}}`,
+    tests: either(navTests, vaultTests),
   },
   {
     name: "fee growth below by the wrong side",
     keeps: "rule 6",
     find: "«tick >= position.lowerTick» ? (lower0, lower1) : (global0 - lower0, global1 - lower1);",
     replace: "tick > position.lowerTick",
-    tests: `{${navTests},${vaultTests}}`,
+    tests: either(navTests, vaultTests),
   },
   {
     name: "fee growth above by the wrong side",
     keeps: "rule 6",
     find: "«tick < position.upperTick» ? (upper0, upper1) : (global0 - upper0, global1 - upper1);",
     replace: "tick <= position.upperTick",
-    tests: `{${navTests},${vaultTests}}`,
+    tests: either(navTests, vaultTests),
   },
 
   /* Ways out */
@@ -262,14 +256,14 @@ export const MUTANTS: readonly Mutant[] = [
     name: "in-kind exit needs a price",
     keeps: "V3",
     find: "require(exit.shares > 0, ErrorsLib.ZeroShares());",
-    replace: "require(exit.shares > 0, ErrorsLib.ZeroShares());\n_calmReference();",
+    replace: "require(exit.shares > 0, ErrorsLib.ZeroShares());\nPricingLib.calmReference(context);",
     tests: vaultTests,
   },
   {
     name: "in-kind exit waits for a pause",
     keeps: "V3",
     find: "require(exit.shares > 0, ErrorsLib.ZeroShares());",
-    replace: "require(exit.shares > 0, ErrorsLib.ZeroShares());\n_requireNotPaused();",
+    replace: "require(exit.shares > 0, ErrorsLib.ZeroShares());\nrequire(block.timestamp >= state.pausedUntil);",
     tests: vaultTests,
   },
   {
@@ -317,7 +311,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "no minimum on the way in",
     keeps: "rule 7",
-    find: "require(shares >= minShares, ErrorsLib.AmountBelowMin(shares, minShares));",
+    find: "shares = _toSharesDown(state, pricing, assets);\n        «require(shares >= minShares, ErrorsLib.AmountBelowMin(shares, minShares));»",
     replace: "",
     tests: vaultTests,
   },
@@ -338,10 +332,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "maxRedeem while not calm",
     keeps: "V7",
-    find: "if (!refs.calm) return 0;\n        return ExitLib.maxSharesDown",
-    replace: "return ExitLib.maxSharesDown",
+    find: "«if (!refs.calm) return 0;»\n        return _maxSharesDown",
+    replace: "",
     tests: vaultTests,
-    alone: true,
   },
 
   /* Custody */
@@ -376,7 +369,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "anybody is the strategy",
     keeps: "V4",
-    find: "require(msg.sender == strategy, ErrorsLib.NotStrategy(msg.sender));",
+    find: "require(msg.sender == state.strategy, ErrorsLib.NotStrategy(msg.sender));",
     replace: "",
     tests: vaultTests,
   },
@@ -405,7 +398,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "anybody configures",
     keeps: "V4",
-    find: "function configure(bytes32 key, uint256 value) external «restricted» nonReentrant {",
+    find: "function configure(bytes32 key, uint256 value) external «restricted» nonReentrant reconfigures {",
     replace: "",
     tests: vaultTests,
     alone: true,
@@ -421,7 +414,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "deposit may be reentered",
     keeps: "V6",
-    find: "function deposit(uint256 assets, address receiver) public override «nonReentrant» returns (uint256) {",
+    find: "function deposit(uint256 assets, address receiver, uint256 minShares) public «nonReentrant» returns (uint256 shares) {",
     replace: "",
     tests: vaultTests,
     alone: true,
@@ -431,9 +424,10 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a loss is not drawn from the bucket",
     keeps: "V5",
-    find: "state.budget.draw(lossWad, (uint256(limits.lossBudgetBps) * WAD) / BPS, limits.lossBudgetRefillSeconds);",
-    replace: "",
+    find: "else (state.budgetUsedWad, state.budgetAt) = (budget.usedWad, budget.updatedAt);",
+    replace: "else {}",
     tests: vaultTests,
+    alone: true,
   },
   {
     name: "the bucket refills twice as fast",
@@ -452,7 +446,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "loss measured at one reference only",
     keeps: "V5",
-    find: "for (uint256 p; p < «3»; p += 2) {",
+    find: "for (uint256 p; p < «3»; ++p) {\n            uint256 allowance",
     replace: "1",
     tests: vaultTests,
   },
@@ -499,14 +493,6 @@ export const MUTANTS: readonly Mutant[] = [
     tests: vaultTests,
   },
   {
-    name: "calm is not asked before a move",
-    keeps: "V5",
-    find: "require(refs.calm, ErrorsLib.NotCalm());\n        Limits memory limits",
-    replace: "Limits memory limits",
-    tests: vaultTests,
-    alone: true,
-  },
-  {
     name: "calm is not asked after a move",
     keeps: "V5",
     find: "require(context.oracle.referencePrices().calm, ErrorsLib.NotCalm());",
@@ -544,10 +530,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "moves go on under a pause",
     keeps: "rule 24",
-    find: "        _requireNotPaused();\n        _accrueFee();\n        return PositionsLib.rebalance",
-    replace: "        _accrueFee();\n        return PositionsLib.rebalance",
+    find: "«require(block.timestamp >= state.pausedUntil, ErrorsLib.Paused(state.pausedUntil));»\n        require(!state.woundDown, ErrorsLib.WoundDown());\n        require(!state.rebalanceHeld",
+    replace: "",
     tests: vaultTests,
-    alone: true,
   },
   {
     name: "the guardian pauses for ever",
@@ -582,7 +567,165 @@ export const MUTANTS: readonly Mutant[] = [
     keeps: "S2",
     find: "if («order.ranges.length == 0 && order.swap.amountIn == 0») return _deRisk();",
     replace: "(order.ranges.length == 0 && order.swap.amountIn == 0 && _calmReference().calm)",
-    tests: `{${vaultTests},${strategyTests}}`,
+    tests: either(vaultTests, strategyTests),
+    alone: true,
+  },
+
+  /* Fees */
+  {
+    name: "a shortfall is forgotten",
+    keeps: "rule 13",
+    find: "if (pricing.pending == 0) return;",
+    replace: "",
+    tests: feeTests,
+  },
+  {
+    name: "performance charged at every collection",
+    keeps: "rule 13",
+    find: "«block.timestamp >= state.crystallisedAt + FEE_EPOCH_SECONDS»",
+    replace: "true",
+    tests: feeTests,
+  },
+  {
+    name: "performance charged while not calm",
+    keeps: "rule 13",
+    find: "if («refs.calm») {\n                _crystallise",
+    replace: "true",
+    tests: feeTests,
+  },
+  {
+    name: "no high-water mark",
+    keeps: "rule 13",
+    find: "if (lowNav <= lowHeld || highNav <= highHeld || lowNav + 1 <= markValue) return 0;\n        return Math.min(Math.min(lowNav - lowHeld, highNav - highHeld), lowNav + 1 - markValue);",
+    replace: "return lowNav <= lowHeld || highNav <= highHeld ? 0 : Math.min(lowNav - lowHeld, highNav - highHeld);",
+    tests: feeTests,
+  },
+  {
+    name: "a fee on what holding would have earned",
+    keeps: "rule 13",
+    find: "if (lowNav <= lowHeld || highNav <= highHeld || lowNav + 1 <= markValue) return 0;\n        return Math.min(Math.min(lowNav - lowHeld, highNav - highHeld), lowNav + 1 - markValue);",
+    replace: "return lowNav + 1 <= markValue ? 0 : lowNav + 1 - markValue;",
+    tests: feeTests,
+  },
+  {
+    name: "a deposit is a profit",
+    keeps: "rule 14",
+    find: "if (amount0 > 0) state.benchmark0 = _capped(state.benchmark0 + amount0);\n            if (amount1 > 0) state.benchmark1 = _capped(state.benchmark1 + amount1);",
+    replace: "",
+    tests: feeTests,
+  },
+  {
+    name: "an exit leaves the benchmark as it was",
+    keeps: "rule 14",
+    find: "_scaleBenchmark(state, pricing, leaving);",
+    replace: "",
+    tests: feeTests,
+  },
+  {
+    name: "a leaver leaves the pending fee to the others",
+    keeps: "rule 14",
+    find: "state.duePerformance = _capped(state.duePerformance + due);",
+    replace: "",
+    tests: feeTests,
+  },
+  {
+    name: "a performance fee for paused time",
+    keeps: "rule 14",
+    find: "return keepsMarks(state) && «block.timestamp >= state.pausedUntil»;",
+    replace: "true",
+    tests: feeTests,
+  },
+  {
+    name: "a management fee after winding down",
+    keeps: "rule 26",
+    find: "if (rateBps == 0 || «state.woundDown») return 0;",
+    replace: "false",
+    tests: feeTests,
+  },
+  {
+    name: "entry after winding down",
+    keeps: "rule 26",
+    find: "«require(!state.woundDown, ErrorsLib.WoundDown());»\n        require(block.timestamp >= state.pausedUntil, ErrorsLib.Paused(state.pausedUntil));\n        require(_mayEnter",
+    replace: "",
+    tests: feeTests,
+  },
+  {
+    name: "moves after winding down",
+    keeps: "rule 26",
+    find: "«require(!state.woundDown, ErrorsLib.WoundDown());»\n        require(!state.rebalanceHeld",
+    replace: "",
+    tests: feeTests,
+  },
+  {
+    name: "entry under a pause",
+    keeps: "rule 24",
+    find: "«require(block.timestamp >= state.pausedUntil, ErrorsLib.Paused(state.pausedUntil));»\n        require(_mayEnter",
+    replace: "",
+    tests: vaultTests,
+  },
+  {
+    name: "the gate is not asked",
+    keeps: "rule 29",
+    find: "require(_mayEnter(state, receiver), ErrorsLib.EntryRefusedByGate(msg.sender, receiver));",
+    replace: "",
+    tests: vaultTests,
+  },
+  {
+    name: "entry in kind without a margin",
+    keeps: "V1",
+    find: "shares = Math.mulDiv(shares, BPS - _marginBps(state, pricing), BPS);",
+    replace: "",
+    tests: feeTests,
+  },
+
+  {
+    name: "every move is one to wider",
+    keeps: "rule 18",
+    find: "if (order.swap.amountIn == 0 && «DeRiskLib.isToWider(state.positions, order)») {",
+    replace: "true",
+    tests: vaultTests,
+  },
+  {
+    name: "moves to wider never empty their reserve",
+    keeps: "rule 18",
+    find: "if («wider») (state.reservedUsedWad, state.reservedAt)",
+    replace: "false",
+    tests: vaultTests,
+  },
+  {
+    name: "a move to wider adds liquidity",
+    keeps: "rule 18",
+    find: "require(liquidity <= move.liquidity, ErrorsLib.LiquidityAboveBefore(liquidity, move.liquidity));",
+    replace: "",
+    tests: vaultTests,
+  },
+  {
+    name: "rewards go where the caller wants",
+    keeps: "rule 29",
+    find: "skim(context, state, tokens[i], «state.skimReceiver»);",
+    replace: "msg.sender",
+    tests: vaultTests,
+  },
+  {
+    name: "the strategist's whole share",
+    keeps: "rule 14",
+    find: "«shareBps <= MAX_PAYOUT_SHARE_BPS»,\n            ErrorsLib",
+    replace: "true",
+    tests: feeTests,
+  },
+  {
+    name: "a strategy's raise without its notice",
+    keeps: "rule 25",
+    find: "require(block.timestamp >= pending.readyAt, StrategyErrorsLib.ChangeNotReady(key, pending.readyAt));",
+    replace: "",
+    tests: "test/strategies/*.t.sol",
+  },
+  {
+    name: "retreats without end",
+    keeps: "rule 23",
+    find: "require(block.timestamp >= readyAt, StrategyErrorsLib.RetreatTooSoon(readyAt));",
+    replace: "",
+    tests: strategyTests,
   },
 
   /* Settings */
@@ -610,10 +753,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the new rate counts for the past",
     keeps: "rule 13",
-    find: "        _accrueFee();\n        require(key != ",
-    replace: "        require(key != ",
+    find: "uint256 value\n    ) external {\n        «accrue(state, totalSupply);»",
+    replace: "",
     tests: vaultTests,
-    alone: true,
   },
   {
     name: "a fee for paused time",
@@ -719,7 +861,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the declared spread is taken on trust",
     keeps: "S1a",
-    find: "if («window == 0») return spreadWad;",
+    find: "if («window == 0») return declaredSpreadWad;",
     replace: "true",
     tests: strategyTests,
   },
@@ -794,10 +936,17 @@ export const MUTANTS: readonly Mutant[] = [
     tests: mlpTests,
   },
   {
-    name: "performance fee: no high-water mark",
-    keeps: "rule 13",
-    find: "return Math.min(«Math.min(lowNav - lowHeld, highNav - highHeld), lowNav + 1 - markValue»);",
-    replace: "lowNav - lowHeld, highNav - highHeld",
+    name: "a margin below what the feed may lag",
+    keeps: "rule 4",
+    find: "return «Math.max(Math.ceilDiv(context.pool.fee(), 100), context.oracle.feedDeviationBps())»;",
+    replace: "Math.ceilDiv(context.pool.fee(), 100)",
+    tests: feeTests,
+  },
+  {
+    name: "settings with which mispricing pays",
+    keeps: "rule 3",
+    find: "require(gainWad <= costWad, ErrorsLib.MispricingPays(gainWad, costWad));",
+    replace: "",
     tests: feeTests,
   },
   {
@@ -806,20 +955,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "«Math.min(lowNav - lowHeld, highNav - highHeld)», lowNav + 1 - markValue",
     replace: "lowNav - lowHeld",
     tests: feeTests,
-  },
-  {
-    name: "performance fee: charged in any week",
-    keeps: "rule 13",
-    find: "charges(state) && «block.timestamp >= state.crystallisedAt + FEE_EPOCH_SECONDS»",
-    replace: "true",
-    tests: feeTests,
-  },
-  {
-    name: "performance fee: charged when not calm",
-    keeps: "rule 13",
-    find: "if («refs.calm») {\n                _crystallise(",
-    replace: "refs.calm || true",
-    tests: feeTests,
+    alone: true,
   },
   {
     name: "performance fee: marks stay where they were",
@@ -836,31 +972,10 @@ export const MUTANTS: readonly Mutant[] = [
     tests: feeTests,
   },
   {
-    name: "performance fee: a deposit is a gain",
-    keeps: "rule 14",
-    find: "if (amount1 > 0) state.benchmark1 = _capped(state.benchmark1 + amount1);",
-    replace: "",
-    tests: feeTests,
-  },
-  {
-    name: "performance fee: an exit leaves the benchmark as it was",
-    keeps: "rule 14",
-    find: "        _scaleBenchmark(state, pricing, leaving);\n",
-    replace: "",
-    tests: feeTests,
-  },
-  {
     name: "performance fee: leavers leave without",
     keeps: "rule 14",
     find: "if («due == 0») return;",
     replace: "due >= 0",
-    tests: feeTests,
-  },
-  {
-    name: "performance fee: charged while paused",
-    keeps: "rule 14",
-    find: "return keepsMarks(state) && «block.timestamp >= state.pausedUntil»;",
-    replace: "true",
     tests: feeTests,
   },
   {
@@ -878,31 +993,10 @@ export const MUTANTS: readonly Mutant[] = [
     tests: feeTests,
   },
   {
-    name: "entry in kind: no margin",
-    keeps: "rule 4",
-    find: "shares = Math.mulDiv(shares, BPS - _marginBps(state, pricing), BPS);",
-    replace: "",
-    tests: entryTests,
-  },
-  {
     name: "entry in kind: over the cap",
-    keeps: "rule 2",
+    keeps: "V1",
     find: "require(value <= room, ErrorsLib.AmountAboveMax(value, room));",
     replace: "",
-    tests: entryTests,
-  },
-  {
-    name: "winding down: entry stays open",
-    keeps: "rule 26",
-    find: "«require(!state.woundDown, ErrorsLib.WoundDown());»\n        require(block.timestamp >= state.pausedUntil, ErrorsLib.Paused(state.pausedUntil));\n        require(_mayEnter",
-    replace: "",
-    tests: lifecycleTests,
-  },
-  {
-    name: "winding down: fees go on",
-    keeps: "rule 26",
-    find: "if (rateBps == 0 || «state.woundDown») return 0;",
-    replace: "false",
-    tests: lifecycleTests,
+    tests: feeTests,
   },
 ];
