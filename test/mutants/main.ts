@@ -18,6 +18,8 @@ import { blamed, embed, locate, mutate, SWITCH_FILE } from "./embed.ts";
 import { MUTANTS, type Mutant } from "./list.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
+/** Under this name the memory keeps which tests are red with all mutants asleep. */
+const ASLEEP = "(asleep)";
 const MEMORY = join(ROOT, ".rangekeeper/mutants.json");
 
 type Verdict = "killed" | "SURVIVED" | "DOES NOT COMPILE" | "IS NOT THERE";
@@ -151,10 +153,14 @@ const state = digest(...[...solidity].flat());
 const subject = (mutant: Mutant) => digest(JSON.stringify(mutant), state);
 const verdicts = new Map<number, Judged>();
 
-function settle(number: number, mutant: Mutant, judged: Judged): void {
-  memory[mutant.name] = judged;
+function remember(name: string, judged: Judged): void {
+  memory[name] = judged;
   mkdirSync(dirname(MEMORY), { recursive: true });
   writeFileSync(MEMORY, JSON.stringify(memory, null, 1));
+}
+
+function settle(number: number, mutant: Mutant, judged: Judged): void {
+  remember(mutant.name, judged);
   verdicts.set(number, judged);
   const { verdict, by, seconds } = judged;
   const count = `${String(verdicts.size).padStart(3)}/${chosen.length}`;
@@ -186,19 +192,36 @@ const open = chosen.filter(({ number, mutant }) => {
 if (open.length > 0) {
   if (values.fresh) rmSync(TREE, { recursive: true, force: true });
   copyTree();
-  const tests = `{${[...new Set(open.flatMap(({ mutant }) => mutant.tests.replace(/[{}]/g, "").split(",")))].join(",")}}`;
+  const tests = `{${[...new Set(chosen.flatMap(({ mutant }) => mutant.tests.replace(/[{}]/g, "").split(",")))].join(",")}}`;
+  // Those that nobody killed yet come first: they are the news.
+  open.sort(
+    (a, b) => Number(memory[a.mutant.name]?.verdict === "killed") - Number(memory[b.mutant.name]?.verdict === "killed"),
+  );
   // A brace with one alternative is not a pattern to forge.
   const everyTest = ["--match-path", tests.includes(",") ? tests : tests.slice(1, -1)];
   const alone = new Set<number>();
-  let output = "";
   for (;;) {
     const together = open.filter(({ number }) => !alone.has(number));
     const { changed, left } = embed(contracts, together);
     for (const number of left) alone.add(number);
     for (const [file, text] of contracts) if (!changed.has(file)) write(file, text);
     for (const [file, text] of changed) write(file, text);
-    output = await forge(0, ...everyTest);
-    if (hasRun(output)) break;
+    const asleep = memory[ASLEEP];
+    if (!values.fresh && asleep?.of === digest(state, tests, [...alone].join())) {
+      red = asleep.by.split(" ").filter(Boolean);
+      break;
+    }
+    const output = await forge(0, ...everyTest);
+    if (hasRun(output)) {
+      red = [...new Set(failedTests(output))];
+      remember(ASLEEP, {
+        verdict: "killed",
+        by: red.join(" "),
+        seconds: 0,
+        of: digest(state, tests, [...alone].join()),
+      });
+      break;
+    }
     const guilty = [...blamed(changed, output)].filter((number) => !alone.has(number));
     if (guilty.length === 0) {
       console.error(output.slice(-4_000));
@@ -207,7 +230,6 @@ if (open.length > 0) {
     for (const number of guilty) alone.add(number);
     console.log(`compiled by themselves: ${guilty.map((number) => MUTANTS[number - 1]?.name).join("; ")}`);
   }
-  red = [...new Set(failedTests(output))];
   if (red.length > 0) console.log(`red without a mutant, left out: ${red.join(", ")}`);
   for (const { number, mutant } of open) if (!alone.has(number)) await measure(number, mutant, number);
   rmSync(join(TREE, SWITCH_FILE));

@@ -148,6 +148,27 @@ abstract contract RangeVaultGuardsTests is BaseTest {
         _rebalance(_centredOrder(600, 0.9e18));
     }
 
+    /* Rule 13 */
+
+    /// A collection that pays the management fee leaves the marks of a shortfall where they are.
+    function test_collectFees_ofTheManagementFeeForgetsNoShortfall() public {
+        Limits memory limits = _defaultLimits();
+        limits.managementFeeBps = 100;
+        limits.performanceFeeBps = 1000;
+        _deployVault(limits);
+        _seed();
+        (uint256 mark0, uint256 mark1, uint256 mark,) = vault.feeMarks();
+        trader.moveTo(assetIsToken0() ? startTick + 500 : startTick - 500);
+        skip(7 days);
+        _calmDown();
+        (uint256 shares,) = vault.collectFees();
+        assertGt(shares, 0, "the management fee was due");
+        (uint256 later0, uint256 later1, uint256 later,) = vault.feeMarks();
+        assertEq(later0, mark0);
+        assertEq(later1, mark1);
+        assertEq(later, mark);
+    }
+
     /* V1 */
 
     /// Every observation of a pool below price 1 gives a negative sum; the mean goes down, not to zero.
