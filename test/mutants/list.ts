@@ -332,7 +332,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "maxRedeem while not calm",
     keeps: "V7",
-    find: "«if (!refs.calm) return 0;»\n        return _maxSharesDown",
+    find: "«if (!refs.calm) return 0;»\n        ExitTerms memory quote = _terms(context, state, totalSupply, refs);\n        _reach(context, state, quote);\n        return _maxSharesDown",
     replace: "",
     tests: vaultTests,
   },
@@ -348,7 +348,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "skim takes the vault's own shares",
     keeps: "V4",
-    find: "require(receiver != address(0) && «token != address(this)» && balance > tracked, ErrorsLib.SkimRefused());",
+    find: "require(receiver != address(0) && «token != address(this)» && token.code.length > 0",
     replace: "true",
     tests: vaultTests,
   },
@@ -681,7 +681,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "every move is one to wider",
     keeps: "rule 18",
-    find: "if (order.swap.amountIn == 0 && «DeRiskLib.isToWider(state.positions, order)») {",
+    find: "move.wider = order.swap.amountIn == 0 && «DeRiskLib.isToWider(held, order)»;",
     replace: "true",
     tests: vaultTests,
   },
@@ -695,8 +695,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a move to wider adds liquidity",
     keeps: "rule 18",
-    find: "require(liquidity <= move.liquidity, ErrorsLib.LiquidityAboveBefore(liquidity, move.liquidity));",
-    replace: "",
+    find: "if (move.wider && «_liquidity(opened) <= _liquidity(held)») {",
+    replace: "true",
     tests: vaultTests,
   },
   {
