@@ -214,15 +214,6 @@ export const MUTANTS: readonly Mutant[] = [
     tests: vaultTests,
   },
   {
-    name: "donated tokens count as idle",
-    keeps: "V2",
-    find: "uint256[3] memory amounts0 = «[uint256(state.idle0), state.idle0, state.idle0]»;",
-    replace:
-      "[IERC20(context.token0).balanceOf(address(this)), IERC20(context.token0).balanceOf(address(this)), IERC20(context.token0).balanceOf(address(this))]",
-    tests: vaultTests,
-    alone: true,
-  },
-  {
     name: "donated liquidity counts",
     keeps: "rule 10",
     find: "_sweepDonation(context.pool, range.lowerTick, range.upperTick);",
