@@ -9,12 +9,9 @@ import {StrategyTest} from "../support/StrategyTest.sol";
 
 /// @notice Whatever is wrong with a proposal or a heartbeat: a named refusal, and nothing has changed.
 contract BadInputTest is StrategyTest {
-    RebalanceProposal private good;
-
     function setUp() public override {
         super.setUp();
         _deposit(alice, _assets(1_000_000));
-        good = _goodProposal();
     }
 
     /// @dev All that a refused call could have changed, in strategy, vault and pool.
@@ -46,29 +43,31 @@ contract BadInputTest is StrategyTest {
     }
 
     function test_rebalance_refusesSignaturesOfEveryWrongForm() public {
-        bytes memory whole = _signModel(good);
+        bytes memory whole = _signModel(_goodProposal());
         bytes4 invalid = StrategyErrorsLib.SignatureInvalid.selector;
-        _refused(good, "", invalid);
-        _refused(good, new bytes(64), invalid);
-        _refused(good, new bytes(65), invalid);
-        _refused(good, bytes.concat(whole, hex"00"), invalid);
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(SIGNER_KEY, modelStrategy.proposalDigest(good));
-        _refused(good, abi.encodePacked(r, s), invalid);
-        _refused(good, abi.encodePacked(r, s, v == 27 ? uint8(28) : uint8(27)), invalid);
-        _refused(good, abi.encodePacked(r, s, v - 27), invalid);
+        _refused(_goodProposal(), "", invalid);
+        _refused(_goodProposal(), new bytes(64), invalid);
+        _refused(_goodProposal(), new bytes(65), invalid);
+        _refused(_goodProposal(), bytes.concat(whole, hex"00"), invalid);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(SIGNER_KEY, modelStrategy.proposalDigest(_goodProposal()));
+        _refused(_goodProposal(), abi.encodePacked(r, s), invalid);
+        _refused(_goodProposal(), abi.encodePacked(r, s, v == 27 ? uint8(28) : uint8(27)), invalid);
+        _refused(_goodProposal(), abi.encodePacked(r, s, v - 27), invalid);
         uint256 order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
-        _refused(good, abi.encodePacked(r, bytes32(order - uint256(s)), v == 27 ? uint8(28) : uint8(27)), invalid);
-        modelStrategy.rebalance(good, whole);
+        _refused(
+            _goodProposal(), abi.encodePacked(r, bytes32(order - uint256(s)), v == 27 ? uint8(28) : uint8(27)), invalid
+        );
+        modelStrategy.rebalance(_goodProposal(), whole);
     }
 
     function test_rebalance_refusesAnotherChainsSignature() public {
-        bytes memory signature = _signModel(good);
+        bytes memory signature = _signModel(_goodProposal());
         vm.chainId(999);
-        _refused(good, signature, StrategyErrorsLib.SignatureInvalid.selector);
+        _refused(_goodProposal(), signature, StrategyErrorsLib.SignatureInvalid.selector);
     }
 
     function test_rebalance_refusesReplayedAndReordered() public {
-        RebalanceProposal memory next = good;
+        RebalanceProposal memory next = _goodProposal();
         next.nonce = 1;
         bytes memory later = _signModel(next);
         _refused(next, later, StrategyErrorsLib.NonceMismatch.selector);
@@ -81,7 +80,7 @@ contract BadInputTest is StrategyTest {
     }
 
     function test_rebalance_refusesTimesAndNamesAtTheirExtremes() public {
-        RebalanceProposal memory bad = good;
+        RebalanceProposal memory bad = _goodProposal();
         bad.deadline = 0;
         _refusedSigned(bad, StrategyErrorsLib.DeadlineInvalid.selector);
         bad.deadline = type(uint64).max;
@@ -98,7 +97,7 @@ contract BadInputTest is StrategyTest {
     }
 
     function test_rebalance_refusesNumbersAtTheirExtremes() public {
-        RebalanceProposal memory bad = good;
+        RebalanceProposal memory bad = _goodProposal();
         bad.declaredGain = 0;
         _refusedSigned(bad, StrategyErrorsLib.GainBelowCost.selector);
         bad = _goodProposal();
@@ -117,7 +116,7 @@ contract BadInputTest is StrategyTest {
 
     function test_rebalance_refusesRangesThatAreNone() public {
         int24 centre = _floorTick(_spotTick());
-        RebalanceProposal memory bad = good;
+        RebalanceProposal memory bad = _goodProposal();
         bad.ranges[0] = RangeOrder(centre, centre, 0.5e18);
         _refusedSigned(bad, StrategyErrorsLib.WidthBelowFloor.selector);
         bad.ranges[0] = RangeOrder(centre + 600, centre - 600, 0.5e18);

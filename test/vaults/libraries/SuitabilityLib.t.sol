@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Position} from "../../../vaults/interfaces/IRangeVault.sol";
+import {Position, RebalanceOrder} from "../../../vaults/interfaces/IRangeVault.sol";
 import {ErrorsLib} from "../../../vaults/libraries/ErrorsLib.sol";
 import {NavLib} from "../../../vaults/libraries/NavLib.sol";
 import {SuitabilityLib} from "../../../vaults/libraries/SuitabilityLib.sol";
@@ -56,6 +56,18 @@ contract SuitabilityLibTest is BaseTest {
         // One narrower than the other is wide.
         _configure("maxWidthTicks", EDGE_WIDTH_TICKS / 2);
         _configure("maxPoolShareBps", 1600);
+    }
+
+    function test_rebalance_revertsWhenARangeIsTooWide() public {
+        _vaultWith(EDGE_SHARE_BPS, EDGE_WIDTH_TICKS, 500);
+        _deposit(alice, _assets(100_000));
+        RebalanceOrder memory order = _centredOrder(int24(EDGE_WIDTH_TICKS / 2) + SPACING, 0.9e18);
+        vm.prank(operator);
+        vm.expectRevert(
+            abi.encodeWithSelector(ErrorsLib.WidthAboveMax.selector, EDGE_WIDTH_TICKS + 20, EDGE_WIDTH_TICKS)
+        );
+        vault.rebalance(order);
+        _rebalance(_centredOrder(int24(EDGE_WIDTH_TICKS / 2), 0.9e18));
     }
 
     /// A cut is never refused, wherever the settings stand.
