@@ -255,6 +255,11 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
             spreadWad <= current.spreadCeilingWad || proposal.ranges.length == 0,
             StrategyErrorsLib.DeRiskOnly(spreadWad, current.spreadCeilingWad)
         );
+        // No vault holds so much; a larger cost would not fit the product.
+        require(
+            proposal.declaredCost <= type(uint128).max,
+            StrategyErrorsLib.GainBelowCost(proposal.declaredGain, type(uint256).max)
+        );
         uint256 required = Math.mulDiv(proposal.declaredCost, current.gainMarginWad, BoundsLib.WAD, Math.Rounding.Ceil);
         require(proposal.declaredGain >= required, StrategyErrorsLib.GainBelowCost(proposal.declaredGain, required));
         deployedWad = current.checkRanges(proposal.ranges, TickMath.getTickAtSqrtPrice(midX96), spreadWad);

@@ -107,11 +107,17 @@ contract BadInputTest is StrategyTest {
         bad.declaredCost = 0;
         _refusedSigned(bad, StrategyErrorsLib.CostAboveDeclared.selector);
         bad = _goodProposal();
+        bad.declaredGain = type(uint256).max;
+        bad.declaredCost = type(uint256).max;
+        _refusedSigned(bad, StrategyErrorsLib.GainBelowCost.selector);
+        bad = _goodProposal();
         bad.minSharePrice = type(uint256).max;
         _refusedSigned(bad, ErrorsLib.SharePriceBelowMin.selector);
         bad = _goodProposal();
         bad.swap.amountIn = _assets(700_000);
         _refusedSigned(bad, StrategyErrorsLib.SwapAboveLimit.selector);
+        bad.swap.amountIn = type(uint256).max;
+        _refusedSigned(bad, ErrorsLib.IdleInsufficient.selector);
     }
 
     function test_rebalance_refusesRangesThatAreNone() public {
@@ -127,6 +133,25 @@ contract BadInputTest is StrategyTest {
         _refusedSigned(bad, ErrorsLib.RangeInvalid.selector);
         bad.ranges[0] = RangeOrder(centre - 600, centre + 600, type(uint64).max);
         _refusedSigned(bad, StrategyErrorsLib.ShareAboveLimit.selector);
+        bad.ranges[0].weightWad = 0.2e18;
+        bad.ranges = _twice(bad.ranges[0], bad.ranges[0]);
+        _refusedSigned(bad, ErrorsLib.RangeInvalid.selector);
+        bad.ranges[1] = RangeOrder(centre - 660, centre + 600, 0.2e18);
+        _refusedSigned(bad, ErrorsLib.RangeInvalid.selector);
+        bad.ranges = new RangeOrder[](9);
+        for (uint256 i; i < 9; ++i) {
+            bad.ranges[i] = RangeOrder(centre - 600, centre + 600, 0.01e18);
+        }
+        _refusedSigned(bad, ErrorsLib.TooManyRanges.selector);
+    }
+
+    function _twice(RangeOrder memory first, RangeOrder memory second)
+        private
+        pure
+        returns (RangeOrder[] memory ranges)
+    {
+        ranges = new RangeOrder[](2);
+        (ranges[0], ranges[1]) = (first, second);
     }
 
     function test_heartbeat_refusesWhatIsWrong() public {
