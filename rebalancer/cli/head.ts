@@ -48,7 +48,7 @@ export function registerHead(program: Command): void {
     .option("--floor-per-spread <ticks>", "the strategy's widthFloorPerSpreadTicks", "12665")
     .option("--json", "answer in JSON")
     .action((options: HeadOptions) => guarded(options, async () => run(options)));
-  examples(build, "rangekeeper head build --model ml/models/spread-head --out deploy/heads/spread-head");
+  examples(build, "rangekeeper head build --model ml/models/spread-head --out heads/spread");
 }
 
 function run(options: HeadOptions): void {
