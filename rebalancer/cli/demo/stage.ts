@@ -7,6 +7,7 @@ import { z } from "zod";
 import { BaseError } from "../../../ml/errors.ts";
 import type { Address, Hex, PoolMeta, Token } from "../../../ml/types.ts";
 import { accounts, localKeys } from "./accounts.ts";
+import { shareForFee } from "./size.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -45,7 +46,7 @@ export interface StageParameters {
   readonly journalPath?: string;
   readonly rpcUrl: string;
   readonly redis: { readonly url: string; readonly prefix: string };
-  readonly pool: Pick<PoolMeta, "chainId" | "address">;
+  readonly pool: Pick<PoolMeta, "chainId" | "address" | "feePips">;
   readonly asset: Pick<Token, "address" | "symbol">;
   /** The chain's wrapped native token, where the pool has it. */
   readonly nativeToken?: Address;
@@ -75,6 +76,7 @@ export async function deployVault(parameters: StageParameters): Promise<Stage> {
   const base = parse(readFileSync(join(ROOT, "deploy/config/local.toml"), "utf8")) as Record<string, unknown>;
   const section = (name: string) => (base[name] ?? {}) as Record<string, unknown>;
   const [vault] = base.vaults as Record<string, unknown>[];
+  const limits = vault?.limits as { readonly maxPoolShareBps: number; readonly maxLossPerMoveBps: number };
   const config = {
     ...base,
     chainId: parameters.pool.chainId,
@@ -104,6 +106,7 @@ export async function deployVault(parameters: StageParameters): Promise<Stage> {
         symbol: `rk${parameters.asset.symbol}`,
         asset: parameters.asset.address,
         pool: parameters.pool.address,
+        limits: { ...limits, maxPoolShareBps: shareForFee(limits.maxPoolShareBps, parameters.pool) },
       },
     ],
   };
@@ -123,8 +126,7 @@ export async function deployVault(parameters: StageParameters): Promise<Stage> {
     parameters.signal,
   );
   const deployment = deploymentSchema.parse(JSON.parse(readFileSync(addressesPath, "utf8")));
-  const limits = (vault?.limits ?? {}) as { maxLossPerMoveBps?: number };
-  return { configPath, journalPath, deployment, maxLossPerMoveBps: limits.maxLossPerMoveBps ?? 0 };
+  return { configPath, journalPath, deployment, maxLossPerMoveBps: limits.maxLossPerMoveBps };
 }
 
 /** Runs a node program from the project's folder; throws StageError with the end of its output when it fails. */
