@@ -24,9 +24,10 @@ import {BPS, VIRTUAL_SHARES, VaultContext, VaultState} from "./VaultState.sol";
 ///
 /// IN KIND. Both tokens in the proportion in which the vault holds them at spot, rounded up; the margin comes off the
 /// shares. The proportion needs no price: moving spot first only makes the entrant bring a mix that is worth more than
-/// the slice he gets (a position is worth less than the tokens it held anywhere else on its curve). So the inflow window
-/// does not count it. It still waits for calm, because the deposit cap and the pending fee need a price, and because
-/// new money has no hurry while somebody may be moving the market.
+/// the slice he gets (a position is worth less than the tokens it held anywhere else on its curve). The inflow window
+/// counts it all the same: who came in kind may leave by price, and after a fall that the pool has not seen he is paid
+/// too much for whatever came in. It waits for calm, because cap, window and pending fee need a price, and because new
+/// money has no hurry while somebody may be moving the market.
 library EntryLib {
     using SafeCast for uint256;
     using SafeERC20 for IERC20;
@@ -128,8 +129,9 @@ library EntryLib {
         require(shares > 0, ErrorsLib.ZeroShares());
         require(shares >= minShares, ErrorsLib.AmountBelowMin(shares, minShares));
         uint256 value = NavLib.toAssetDown(amount0, amount1, pricing.dearestX96, context.assetIsToken0);
-        uint256 room = _capRoom(state, pricing);
+        uint256 room = _most(context, state, pricing);
         require(value <= room, ErrorsLib.AmountAboveMax(value, room));
+        _countInflow(context, state, pricing, value);
         _book(context, state, pricing, amount0, amount1);
     }
 
@@ -237,13 +239,18 @@ library EntryLib {
         uint256 shares
     ) private {
         require(shares > 0, ErrorsLib.ZeroShares());
-        if (_exposed(context, state, pricing)) {
-            uint256 used = _inflowUsed(state, (pricing.highNav * state.limits.inflowCapBps) / BPS);
-            state.inflowUsed = (used + assets).toUint128();
-            state.inflowAt = uint32(block.timestamp);
-        }
+        _countInflow(context, state, pricing, assets);
         if (context.assetIsToken0) _book(context, state, pricing, assets, 0);
         else _book(context, state, pricing, 0, assets);
+    }
+
+    function _countInflow(VaultContext memory context, VaultState storage state, Pricing memory pricing, uint256 assets)
+        private
+    {
+        if (!_exposed(context, state, pricing)) return;
+        uint256 used = _inflowUsed(state, (pricing.highNav * state.limits.inflowCapBps) / BPS);
+        state.inflowUsed = (used + assets).toUint128();
+        state.inflowAt = uint32(block.timestamp);
     }
 
     /// @dev Takes the tokens into idle and both marks.

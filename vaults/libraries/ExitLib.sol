@@ -440,6 +440,9 @@ library ExitLib {
         uint160 limitX96 = zeroForOne
             ? TickMath.getSqrtPriceAtTick(TickMath.getTickAtSqrtPrice(refs.highSqrtPriceX96) - band)
             : TickMath.getSqrtPriceAtTick(TickMath.getTickAtSqrtPrice(refs.lowSqrtPriceX96) + band);
+        (uint160 sqrtPriceX96,) = PoolLib.spot(context.pool);
+        // Spot stands at the edge of the band: nothing can be sold inside of it.
+        if (zeroForOne ? sqrtPriceX96 <= limitX96 : sqrtPriceX96 >= limitX96) return (0, 0);
         (int256 amount0, int256 amount1) = PoolLib.swap(context, state, zeroForOne, amount, limitX96);
         // The pool's signs: the token sold is positive, the token bought negative.
         return zeroForOne ? (uint256(amount0), uint256(-amount1)) : (uint256(amount1), uint256(-amount0));
