@@ -1,4 +1,5 @@
 import { BaseError, InvalidInputError } from "../ml/errors.ts";
+import { ModelPackageError } from "../ml/runtime/errors.ts";
 
 /** The same attempt may succeed later: the node lags, Redis restarts, a connection broke. */
 export class RetryableError extends BaseError {
@@ -37,7 +38,8 @@ export function explain(error: unknown): string {
 
 /** Exit status of the process for an error that ended it. */
 export function exitCodeOf(error: unknown): 1 | 2 | 3 {
-  if (error instanceof ConfigError || error instanceof InvalidInputError) return 2;
+  if (error instanceof ConfigError || error instanceof InvalidInputError || error instanceof ModelPackageError)
+    return 2;
   if (error instanceof RefusedError) return 3;
   return 1;
 }

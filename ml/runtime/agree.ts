@@ -38,6 +38,10 @@ function drawInputs(manifest: Manifest, random: () => number, moment: number) {
   });
   const row = (data: readonly number[]): Matrix => ({ rows: 1, columns: data.length, data: Float32Array.from(data) });
   const inputs: Record<string, Matrix> = { features: row(values), mask: row(missing) };
+  if (manifest.inputs.some(({ name }) => name === "horizon")) {
+    // ln(horizon / 1 day), from an hour to a week.
+    inputs.horizon = row([Math.log(7 * (1 / 168) ** random())]);
+  }
   if (ranged) {
     const data = Float32Array.from(
       Array.from({ length: rows }, () => {

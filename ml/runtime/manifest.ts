@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { FEATURE_NAMES, FEATURE_SCHEMA } from "../features/index.ts";
 import type { Features, Hex } from "../types.ts";
-import { ModelPackageError } from "./errors.ts";
+import { ModelFeatureError, ModelOverlapError, ModelPackageError } from "./errors.ts";
 
 /**
  * What a model package says about itself. The graph takes `features` and `mask` as float32 [N, fields] (a missing value is
@@ -21,8 +21,7 @@ const tensor = z.looseObject({
   shape: z.array(z.union([z.int().positive(), z.string()])).min(1),
 });
 
-const manifestSchema = z.looseObject({
-  schemaVersion: z.literal(1),
+const common = {
   id: z.string().regex(/^[a-z0-9-]+$/, "must be lower-case letters, digits and hyphens"),
   version: z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version like 1.0.0"),
   task: z.enum(["volatility", "il", "yield"]),
@@ -43,17 +42,61 @@ const manifestSchema = z.looseObject({
       .transform((value) => [value]),
     z.array(z.int().positive()).min(1),
   ]),
-  trainedOn: z.looseObject({
-    sources: z.array(z.looseObject({ file: z.string(), sha256: hex32, licence: z.string() })).min(1),
-  }),
   metrics: z.record(z.string(), z.unknown()),
   /** Per field that the model reads: what the middle 98 % of its training rows held. */
   domain: z.record(z.string(), z.object({ p1: z.number(), p99: z.number() })),
   /** How far an answer may be from sample.json. */
-  samples: z.looseObject({ relative: z.number().positive(), absolute: z.number().positive() }),
+  samples: z.looseObject({ relative: z.number().nonnegative(), absolute: z.number().positive() }),
+};
+
+const source = z.looseObject({ file: z.string(), sha256: hex32, licence: z.string() });
+const unixSeconds = z.int().nonnegative();
+
+const DEFAULT_LATENCY_MS = 50;
+
+/** The packages of the first release. */
+const firstSchema = z
+  .looseObject({
+    schemaVersion: z.literal(1),
+    ...common,
+    trainedOn: z.looseObject({ sources: z.array(source).min(1) }),
+  })
+  .transform((manifest) => ({
+    ...manifest,
+    format: "onnx" as const,
+    testedOn: null,
+    runtime: { maxLatencyMs: DEFAULT_LATENCY_MS },
+  }));
+
+const secondSchema = z.looseObject({
+  schemaVersion: z.literal(2),
+  ...common,
+  /** An ONNX graph, or one TypeScript file that exports `forecast`. */
+  format: z.enum(["onnx", "typescript"]),
+  /** Null: a rule, fitted to nothing. Times are unix seconds; `to` is the end of the last label. */
+  trainedOn: z
+    .looseObject({
+      sources: z.array(source).min(1),
+      from: unixSeconds,
+      to: unixSeconds,
+      dataHash: z.string(),
+      split: z.string(),
+      purgeSeconds: z.int().nonnegative(),
+      embargoSeconds: z.int().nonnegative(),
+    })
+    .nullable(),
+  /** The span of the scores: held out, or by walk-forward, each window fitted on its own past. */
+  testedOn: z.looseObject({ from: unixSeconds, to: unixSeconds, by: z.enum(["held-out", "walk-forward"]) }).nullable(),
+  runtime: z.looseObject({ maxLatencyMs: z.number().positive() }),
+  onOutOfDomain: z.literal("hold"),
 });
 
+const manifestSchema = z.discriminatedUnion("schemaVersion", [firstSchema, secondSchema]);
+
 export type Manifest = z.infer<typeof manifestSchema>;
+
+/** Version of one feature, counted up when what it means changes. */
+const featureVersion = (_name: string): number => 1;
 
 /** Identifies names and order of a feature schema: sha256 of the JSON list [schema, ...names]. */
 export const featureSchemaHash = (schema: string, names: readonly string[]): Hex =>
@@ -76,23 +119,57 @@ export function parseManifest(text: string, file: string): Manifest {
       details: { file, issues: parsed.error.issues },
     });
   }
-  checkFeatureSchema(parsed.data, file);
-  return parsed.data;
+  const manifest = checkFeatureSchema(parsed.data, file);
+  checkSpans(manifest, file);
+  return manifest;
 }
 
-function checkFeatureSchema({ featureSchema, domain }: Manifest, file: string): void {
+/** Name and version of a field; a bare name is the first version of its feature. */
+function splitField(field: string): { name: string; version: number } {
+  const [name = "", version = "1"] = field.split("@");
+  return { name, version: Number(version) };
+}
+
+/** The manifest with the bare names of its features, each of which is computed here in the version that it wants. */
+function checkFeatureSchema(manifest: Manifest, file: string): Manifest {
+  const { featureSchema, domain } = manifest;
   const fail = (field: string, value: unknown, rule: string): never => {
-    throw new ModelPackageError(`${file}: ${field} is ${JSON.stringify(value)}, but ${rule}`, {
+    throw new ModelFeatureError(`${file}: ${field} is ${JSON.stringify(value)}, but ${rule}`, {
       details: { file, field },
     });
   };
-  if (featureSchema.id !== FEATURE_SCHEMA)
+  if (!isKnownSchema(featureSchema.id))
     fail("featureSchema.id", featureSchema.id, `features here are ${FEATURE_SCHEMA}`);
-  for (const field of [...featureSchema.fields, ...Object.keys(domain)]) {
-    if (!FEATURE_NAMES.includes(field)) fail("featureSchema.fields", field, `${FEATURE_SCHEMA} has no such feature`);
+  const fields = featureSchema.fields.map(splitField);
+  for (const { name, version } of [...fields, ...Object.keys(domain).map(splitField)]) {
+    if (!FEATURE_NAMES.includes(name)) fail("featureSchema.fields", name, `${FEATURE_SCHEMA} has no such feature`);
+    const here = featureVersion(name);
+    if (version !== here)
+      fail("featureSchema.fields", `${name}@${version}`, `${name}@${here} is what is computed here`);
   }
-  const expected = featureSchemaHash(FEATURE_SCHEMA, featureSchema.fields);
+  const expected = featureSchemaHash(featureSchema.id, featureSchema.fields);
   if (featureSchema.hash !== expected) fail("featureSchema.hash", featureSchema.hash, `its fields hash to ${expected}`);
+  return { ...manifest, featureSchema: { ...featureSchema, fields: fields.map(({ name }) => name) } };
+}
+
+/** Of this feature set, or of an earlier one, whose features are all still there. */
+function isKnownSchema(id: string): boolean {
+  const [name, version] = id.split("@");
+  const [ours, newest] = FEATURE_SCHEMA.split("@");
+  return (
+    name === ours && Number.isInteger(Number(version)) && Number(version) >= 1 && Number(version) <= Number(newest)
+  );
+}
+
+/** A score counts as out of sample only where training had ended. */
+function checkSpans({ trainedOn, testedOn }: Manifest, file: string): void {
+  if (testedOn === null || testedOn.by !== "held-out" || trainedOn === null) return;
+  const until = Number(trainedOn.to) + Number(trainedOn.purgeSeconds);
+  if (until <= testedOn.from) return;
+  throw new ModelOverlapError(
+    `${file}: testedOn.from is ${testedOn.from}, but must not be before training ended with its purge, ${until}`,
+    { details: { file, trainedUntil: until, testedFrom: testedOn.from } },
+  );
 }
 
 type Domain = Pick<Manifest, "domain">;

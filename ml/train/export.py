@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ from cli import HERE, exit_with, one_thread, say
 one_thread()
 
 from card import write_card
-from dataset import load_meta, load_table
+from dataset import Table, load_meta, load_table
 from errors import ExportError
 from networks import OUTPUTS, TASKS
-from ops import IR_VERSION, OPSET
-from package import SAMPLE_TOLERANCE, build_graph, check_graph, domain, samples, sha256
+from package import Package, TestedOn, TrainedOn, write_package
 from protocol import Protocol, load_protocol
+from recorded import build_graph, check_graph, domain, samples
 from run import Run, load_run
 from split import split
 
@@ -45,82 +45,56 @@ def export_task(task: str, data: Path, runs: Path, out: Path, protocol: Protocol
     meta = load_meta(data, protocol["feature_schema"])
     table = load_table(data, task, meta, protocol)
     parts = split(table, protocol)
-    schema_hash = feature_schema_hash(protocol["feature_schema"], run.spec.feature_names)
-    properties = {
-        "rangekeeper.name": f"{task}-mlp",
-        "rangekeeper.version": VERSION,
-        "rangekeeper.feature_schema_hash": schema_hash,
-    }
-    graph = build_graph(run, properties)
-    gap = check_graph(graph, run, table.take(parts["test"][:: max(1, len(parts["test"]) // CHECKED_ROWS)]))
+    graph = build_graph(run, {})
+    test = table.take(parts["test"])
+    gap = check_graph(graph, run, test.take(slice(None, None, max(1, len(test.at) // CHECKED_ROWS))))
     train = table.take(parts["train"])
-    manifest = make_manifest(run, graph, schema_hash, meta, metrics, protocol) | {"domain": domain(run, train)}
-    folder = out / f"{task}-mlp"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.onnx").write_bytes(graph)
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-    (folder / "sample.json").write_text(json.dumps(samples(graph, run, train), indent=2) + "\n")
-    (folder / "README.md").write_text(write_card(manifest, metrics, decision, protocol))
-    say(f"{task}: wrote {folder}, {len(graph)} bytes, graph within {gap:.1e} of the network")
+    package = describe(run, graph, meta, metrics, protocol, train, test)
+    write_package(
+        out / package.name,
+        dataclasses.replace(package, card=lambda manifest: write_card(manifest, metrics, decision, protocol)),
+    )
+    say(f"{task}: wrote {out / package.name}, {len(graph)} bytes, graph within {gap:.1e} of the network")
 
 
-def make_manifest(
-    run: Run, graph: bytes, schema_hash: str, meta: dict[str, Any], metrics: dict[str, Any], protocol: Protocol
-) -> dict[str, Any]:
-    """Everything in manifest.json but the domain."""
+def describe(
+    run: Run, graph: bytes, meta: dict[str, Any], metrics: dict[str, Any], protocol: Protocol, train: Table, test: Table
+) -> Package:
+    """Everything the package says but its card."""
     task = run.spec.task
-    # Candles are for volatility and loss; fees come from pools alone.
-    sources = [s for s in meta["sources"] if task != "yield" or not s["file"].startswith("binance")]
-    return {
-        "schemaVersion": 1,
-        "id": f"{task}-mlp",
-        "version": VERSION,
-        "task": task,
-        "format": "onnx",
-        "file": "model.onnx",
-        "sha256": f"0x{sha256(graph)}",
-        "sizeBytes": len(graph),
-        "opset": OPSET,
-        "irVersion": IR_VERSION,
-        "license": "MIT",
-        "framework": "jax",
-        "featureSchema": {
-            "id": protocol["feature_schema"],
-            "hash": schema_hash,
-            "fields": run.spec.feature_names,
-        },
-        "inputs": [{"name": n, "dtype": "float32", "shape": ["N", width]} for n, width in run.spec.inputs.items()],
-        "outputs": [
-            {
-                "name": "quantiles",
-                "dtype": "float32",
-                "shape": ["N", len(OUTPUTS[task])],
-                "unit": UNITS[task],
-                "columns": OUTPUTS[task],
-            }
-        ],
-        "horizonSeconds": protocol[task]["horizons_seconds"],
-        "trainedOn": {
-            "sources": sources,
-            "dataHash": meta.get("hash", ""),
-            "codeHash": run.info["codeHash"],
-            "seed": run.shipped,
-            "seeds": run.seeds,
-            "rows": run.info["rows"],
-            "from": run.info["from"],
-            "to": run.info["to"],
-            "series": run.info["series"],
-            "split": protocol[task]["split"],
-        },
-        "metrics": metrics,
-        "samples": SAMPLE_TOLERANCE,
-    }
-
-
-def feature_schema_hash(schema: str, names: list[str]) -> str:
-    """sha256 of the compact JSON list [schema, ...names], as the runtime computes it."""
-    text = json.dumps([schema, *names], separators=(",", ":"), ensure_ascii=False)
-    return "0x" + hashlib.sha256(text.encode()).hexdigest()
+    held_out = protocol[task]["split"] == "calendar"
+    return Package(
+        name=f"{task}-mlp",
+        version=VERSION,
+        task=task,
+        framework="jax",
+        graph=graph,
+        features=run.spec.feature_names,
+        columns=OUTPUTS[task],
+        unit=UNITS[task],
+        horizons_seconds=protocol[task]["horizons_seconds"],
+        domain=domain(run, train),
+        samples=samples(graph, run, train),
+        trained_on=TrainedOn(
+            since=run.info["from"],
+            until=run.info["to"],
+            rows=run.info["rows"],
+            data_hash=meta.get("hash", ""),
+            code_hash=run.info["codeHash"],
+            # Candles are for volatility and loss; fees come from pools alone.
+            sources=[s for s in meta["sources"] if task != "yield" or not s["file"].startswith("binance")],
+            split=protocol[task]["split"],
+            seeds=run.seeds,
+            embargo_seconds=protocol["split"][protocol[task]["split"]]["embargo_seconds"],
+            series=run.info["series"],
+        ),
+        # Pools are cut each by its own span: there is no one span that all of the test lies in.
+        tested_on=TestedOn(int(test.at.min()), int((test.at + test.horizon).max())) if held_out else None,
+        metrics=metrics,
+        reproduce="npm run train -- --data DIR",
+        feature_schema=protocol["feature_schema"],
+        notes={"seed": run.shipped},
+    )
 
 
 def main() -> None:

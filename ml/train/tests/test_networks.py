@@ -6,8 +6,9 @@ import pytest
 from dataset import load_meta, load_table
 from fit import fit, make_spec, normalisation, predict, young_history
 from networks import OUTPUTS, initial_weights
-from package import build_graph, check_graph, run_graph, samples
+from package import run_graph
 from protocol import load_protocol
+from recorded import build_graph, check_graph, samples
 from run import Run, load_run, save_run
 from split import split
 

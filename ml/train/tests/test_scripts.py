@@ -10,7 +10,7 @@ import numpy as np
 
 from baselines import Path as PricePath
 from baselines import ewma_variance, har, rebuild_path, window_variance
-from export import feature_schema_hash
+from package import feature_schema_hash
 
 HERE = Path(__file__).resolve().parent.parent
 

@@ -51,7 +51,7 @@ describe("a model package", () => {
   });
 
   it.each([
-    ["another schema version", { schemaVersion: 2 }, /schemaVersion/],
+    ["another schema version", { schemaVersion: 3 }, /schemaVersion/],
     ["a path as file", { file: "../model.onnx" }, /file must be a file name without folders/],
     ["features of another schema", { featureSchema: { id: "main@0", hash: "0".repeat(64), fields: FIELDS } }, /main@0/],
     [
