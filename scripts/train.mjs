@@ -2,6 +2,7 @@
  * Trains the model packages from a data folder, start to finish:
  * `node scripts/train.mjs --data DIR [--seed N] [--fast] [--out DIR]` exports the dataset, makes the Python environment,
  * fits, evaluates and writes ml/models/{volatility,il,yield}-mlp. `--fast` is for trying the path, never for a release.
+ * `--walk-forward [--task TASK]` runs the protocol's walk-forward instead: resumable, results in ml/train/results.
  * `--head` trains the on-chain head alone: ml/models/spread-head, and deploy/heads/spread-head for the chain.
  */
 import { spawnSync } from "node:child_process";
@@ -34,10 +35,12 @@ function readOptions() {
         out: { type: "string" },
         fast: { type: "boolean", default: false },
         head: { type: "boolean", default: false },
+        "walk-forward": { type: "boolean", default: false },
+        task: { type: "string", multiple: true, default: [] },
       },
     }).values;
   } catch (error) {
-    return fail(`${error.message}; known: --data DIR, --seed N, --out DIR, --fast, --head`);
+    return fail(`${error.message}; known: --data DIR, --seed N, --out DIR, --fast, --head, --walk-forward, --task TASK`);
   }
 }
 
@@ -84,6 +87,15 @@ step("dataset", process.execPath, [
   "--seed",
   options.seed,
 ]);
+if (options["walk-forward"]) {
+  const work = join(dataset, options.fast ? "walk-fast" : "walk");
+  const results = options.out === undefined ? "ml/train/results" : out;
+  const tasks = options.task.flatMap((task) => ["--task", task]);
+  const rest = ["--data", dataset, "--work", work, "--out", results, ...tasks, ...fast];
+  step("walk-forward", process.execPath, python("walk_forward.py", ...rest));
+  console.log(`\ntrain: results are in ${results}; ${Math.round((Date.now() - started) / 1000)} s in all`);
+  process.exit(0);
+}
 step("fit", process.execPath, python("train.py", "--data", dataset, "--out", runs, ...fast));
 step("evaluate", process.execPath, python("evaluate.py", "--data", dataset, "--runs", runs));
 step("packages", process.execPath, python("export.py", "--data", dataset, "--runs", runs, "--out", out));
