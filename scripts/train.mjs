@@ -40,7 +40,9 @@ function readOptions() {
       },
     }).values;
   } catch (error) {
-    return fail(`${error.message}; known: --data DIR, --seed N, --out DIR, --fast, --head, --walk-forward, --task TASK`);
+    return fail(
+      `${error.message}; known: --data DIR, --seed N, --out DIR, --fast, --head, --walk-forward, --task TASK`,
+    );
   }
 }
 
