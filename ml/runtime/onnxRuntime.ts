@@ -1,5 +1,5 @@
 import type * as Ort from "onnxruntime-web";
-import { ModelOutputError, ModelPackageError } from "./errors.ts";
+import { ModelOperatorError, ModelOutputError, ModelPackageError } from "./errors.ts";
 import type { Matrix } from "./tensor.ts";
 
 let runtime: Promise<typeof Ort> | null = null;
@@ -41,7 +41,10 @@ export async function openRuntimeSession(bytes: Uint8Array, path: string): Promi
       ort.InferenceSession.create(new Uint8Array(bytes), { graphOptimizationLevel: "all" }),
     );
   } catch (cause) {
-    throw new ModelPackageError(`model file ${path} is not a graph that can be run: ${(cause as Error).message}`, {
+    const { message } = cause as Error;
+    const unknown = /not a registered|No Op registered|not implemented|Unrecognized attribute/i.test(message);
+    const Failure = unknown ? ModelOperatorError : ModelPackageError;
+    throw new Failure(`model file ${path} is not a graph that can be run: ${message}`, {
       cause,
       details: { file: path },
     });

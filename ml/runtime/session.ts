@@ -3,18 +3,21 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Hex } from "../types.ts";
 import { agree, type Compute } from "./agree.ts";
+import { checkGraph } from "./checkGraph.ts";
 import { ModelHashMismatchError, ModelInputError, ModelOutputError, ModelPackageError } from "./errors.ts";
 import { createEngine } from "./graph/engine.ts";
 import { type OnnxGraph, readOnnx } from "./graph/onnxFile.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
 import { openRuntimeSession } from "./onnxRuntime.ts";
+import { openRule } from "./rule.ts";
+import { checkSamples } from "./samples.ts";
 import { type Matrix, repeatRow, rowOf } from "./tensor.ts";
 
 /** A model that is loaded, checked and warm. */
 export interface ModelSession {
   readonly manifest: Manifest;
-  /** What computes it: onnxruntime, or our own engine where that gives the same answers. */
-  readonly engine: "graph" | "onnxruntime";
+  /** What computes it: onnxruntime, our own engine where that gives the same answers, or the rule's own code. */
+  readonly engine: "graph" | "onnxruntime" | "typescript";
   /**
    * One batch through the graph: inputs by name → `quantiles`, all finite. `range` says how many rows there are, else
    * `features` does; `features` and `mask` have as many, or one that all rows share.
@@ -39,13 +42,26 @@ export async function openModel(folder: string): Promise<ModelSession> {
       details: { file: path, expected: manifest.sha256, found },
     });
   }
-  const own = compiled(bytes, manifest, path);
-  const reference = await interpreted(bytes, manifest, path);
-  const engine = own !== null && (await agree(own, reference, manifest)) ? "graph" : "onnxruntime";
-  const compute = engine === "graph" && own !== null ? own : reference;
+  const { engine, compute } = await computeOf(bytes, manifest, path);
   const model: ModelSession = { manifest, engine, run: (inputs) => runBatch(compute, manifest, inputs) };
   await model.run(warmInputs(manifest));
+  // The first packages were released before samples were asked for.
+  if (manifest.schemaVersion > 1) await checkSamples(model.run, manifest, folder);
   return model;
+}
+
+async function computeOf(
+  bytes: Uint8Array,
+  manifest: Manifest,
+  path: string,
+): Promise<{ engine: ModelSession["engine"]; compute: Compute }> {
+  if (manifest.format === "typescript") return { engine: "typescript", compute: await openRule(path, manifest) };
+  checkGraph(bytes, manifest, path);
+  const own = compiled(bytes, manifest);
+  const reference = await interpreted(bytes, path);
+  return own !== null && (await agree(own, reference, manifest))
+    ? { engine: "graph", compute: own }
+    : { engine: "onnxruntime", compute: reference };
 }
 
 function read(path: string): Buffer {
@@ -58,7 +74,7 @@ function read(path: string): Buffer {
 }
 
 /** The graph in our own engine, which computes what all rows share once; null for a graph that it does not know. */
-function compiled(bytes: Uint8Array, manifest: Manifest, path: string): Compute | null {
+function compiled(bytes: Uint8Array, manifest: Manifest): Compute | null {
   let graph: OnnxGraph;
   try {
     graph = readOnnx(bytes);
@@ -66,7 +82,6 @@ function compiled(bytes: Uint8Array, manifest: Manifest, path: string): Compute 
     // Whatever is wrong with it, onnxruntime will say, or run it all the same.
     return null;
   }
-  checkNames(graph, manifest, path);
   const widths = Object.fromEntries(
     manifest.inputs.map(({ name }) => [name, width(manifest.inputs, name) ?? manifest.featureSchema.fields.length]),
   );
@@ -93,32 +108,12 @@ function compiled(bytes: Uint8Array, manifest: Manifest, path: string): Compute 
 }
 
 /** The graph in onnxruntime, which wants every input repeated for every row. */
-async function interpreted(bytes: Uint8Array, manifest: Manifest, path: string): Promise<Compute> {
+async function interpreted(bytes: Uint8Array, path: string): Promise<Compute> {
   const session = await openRuntimeSession(bytes, path);
-  checkNames({ inputs: session.inputNames, outputs: session.outputNames }, manifest, path);
   return (inputs, rows) => {
     const whole = Object.entries(inputs).map(([name, matrix]) => [name, repeatRow(matrix, rows)] as const);
     return session.run(Object.fromEntries(whole));
   };
-}
-
-function checkNames(
-  graph: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
-  manifest: Manifest,
-  path: string,
-): void {
-  const check = (what: string, found: readonly string[], declared: readonly { readonly name: string }[]): void => {
-    const names = declared.map((one) => one.name);
-    if ([...found].sort().join() === [...names].sort().join()) return;
-    throw new ModelPackageError(
-      `model file ${path} has ${what} ${found.join(", ")}, but its manifest says ${names.join(", ")}`,
-      {
-        details: { file: path, found, declared: names },
-      },
-    );
-  };
-  check("inputs", graph.inputs, manifest.inputs);
-  check("outputs", graph.outputs, manifest.outputs);
 }
 
 /** Width of a declared tensor: its last dimension. */

@@ -133,3 +133,77 @@ export function readOnnx(bytes: Uint8Array): OnnxGraph {
     outputs: named(12),
   };
 }
+
+/** A tensor that goes in or comes out. */
+export interface DeclaredTensor {
+  readonly name: string;
+  /** ONNX's number of its type; 1 = float32. */
+  readonly type: number;
+  /** Null where a dimension is free. */
+  readonly dims: readonly (number | null)[];
+}
+
+/** What an ONNX file says of itself before anything is computed. */
+export interface OnnxHeader {
+  /** Version of each operator set that the file imports; "" = ONNX's own. */
+  readonly opsets: ReadonlyMap<string, number>;
+  readonly inputs: readonly DeclaredTensor[];
+  readonly outputs: readonly DeclaredTensor[];
+  /** Name of the first constant or attribute that holds a number which is not finite, or null. */
+  readonly notFinite: string | null;
+}
+
+/** Reads what a file declares, whatever its operators are. Throws ModelPackageError where the bytes are no graph. */
+export function readOnnxHeader(bytes: Uint8Array): OnnxHeader {
+  const model = fieldsOf(bytes);
+  const [graph] = messages(model, 7);
+  if (graph === undefined) throw new ModelPackageError("the file holds no graph");
+  const fields = fieldsOf(graph);
+  const opsets = messages(model, 8).map((one): [string, number] => {
+    const inner = fieldsOf(one);
+    return [(texts(inner, 1)[0] ?? "").replace(/^ai\.onnx$/, ""), numbers(inner, 2)[0] ?? 0];
+  });
+  const constants = messages(fields, 5).map(fieldsOf);
+  const held = new Set(constants.flatMap((one) => texts(one, 8).slice(0, 1)));
+  const tensors = (id: number): DeclaredTensor[] => messages(fields, id).map(declaredTensor);
+  return {
+    opsets: new Map(opsets),
+    inputs: tensors(11).filter(({ name }) => !held.has(name)),
+    outputs: tensors(12),
+    notFinite: constants.flatMap(notFiniteConstant)[0] ?? messages(fields, 1).flatMap(notFiniteNode)[0] ?? null,
+  };
+}
+
+function declaredTensor(bytes: Uint8Array): DeclaredTensor {
+  const fields = fieldsOf(bytes);
+  const tensor = messages(fields, 2)
+    .flatMap((type) => messages(fieldsOf(type), 1))
+    .map(fieldsOf)[0];
+  const shape = messages(tensor ?? [], 2).flatMap((one) => messages(fieldsOf(one), 1));
+  return {
+    name: texts(fields, 1)[0] ?? "",
+    type: numbers(tensor ?? [], 1)[0] ?? 0,
+    dims: shape.map((dim) => numbers(fieldsOf(dim), 1)[0] ?? null),
+  };
+}
+
+function notFiniteConstant(fields: readonly Field[]): string[] {
+  if (numbers(fields, 2)[0] !== FLOAT) return [];
+  return [...messages(fields, 9), ...messages(fields, 4)].some(holdsNotFinite) ? [texts(fields, 8)[0] ?? ""] : [];
+}
+
+/** Trees keep their thresholds and leaves in attributes: lists of floats, packed or one by one. */
+function notFiniteNode(bytes: Uint8Array): string[] {
+  const fields = fieldsOf(bytes);
+  return messages(fields, 5).flatMap((attribute) => {
+    const inner = fieldsOf(attribute);
+    const bad = messages(inner, 7).some(holdsNotFinite);
+    return bad ? [`${texts(fields, 4)[0]}.${texts(inner, 1)[0]}`] : [];
+  });
+}
+
+function holdsNotFinite(bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at + 4 <= bytes.length; at += 4) if (!Number.isFinite(view.getFloat32(at, true))) return true;
+  return false;
+}
