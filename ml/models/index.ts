@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { InvalidInputError } from "../errors.ts";
 import type { Model, ModelSet, ModelTask } from "../types.ts";
 import { openRangeRiskModel, openVolatilityModel, openYieldModel } from "./onnx.ts";
+import { type FoundPackage, findParts, packagesByTask } from "./resolve.ts";
 import { loadRulesRangeRisk } from "./rules/il.ts";
 import { loadRulesVolatility } from "./rules/volatility.ts";
 import { loadRulesYield } from "./rules/yield.ts";
@@ -9,6 +9,8 @@ import { loadRulesYield } from "./rules/yield.ts";
 export interface LoadOptions {
   /** Folder that holds the package folders; by default the one of this file. */
   readonly packages?: string;
+  /** Folder of the registry that aliases and names are looked up in (default: models, from the working directory). */
+  readonly registry?: string;
 }
 
 /** A registered model: how to load it, and its package folder where it has weights. */
@@ -57,7 +59,8 @@ export const MODELS: readonly AnyModelDefinition[] = [
   rulesYield,
 ];
 
-interface ModelSetDefinition {
+/** One definition for each task. */
+export interface ModelSetDefinition {
   readonly volatility: ModelDefinition<"volatility">;
   readonly il: ModelDefinition<"il">;
   readonly yield: ModelDefinition<"yield">;
@@ -69,17 +72,43 @@ export const MODEL_SETS: Readonly<Record<string, ModelSetDefinition>> = {
   rules: { volatility: rulesVolatility, il: rulesIl, yield: rulesYield },
 };
 
-/** Loads a registered set; every weight file is checked against its manifest. */
-export async function loadModelSet(id: string, options: LoadOptions = {}): Promise<ModelSet> {
-  const set = Object.hasOwn(MODEL_SETS, id) ? MODEL_SETS[id] : undefined;
-  if (set === undefined) {
-    const known = Object.keys(MODEL_SETS).join(", ");
-    throw new InvalidInputError(`model set ${JSON.stringify(id)} must be one of ${known}`, { details: { id } });
-  }
+/** The set that fills the tasks for which a reference names no package. */
+const FILLING = "rules";
+
+/**
+ * The definitions that a reference means: the id of a set, or packages by folder, alias or name, joined with "+". A task
+ * that none of them answers is taken from a set among them, else from the rules.
+ */
+export function resolveModelSet(reference: string, options: LoadOptions = {}): ModelSetDefinition {
+  const { registry } = options;
+  const parts = findParts(reference, {
+    sets: Object.keys(MODEL_SETS),
+    ...(registry === undefined ? {} : { registry }),
+  });
+  const base = parts.findLast((part) => part.kind === "set")?.id ?? FILLING;
+  const { volatility, il, yield: fees } = packagesByTask(parts);
+  const set = MODEL_SETS[base] as ModelSetDefinition;
+  return {
+    volatility: volatility ? outside(volatility, "volatility", openVolatilityModel) : set.volatility,
+    il: il ? outside(il, "il", openRangeRiskModel) : set.il,
+    yield: fees ? outside(fees, "yield", openYieldModel) : set.yield,
+  };
+}
+
+/** A package that is not part of this release. */
+const outside = <T extends ModelTask>(
+  { folder, manifest }: FoundPackage,
+  task: T,
+  open: (folder: string) => Promise<Extract<Model, { task: T }>>,
+): ModelDefinition<T> => defineModel({ id: manifest.id, task, folder, load: () => open(folder) });
+
+/** Loads what a reference means; every weight file is checked against its manifest. The set is called as it was asked for. */
+export async function loadModelSet(reference: string, options: LoadOptions = {}): Promise<ModelSet> {
+  const set = resolveModelSet(reference, options);
   const [volatility, il, fees] = await Promise.all([
     set.volatility.load(options),
     set.il.load(options),
     set.yield.load(options),
   ]);
-  return { id, volatility, il, yield: fees };
+  return { id: reference, volatility, il, yield: fees };
 }

@@ -35,6 +35,7 @@ export function registerBacktest(program: Command): void {
     .option("--mark-seconds <n>", "between the times at which LVR is measured; 0 = every block", "300")
     .option("--min-history-hours <n>", "before a model may move (default: of the config)")
     .option("--no-limits", "let the vault refuse nothing")
+    .option("--allow-overlap", "let a package run over what it was trained on")
     .option("--walk-forward <train/test>", "choose within each family on training windows, e.g. 10d/5d")
     .option("--embargo <time>", "between training and test", "1d")
     .option("--seed <n>", "of whatever draws", "1")

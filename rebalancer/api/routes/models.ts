@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "@hono/zod-openapi";
-import { MODEL_SETS, MODELS } from "../../../ml/models/index.ts";
+import { MODEL_SETS, MODELS, resolveModelSet } from "../../../ml/models/index.ts";
 import { parseManifest } from "../../../ml/runtime/manifest.ts";
 import type { ModelIdentity } from "../../../ml/types.ts";
 import type { ApiContext } from "../context.ts";
@@ -55,10 +55,10 @@ export const listModels = defineEndpoint({
     const { config } = context;
     return {
       models: await identities(),
-      sets: Object.entries(MODEL_SETS).map(([set, { volatility, il, yield: fees }]) => ({
+      sets: setsOf(config).map((set) => ({
         set,
         role: roleOf(context, set),
-        models: [volatility.id, il.id, fees.id],
+        models: modelsOf(set),
         ...record(context, set),
       })),
       packages: config.models.packages.map(({ id, sha256, manifestHash }) => ({
@@ -69,6 +69,21 @@ export const listModels = defineEndpoint({
     };
   },
 });
+
+/** The sets of this release, and what the configuration names besides. */
+const setsOf = ({ models }: ApiContext["config"]): string[] => [
+  ...new Set([...Object.keys(MODEL_SETS), models.set, ...models.challengers]),
+];
+
+/** Ids of a set's models; none where a reference can no longer be found. */
+function modelsOf(set: string): string[] {
+  try {
+    const { volatility, il, yield: fees } = resolveModelSet(set);
+    return [volatility.id, il.id, fees.id];
+  } catch {
+    return [];
+  }
+}
 
 function roleOf({ config }: Pick<ApiContext, "config">, set: string): "champion" | "challenger" | "none" {
   if (set === config.models.set) return "champion";

@@ -5,14 +5,14 @@ import { type RecursiveReport, recursiveCheck } from "../../../ml/backtest/check
 import { modelPolicy } from "../../../ml/backtest/modelPolicy.ts";
 import { policies } from "../../../ml/backtest/policies/index.ts";
 import type { PolicyFactory, RunSettings } from "../../../ml/backtest/types.ts";
-import { loadModelSet, MODEL_SETS } from "../../../ml/models/index.ts";
+import { loadModelSet } from "../../../ml/models/index.ts";
 import { ConfigError } from "../../errors.ts";
 import { answer, guarded } from "../options.ts";
 import { formatTable } from "../table.ts";
 import { wrap } from "../wrap.ts";
 import { costsOf } from "./costs.ts";
 import { openWorkplace } from "./job.ts";
-import { type BacktestFlags, durationOf, marketOf, numberOf, rangeOf, wholeOf } from "./parse.ts";
+import { type BacktestFlags, checkSet, durationOf, marketOf, numberOf, rangeOf, wholeOf } from "./parse.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { readSetup, type Setup } from "./setup.ts";
 
@@ -166,9 +166,7 @@ async function policyOf({ policy, models }: CheckFlags, setup: Setup): Promise<{
     throw new ConfigError(`--policy: ${policy ?? "not given"}; rule: name one policy, or one model set by --models`);
   }
   if (models !== undefined) {
-    if (!Object.hasOwn(MODEL_SETS, models)) {
-      throw new ConfigError(`--models: ${models}; rule: one of ${Object.keys(MODEL_SETS).join(", ")}`);
-    }
+    checkSet(models);
     const { bounds, decision } = setup;
     const loaded = await loadModelSet(models);
     return { id: `model-${models}`, policy: modelPolicy({ models: loaded, bounds, settings: decision }) };

@@ -14,7 +14,7 @@ import { renderConsole } from "./console.ts";
 import { costsOf } from "./costs.ts";
 import { csvFiles } from "./csv.ts";
 import { type Job, openWorkplace, type PolicySpec, type Workplace } from "./job.ts";
-import { reportModels } from "./models.ts";
+import { refuseOverlap, reportModels } from "./models.ts";
 import {
   axesOf,
   type BacktestFlags,
@@ -77,6 +77,7 @@ export async function backtest(flags: BacktestFlags, progress: Progress): Promis
 
   const walked = folds === null ? null : await walkForward(base, folds, ids, run);
   const settings = walked === null ? base : { ...base, fromSeconds: walked.fromSeconds };
+  if (flags.allowOverlap !== true) refuseOverlap(sets, settings);
   const models = sets.map((set): PolicySpec => ({ kind: "models", set }));
   const rules = ids.map((id): PolicySpec => ({ kind: "baseline", id }));
   const all = [...models, ...(walked?.policies ?? []), ...rules];

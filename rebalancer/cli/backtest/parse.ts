@@ -1,7 +1,8 @@
 import { policies } from "../../../ml/backtest/policies/index.ts";
 import type { CostSettings, RunSettings } from "../../../ml/backtest/types.ts";
 import type { WalkForwardLengths } from "../../../ml/backtest/walkForward.ts";
-import { MODEL_SETS } from "../../../ml/models/index.ts";
+import { InvalidInputError } from "../../../ml/errors.ts";
+import { MODEL_SETS, resolveModelSet } from "../../../ml/models/index.ts";
 import { ConfigError } from "../../errors.ts";
 
 /** The flags of `rangekeeper backtest`, as commander gives them. */
@@ -27,6 +28,7 @@ export interface BacktestFlags {
   readonly markSeconds: string;
   readonly minHistoryHours?: string;
   readonly limits: boolean;
+  readonly allowOverlap?: boolean;
   readonly walkForward?: string;
   readonly embargo: string;
   readonly seed: string;
@@ -111,13 +113,27 @@ export function walkForwardOf({ walkForward, embargo }: Pick<BacktestFlags, "wal
   } satisfies WalkForwardLengths;
 }
 
+/** Refuses what is neither a set of this release nor a package that can be found. */
+export function checkSet(set: string): void {
+  try {
+    resolveModelSet(set);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    throw bad(
+      "models",
+      set,
+      `one of ${Object.keys(MODEL_SETS).join(", ")}, a package's folder, or a name of the registry`,
+    );
+  }
+}
+
 /** What is to be run: model sets and ids of baselines. Without any wish: the shipped models beside all baselines. */
 export function chosenPolicies({ models, policy, baselines }: Pick<BacktestFlags, "models" | "policy" | "baselines">) {
   for (const id of policy ?? []) {
     if (!Object.hasOwn(policies, id)) throw bad("policy", id, `one of ${Object.keys(policies).join(", ")}`);
   }
   for (const set of models ?? []) {
-    if (!Object.hasOwn(MODEL_SETS, set)) throw bad("models", set, `one of ${Object.keys(MODEL_SETS).join(", ")}`);
+    checkSet(set);
   }
   const nothing = models === undefined && policy === undefined && baselines !== true;
   const all = nothing || baselines === true || policy === undefined;
