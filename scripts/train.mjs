@@ -26,6 +26,12 @@ function step(title, command, args) {
   if (run.status !== 0) fail(`${title} failed with exit code ${run.status}`);
 }
 
+/** What every range of every pool collected: the fee model's own rows. */
+function feeRows() {
+  const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
+  step("fee rows", process.execPath, [tsx, "ml/data/yieldRows.ts", "--data", data, "--out", dataset]);
+}
+
 function readOptions() {
   try {
     return parseArgs({
@@ -90,6 +96,7 @@ step("dataset", process.execPath, [
   options.seed,
 ]);
 if (options["walk-forward"]) {
+  if (options.task.length === 0 || options.task.includes("yield")) feeRows();
   const work = join(dataset, options.fast ? "walk-fast" : "walk");
   const results = options.out === undefined ? "ml/train/results" : out;
   const tasks = options.task.flatMap((task) => ["--task", task]);

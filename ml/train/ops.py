@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import erf
 from onnx import TensorProto, helper, numpy_helper
+from scipy import special
 
 OPSET = 17
 IR_VERSION = 8
@@ -77,6 +78,52 @@ class JaxOps:
 
     def softplus(self, x: jax.Array) -> jax.Array:
         return jax.nn.softplus(x)
+
+
+class NumpyOps:
+    """Runs each operation at once in the precision of its inputs; nothing to compile, so many shapes cost nothing."""
+
+    def constant(self, value: Any, name: str) -> np.ndarray:
+        return np.asarray(value)
+
+    def columns(self, x: np.ndarray, indices: list[int]) -> np.ndarray:
+        return x[:, indices]
+
+    def concat(self, parts: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate(parts, axis=1)
+
+    def matmul(self, x: np.ndarray, w: np.ndarray) -> np.ndarray:
+        return x @ w
+
+    def row_sum(self, x: np.ndarray) -> np.ndarray:
+        return x.sum(axis=1, keepdims=True)
+
+    def clip(self, x: np.ndarray, low: float, high: float) -> np.ndarray:
+        return np.clip(x, low, high)
+
+    def maximum(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.maximum(x, y)
+
+    def minimum(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.minimum(x, y)
+
+    def exp(self, x: np.ndarray) -> np.ndarray:
+        return np.exp(x)
+
+    def log(self, x: np.ndarray) -> np.ndarray:
+        return np.log(x)
+
+    def tanh(self, x: np.ndarray) -> np.ndarray:
+        return np.tanh(x)
+
+    def erf(self, x: np.ndarray) -> np.ndarray:
+        return special.erf(x)
+
+    def sigmoid(self, x: np.ndarray) -> np.ndarray:
+        return special.expit(x)
+
+    def softplus(self, x: np.ndarray) -> np.ndarray:
+        return np.logaddexp(x, 0.0)
 
 
 class Node:

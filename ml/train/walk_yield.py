@@ -1,0 +1,175 @@
+"""Walk-forward of fee income: windows of each pool's own span, fitted on everything any pool had shown by then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fees
+from cli import HERE
+from fee_baselines import Baselines, pinball_rows
+from fee_days import walk_days
+from fee_rows import load_days, load_fee_meta, load_hours
+from fees import HOURS, Rows
+from metrics import diebold_mariano, rounded
+from protocol import Protocol
+from walk import DAY, Window, share_windows, stamp_of, walk, walk_rule
+from yield_table import yield_table
+
+CODE = ["fees", "fee_rows", "fee_baselines", "fee_days", "geometry", "ops", "walk", "walk_yield"]
+MODEL = "yield-har"
+BASELINES = ("persistence", "ewma")
+FORECASTS = (MODEL, *BASELINES)
+TARGETS = {1: 0.95, 4: 0.95, 24: 1.0}
+FEWEST_OWN = 100
+
+
+def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Callable[[str], None]) -> dict[str, Any]:
+    """Scores of the model and of its baselines by pool and horizon, for results/yield.json."""
+    rule = walk_rule(protocol, "yield", "first_share", "window_share", "embargo_seconds", "baselines")
+    meta = load_fee_meta(data)
+    rows = load_hours(data, meta)
+    if tuple(rule["baselines"]) != BASELINES or [h * 3600 for h in HOURS] != rule["horizons_seconds"]:
+        raise AssertionError("walk_forward.yield names other baselines or horizons than this file has")
+    stamp = stamp_of(protocol, meta["hash"], [HERE / f"{name}.py" for name in CODE])
+    learnt = rows.column("log_gk_24h")
+    baselines = Baselines(rows, float(np.nanmean(learnt)))
+    pools: dict[str, Any] = {}
+    losses: dict[int, list[np.ndarray]] = {hours: [] for hours in HOURS}
+    order = sorted(range(len(rows.series_names)), key=lambda i: rows.at[rows.series == i].min())
+    for i in order[:2] if fast else order:
+        name = rows.series_names[i]
+        windows, kind = pool_windows(rows, i, rule, protocol)
+        if fast:
+            windows = windows[:2]
+
+        def fit(window: Window, _: int, series: int = i) -> dict[str, np.ndarray]:
+            return _forecast(rows, baselines, series, window)
+
+        found = walk(f"yield-{name}", windows, [0], fit, work, stamp, say)
+        pools[name] = {"kind": kind, "windows": len(windows), "from": windows[0].start, "until": windows[-1].stop}
+        for hours in HOURS:
+            answers = [one for one in found[0] if f"rows{hours}" in one and len(one[f"rows{hours}"])]
+            if not answers:
+                continue
+            scored = _score(rows, answers, hours)
+            pools[name][f"{hours}h"] = scored["summary"]
+            if kind == "windows":
+                losses[hours].append(scored["losses"])
+    days = load_days(data)
+    return {
+        "model": MODEL,
+        "schema": meta["schema"],
+        "dataHash": meta["hash"],
+        "sources": meta["sources"],
+        "stamp": stamp,
+        "seeds": "none: no step of the fit is random, every seed gives the same weights",
+        "ranges": rows.range_names,
+        "targets": {f"{hours}h": target for hours, target in TARGETS.items()},
+        "pools": pools,
+        "pooled": {f"{hours}h": _pooled(losses[hours], hours) for hours in HOURS if losses[hours]},
+        "days": walk_days(days, rule, fast, say),
+    }
+
+
+def pool_windows(rows: Rows, series: int, rule: dict[str, Any], protocol: Protocol) -> tuple[list[Window], str]:
+    """The protocol's shares of a pool's own span; a recording too short to cut is one window, for test only."""
+    at = rows.at[rows.series == series]
+    first, last = int(at.min()), int(at.max())
+    if last - first < protocol["split"]["share"]["test_only_below_days"] * DAY:
+        return [Window(0, first, last + 1, first - rule["embargo_seconds"])], "test only"
+    return share_windows(first, last, rule), "windows"
+
+
+def _forecast(rows: Rows, baselines: Baselines, series: int, window: Window) -> dict[str, np.ndarray]:
+    """Quantiles of the model and of the baselines for one window, empty where nothing was known before it."""
+    known = {
+        hours: np.flatnonzero(np.isfinite(rows.labels[hours][:, 0]) & window.learns(rows.at, hours * 3600))
+        for hours in HOURS
+    }
+    if len(known[1]) < FEWEST_OWN:
+        return {}
+    weights = fees.fit(rows, known)
+    out: dict[str, np.ndarray] = {"penalties": weights["penalties"][0]}
+    mine = rows.series == series
+    for hours in HOURS:
+        labels = rows.labels[hours]
+        ahead = np.flatnonzero(mine & window.forecasts(rows.at) & np.isfinite(labels).all(axis=1))
+        own = known[hours][mine[known[hours]]]
+        past = own if len(own) >= FEWEST_OWN else known[hours]
+        if not len(ahead) or not len(past):
+            continue
+        said = [fees.predict(weights, fees.inputs_of(rows, ahead, hours, j))[:, 1:] for j in range(len(rows.ranges))]
+        out[f"rows{hours}"] = ahead
+        out[f"{MODEL}{hours}"] = np.stack(said, axis=1)
+        for name in BASELINES:
+            out[f"{name}{hours}"], life = baselines.forecast(name, hours, past, ahead)
+            if life is not None:
+                out[f"life{hours}"] = np.asarray(life)
+        # The usual income of each range, known before: what a loss is counted in.
+        persists = out[f"persistence{hours}"][:, :, 1].mean(axis=0)
+        out[f"usual{hours}"] = labels[own].mean(axis=0) if len(own) >= FEWEST_OWN else persists
+    return out
+
+
+def _score(rows: Rows, answers: list[dict[str, np.ndarray]], hours: int) -> dict[str, Any]:
+    """Pinball in units of the usual income, averaged over ranges, per time; coverage; what each window chose."""
+    parts: list[np.ndarray] = []
+    covered, by_range = [], []
+    for one in answers:
+        which = one[f"rows{hours}"]
+        target = rows.labels[hours][which]
+        usual = np.maximum(one[f"usual{hours}"], 1e-12)
+        said = [one[f"{name}{hours}"] for name in FORECASTS]
+        # Times × ranges × forecasts.
+        loss = np.stack(
+            [
+                np.stack([pinball_rows(target[:, j], f[:, j]) / usual[j] for f in said], axis=1)
+                for j in range(len(usual))
+            ],
+            axis=1,
+        )
+        by_range.append(loss)
+        parts.append(loss.mean(axis=1))
+        covered.append(np.stack([((target >= f[..., 0]) & (target <= f[..., 2])).mean(axis=1) for f in said], axis=1))
+    losses, ranges = np.concatenate(parts), np.concatenate(by_range)
+    span = sum(len(one[f"rows{hours}"]) for one in answers)
+    ratios = ranges.mean(axis=0)
+    summary = _summary(losses, hours) | {
+        "independent": max(1, span // hours),
+        "coverage80": {name: rounded(float(np.concatenate(covered)[:, k].mean())) for k, name in enumerate(FORECASTS)},
+        "by range": {
+            name: rounded(float(ratios[j, 0] / ratios[j, 1:].min())) for j, name in enumerate(rows.range_names)
+        },
+        "half-lives": [float(one[f"life{hours}"]) for one in answers if f"life{hours}" in one],
+        "penalties": [float(one["penalties"][HOURS.index(hours)]) for one in answers],
+    }
+    return {"summary": summary, "losses": losses}
+
+
+def _summary(losses: np.ndarray, lags: int) -> dict[str, Any]:
+    means = losses.mean(axis=0)
+    best = 1 + int(np.argmin(means[1:]))
+    return {
+        "rows": len(losses),
+        "pinball": {name: rounded(float(means[k])) for k, name in enumerate(FORECASTS)},
+        "best": FORECASTS[best],
+        "ratio": rounded(float(means[0] / means[best])),
+        "t": rounded(diebold_mariano(losses[:, 0], losses[:, best], lags), 3),
+    }
+
+
+def _pooled(parts: list[np.ndarray], hours: int) -> dict[str, Any]:
+    """Over all times of all pools that have windows; each pool's own overlap in the error, pools lie apart in time."""
+    return _summary(np.concatenate(parts), hours) | {
+        "pools": len(parts),
+        "mean of the pools' ratios": rounded(float(np.mean([_summary(one, hours)["ratio"] for one in parts]))),
+    }
+
+
+def table(results: dict[str, Any]) -> list[str]:
+    """The tables as Markdown."""
+    return yield_table(results)
