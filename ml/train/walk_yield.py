@@ -145,7 +145,7 @@ def _score(rows: Rows, answers: list[dict[str, np.ndarray]], hours: int) -> dict
             name: rounded(float(ratios[j, 0] / ratios[j, 1:].min())) for j, name in enumerate(rows.range_names)
         },
         "half-lives": [float(one[f"life{hours}"]) for one in answers if f"life{hours}" in one],
-        "penalties": [float(one["penalties"][HOURS.index(hours)]) for one in answers],
+        "penalties": [rounded(float(one["penalties"][HOURS.index(hours)])) for one in answers],
     }
     return {"summary": summary, "losses": losses}
 
