@@ -1,5 +1,5 @@
 import { toBars } from "./data/bars.ts";
-import { rangeOutcome, realisedVariance } from "./data/dataset.ts";
+import { rangeOutcome, realisedVariance } from "./data/dataset/outcome.ts";
 import { InvalidInputError } from "./errors.ts";
 import { offsetsOf } from "./ranges/cost.ts";
 import type { Bar, Decision, PoolHistory, Quantiles } from "./types.ts";

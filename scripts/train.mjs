@@ -87,7 +87,9 @@ if (options.head) {
 
 step("dataset", process.execPath, [
   join(root, "node_modules/tsx/dist/cli.mjs"),
-  "ml/data/export.ts",
+  "rebalancer/cli/main.ts",
+  "dataset",
+  "build",
   "--data",
   data,
   "--out",

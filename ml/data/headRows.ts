@@ -8,7 +8,8 @@ import { parseArgs } from "node:util";
 import { BaseError, InvalidInputError } from "../errors.ts";
 import { HEAD_CELLS, HEAD_INPUTS, headInputs } from "../features/headInputs.ts";
 import type { Bar } from "../types.ts";
-import { readTrainingSeries } from "./series.ts";
+import { fillGaps } from "./bars.ts";
+import { trainingSet } from "./dataset/trainingSet.ts";
 
 /** The window of the pool's observations that the head is for. */
 export const HEAD_WINDOW_SECONDS = 86_400;
@@ -49,15 +50,20 @@ export function headRows(series: string, bars: readonly Bar[]): HeadRow[] {
 
 const HEADER = ["series", "at", ...Array.from({ length: HEAD_INPUTS }, (_, i) => `x${i}`), "move"];
 
-function main(): void {
+async function main(): Promise<void> {
   const { values } = parseArgs({ options: { data: { type: "string" }, out: { type: "string" } } });
   const dataFolder = values.data ?? process.env.RANGEKEEPER_DATA;
   if (dataFolder === undefined) throw new InvalidInputError("--data is missing: it must name the data folder");
   if (values.out === undefined) throw new InvalidInputError("--out is missing: it must name the file to write");
-  const { series, sources } = readTrainingSeries(dataFolder, (line) => console.log(line));
+  const { streams, sources } = await trainingSet(dataFolder);
   // Years of candles; an inverse has the same sizes of moves.
-  const long = series.filter(({ samples }) => samples.yieldsPerTime === 0 && samples.rangesPerTime > 0);
-  const rows = long.flatMap(({ name, hourly }) => headRows(name, hourly));
+  const long = streams.filter(({ samples }) => samples.yieldsPerTime === 0 && samples.rangesPerTime > 0);
+  const rows: HeadRow[] = [];
+  for (const { name, bars } of long) {
+    const hourly: Bar[] = [];
+    for await (const bar of bars()) hourly.push(bar);
+    rows.push(...headRows(name, fillGaps(hourly, 3600)));
+  }
   const lines = rows.map(({ series: name, at, inputs, move }) => [name, at, ...inputs, move.toPrecision(6)].join(","));
   writeFileSync(values.out, `${[HEADER.join(","), ...lines].join("\n")}\n`);
   const candles = sources.filter(({ file }) => file.startsWith("binance_spot"));
@@ -75,7 +81,7 @@ function main(): void {
 
 if (import.meta.filename === process.argv[1]) {
   try {
-    main();
+    await main();
   } catch (error) {
     if (!(error instanceof BaseError)) throw error;
     console.error(`${error.name}: ${error.message}`);

@@ -60,8 +60,7 @@ export function resolveMarket(dataFolder: string, name: string): MarketData {
   const stored = basename(eventFile) === MANIFEST ? readManifest(dirname(eventFile)) : null;
   const all = stored === null ? readEvents(eventFile) : [...readStoredEvents(dirname(eventFile))].flat();
   const events = all.filter(isPoolEvent);
-  const stateFile = findState(files, name, events[0]?.block ?? 0);
-  const read = stateFile === null ? null : readState(stateFile);
+  const { stateFile, state: read } = startingState(files, name, events[0]?.block ?? 0);
   const notes: string[] = [...(stored?.notes ?? []), ...(read?.notes ?? [])];
   const pool = stored?.pool ? withAddresses(stored.pool, read) : poolMeta(name, read, notes);
   const state = read ?? createdState(all, pool);
@@ -81,6 +80,16 @@ const withAddresses = (pool: NonNullable<Manifest["pool"]>, state: PoolState | n
   token0: { ...pool.token0, address: pool.token0.address ?? state?.token0 ?? null },
   token1: { ...pool.token1, address: pool.token1.address ?? state?.token1 ?? null },
 });
+
+/** The newest state of a market's pool before a block, where a folder with these files has one. */
+export function startingState(
+  files: readonly string[],
+  name: string,
+  firstBlock: number,
+): { readonly stateFile: string | null; readonly state: PoolState | null } {
+  const stateFile = findState(files, name, firstBlock);
+  return { stateFile, state: stateFile === null ? null : readState(stateFile) };
+}
 
 /** A state file, or the manifest of a stored one. */
 function readState(path: string): PoolState {

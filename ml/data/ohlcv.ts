@@ -8,17 +8,23 @@ export const readCandles = (path: string, barSeconds: number): Bar[] => parseCan
 
 /** Parses exchange candles; prices are quote per base, so the quote is the asset. Flow and fees are not known: NaN. */
 export function parseCandles(text: string, file: string, barSeconds: number): Bar[] {
-  const { rows } = parseCsv(text, file, ["open_time", "open", "high", "low", "close"]);
-  const bars: Bar[] = [];
+  const { rows } = parseCsv(text, file, CANDLE_COLUMNS);
+  return fillGaps(rows.map(candleReader(barSeconds)), barSeconds);
+}
+
+/** The columns that candles need. */
+export const CANDLE_COLUMNS = ["open_time", "open", "high", "low", "close"] as const;
+
+/** Turns the rows of a candle file into bars, one after the other. */
+export function candleReader(barSeconds: number): (row: CsvRow) => Bar {
   let last: Bar | null = null;
-  for (const row of rows) {
+  return (row) => {
     const startSeconds = row.integer("open_time");
     if (startSeconds % barSeconds !== 0) row.fail("open_time", `it must be a multiple of ${barSeconds} seconds`);
     if (last !== null && startSeconds < last.endSeconds) row.fail("open_time", "candles must be in order");
     last = candle(row, startSeconds, barSeconds, last);
-    bars.push(last);
-  }
-  return fillGaps(bars, barSeconds);
+    return last;
+  };
 }
 
 function candle(row: CsvRow, startSeconds: number, barSeconds: number, last: Bar | null): Bar {
@@ -46,16 +52,14 @@ function candle(row: CsvRow, startSeconds: number, barSeconds: number, last: Bar
   };
 }
 
-/** Bars of the ratio of two series with the same quote: base per other. Highs and lows are not known: NaN. */
-export function ratioBars(base: readonly Bar[], other: readonly Bar[]): Bar[] {
-  const byStart = new Map(other.map((bar) => [bar.startSeconds, bar]));
-  let lastClose = Number.NaN;
-  return base.flatMap((bar) => {
-    const match = byStart.get(bar.startSeconds);
-    if (match === undefined) return [];
-    const [open, close] = [bar.open - match.open, bar.close - match.close];
-    const realisedVariance = (close - (Number.isNaN(lastClose) ? open : lastClose)) ** 2;
-    lastClose = close;
-    return [{ ...bar, open, high: Number.NaN, low: Number.NaN, close, realisedVariance }];
-  });
+/** Divides bars by those of another series with the same quote, pair by pair. Highs and lows are not known: NaN. */
+export function ratioOf(): (base: Bar, other: Bar) => Bar {
+  let last: Bar | null = null;
+  return (base, other) => {
+    const [open, close] = [base.open - other.open, base.close - other.close];
+    const from =
+      last !== null && last.endSeconds === base.startSeconds && !Number.isNaN(last.close) ? last.close : open;
+    last = { ...base, open, high: Number.NaN, low: Number.NaN, close, realisedVariance: (close - from) ** 2 };
+    return last;
+  };
 }

@@ -21,16 +21,23 @@ export const readPoolHours = (path: string, parameters: PoolHoursParameters): Ba
 
 /** Parses hourly pool snapshots: prices are token0 per token1, decimal-adjusted; fee growth is read at the hour's end. */
 export function parsePoolHours(text: string, file: string, parameters: PoolHoursParameters): Bar[] {
-  const { columns, rows } = parseCsv(text, file, ["period_start", "high", "low", "close"]);
+  const { columns, rows } = parseCsv(text, file, HOUR_COLUMNS);
+  return fillGaps(rows.map(poolHourReader(columns, parameters)), HOUR);
+}
+
+/** The columns that pool hours need, besides liquidity and fee growth, which are exact or rounded. */
+export const HOUR_COLUMNS = ["period_start", "high", "low", "close"] as const;
+
+/** Turns the rows of a file of pool hours with these columns into bars, one after the other. */
+export function poolHourReader(columns: readonly string[], parameters: PoolHoursParameters): (row: CsvRow) => Bar {
   const column = (exact: string, rounded: string): string => (columns.includes(exact) ? exact : rounded);
   const names = {
     liquidity: column("liquidity", "liquidity_float"),
     growth0: column("fee_growth_global0_x128", "fee_growth_global0_x128_float"),
     growth1: column("fee_growth_global1_x128", "fee_growth_global1_x128_float"),
   };
-  const bars: Bar[] = [];
   let last: { bar: Bar; growth0: number; growth1: number } | null = null;
-  for (const row of rows) {
+  return (row) => {
     const startSeconds = row.integer("period_start");
     if (last !== null && startSeconds < last.bar.endSeconds) row.fail("period_start", "hours must be in order");
     const growth0 = row.number(names.growth0);
@@ -41,10 +48,9 @@ export function parsePoolHours(text: string, file: string, parameters: PoolHours
     const fees0 = before === null ? Number.NaN : (growth0 - before.growth0) / Q128;
     const fees1 = before === null ? Number.NaN : (growth1 - before.growth1) / Q128;
     const bar = hour(row, row.number(names.liquidity), { fees0, fees1 }, before?.bar.close ?? null, parameters);
-    bars.push(bar);
     last = { bar, growth0, growth1 };
-  }
-  return fillGaps(bars, HOUR);
+    return bar;
+  };
 }
 
 function hour(

@@ -39,11 +39,15 @@ export function lossVersusRebalancing(range: Offsets, path: ArrayLike<number>): 
   let [loss, last] = [0, 0];
   for (let i = 0; i < path.length; i++) {
     const x = path[i] as number;
-    loss += delta(range, last) * (Math.exp(x) - Math.exp(last)) - (value(range, x) - value(range, last));
+    loss += rebalancingStep(range, last, x);
     last = x;
   }
   return loss / value(range, 0);
 }
+
+/** What holding the position's delta gains more than the position over one step, per unit of liquidity. */
+export const rebalancingStep = (range: Offsets, from: number, to: number): number =>
+  delta(range, from) * (Math.exp(to) - Math.exp(from)) - (value(range, to) - value(range, from));
 
 /** LVR per unit of time of a position in range at price e^x, a fraction of its value there: σ² √P L / 4 over V. */
 export const lvrRate = (range: Offsets, x: number, variance: number): number =>

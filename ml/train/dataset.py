@@ -18,7 +18,7 @@ FILES = {"volatility": "volatility.csv", "il": "ranges.csv", "yield": "yield.csv
 TARGETS = {"volatility": ["rv_24h"], "il": ["il", "lvr", "in_range"], "yield": ["fee_yield"]}
 RANGE_COLUMNS = ["lower_offset", "upper_offset", "horizon_seconds"]
 EXPORT_HINT = (
-    "run `npm run train -- --data DIR`, or `npx tsx ml/data/export.ts --data DIR --out ml/train/data --seed 1`"
+    "run `npm run train -- --data DIR`, or `rangekeeper dataset build --data DIR --out ml/train/data`"
 )
 
 

@@ -275,7 +275,7 @@ def _fee_baselines(table: Table, scale: np.ndarray) -> dict[str, np.ndarray]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=HERE / "data", help="folder that ml/data/export.ts wrote")
+    parser.add_argument("--data", type=Path, default=HERE / "data", help="folder that `dataset build` wrote")
     parser.add_argument("--runs", type=Path, default=HERE / "data" / "runs", help="folder that train.py wrote")
     parser.add_argument("--protocol", type=Path, default=HERE / "protocol.toml")
     parser.add_argument("--task", choices=TASKS, action="append", help="only this task (repeatable)")

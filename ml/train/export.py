@@ -99,7 +99,7 @@ def describe(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=HERE / "data", help="folder that ml/data/export.ts wrote")
+    parser.add_argument("--data", type=Path, default=HERE / "data", help="folder that `dataset build` wrote")
     parser.add_argument("--runs", type=Path, default=HERE / "data" / "runs", help="folder that train.py wrote")
     parser.add_argument("--out", type=Path, default=HERE.parent / "models", help="folder of the packages")
     parser.add_argument("--protocol", type=Path, default=HERE / "protocol.toml")

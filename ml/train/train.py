@@ -80,7 +80,7 @@ def _series_of(table: Table) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=HERE / "data", help="folder that ml/data/export.ts wrote")
+    parser.add_argument("--data", type=Path, default=HERE / "data", help="folder that `dataset build` wrote")
     parser.add_argument("--out", type=Path, default=HERE / "data" / "runs", help="where weights go")
     parser.add_argument("--protocol", type=Path, default=HERE / "protocol.toml")
     parser.add_argument("--task", choices=TASKS, action="append", help="only this task (repeatable)")

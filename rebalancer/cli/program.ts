@@ -7,6 +7,7 @@ import { registerChallengers } from "./challengers.ts";
 import { registerCompletion } from "./completion.ts";
 import { registerConfig } from "./config.ts";
 import { registerData } from "./data.ts";
+import { registerDataset } from "./dataset.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerHead } from "./head.ts";
@@ -52,6 +53,7 @@ export function createProgram(): Command {
   registerKeys(program);
   registerJournal(program);
   registerData(program);
+  registerDataset(program);
   registerHead(program);
   registerParity(program);
   registerChallengers(program);

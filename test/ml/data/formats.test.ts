@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseCandles, ratioBars } from "../../../ml/data/ohlcv.ts";
+import { parseCandles, ratioOf } from "../../../ml/data/ohlcv.ts";
 import { parsePoolHours } from "../../../ml/data/poolHours.ts";
 import { parsePoolMinutes } from "../../../ml/data/poolMinutes.ts";
 
@@ -29,8 +29,10 @@ describe("parseCandles", () => {
 
   it("divides two series into a third", () => {
     const bars = parseCandles(text, "c.csv", HOUR);
-    const ratio = ratioBars(bars, bars);
-    expect(ratio[0]?.close).toBe(0);
+    const divide = ratioOf();
+    const twice = bars.map((bar) => ({ ...bar, open: bar.open + 1, close: bar.close + 2 }));
+    const ratio = bars.map((bar, i) => divide(twice[i] as typeof bar, bar));
+    expect(ratio[0]?.close).toBeCloseTo(2, 12);
     expect(ratio[0]?.high).toBeNaN();
   });
 });
