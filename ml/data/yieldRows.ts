@@ -11,11 +11,13 @@ import { BaseError, InvalidInputError } from "../errors.ts";
 import { computeFeatures, FEATURE_NAMES, FEATURE_SCHEMA, LOOKBACK_BARS } from "../features/index.ts";
 import type { Offsets } from "../risk/position.ts";
 import type { Bar } from "../types.ts";
-import { type DatasetSeries, rangeOutcome } from "./dataset.ts";
+import { type CollectedSeries, collectSeries } from "./dataset/collect.ts";
+import type { Source } from "./dataset/openSeries.ts";
+import { rangeOutcome } from "./dataset/outcome.ts";
+import { trainingSet } from "./dataset/trainingSet.ts";
 import { DataFileError } from "./file.ts";
 import { listFiles } from "./market.ts";
 import { type PoolDay, readPoolDays } from "./poolDays.ts";
-import { readTrainingSeries, type Source } from "./series.ts";
 
 const HOUR = 3600;
 const DAY = 86_400;
@@ -50,11 +52,7 @@ export interface YieldRow {
 }
 
 /** One row per hour whose close is known, after a day of history; a label that the data do not reach is NaN. */
-export function* yieldHours({
-  name,
-  hourly,
-  fine,
-}: Pick<DatasetSeries, "name" | "hourly" | "fine">): Generator<YieldRow> {
+export function* yieldHours({ name, hourly, fine }: CollectedSeries): Generator<YieldRow> {
   const perHour = fine.length / hourly.length;
   if (!Number.isInteger(perHour))
     throw new InvalidInputError(`series ${name}: fine bars must divide hourly bars evenly`);
@@ -127,12 +125,13 @@ function write(path: string, columns: readonly string[], rows: readonly YieldRow
 const sha256 = (content: Buffer | string): string => `0x${createHash("sha256").update(content).digest("hex")}`;
 
 /** Writes the three files; the same data give the same bytes. */
-export function writeYieldRows(dataFolder: string, out: string, progress: (line: string) => void): void {
-  const { series, sources } = readTrainingSeries(dataFolder, progress);
+export async function writeYieldRows(dataFolder: string, out: string, progress: (line: string) => void): Promise<void> {
+  const { streams, sources } = await trainingSet(dataFolder);
   const path = listFiles(dataFolder).find((file) => basename(file) === DAILY_FILE);
   if (path === undefined) throw new DataFileError(`data file ${DAILY_FILE} is missing below ${dataFolder}`);
   mkdirSync(out, { recursive: true });
-  const pools = series.filter(({ samples }) => samples.yieldsPerTime > 0);
+  const pools: CollectedSeries[] = [];
+  for (const stream of streams) if (stream.samples.yieldsPerTime > 0) pools.push(...(await collectSeries(stream)));
   const hours = pools.flatMap((pool) => {
     const rows = [...yieldHours(pool)];
     progress(`${pool.name}: ${rows.length} hours`);
@@ -165,17 +164,17 @@ export function writeYieldRows(dataFolder: string, out: string, progress: (line:
   progress(`wrote yield-hours.csv (${hours.length} rows) and yield-days.csv (${days.length} rows): hash ${meta.hash}`);
 }
 
-function main(): void {
+async function main(): Promise<void> {
   const { values } = parseArgs({ options: { data: { type: "string" }, out: { type: "string" } } });
   const dataFolder = values.data ?? process.env.RANGEKEEPER_DATA;
   if (dataFolder === undefined) throw new InvalidInputError("--data is missing: it must name the data folder");
   if (values.out === undefined) throw new InvalidInputError("--out is missing: it must name the folder to write to");
-  writeYieldRows(dataFolder, values.out, (line) => console.log(line));
+  await writeYieldRows(dataFolder, values.out, (line) => console.log(line));
 }
 
 if (import.meta.filename === process.argv[1]) {
   try {
-    main();
+    await main();
   } catch (error) {
     if (!(error instanceof BaseError)) throw error;
     console.error(`${error.name}: ${error.message}`);

@@ -10,7 +10,7 @@ import { type DatasetRow, type TableName, VARIANCE_HORIZONS } from "./tables.ts"
 
 const HOUR = 3600;
 /** A hole as long as this ends a span: what comes after it is a series of its own. */
-const HOLE_SECONDS = 86_400;
+export const HOLE_SECONDS = 86_400;
 
 /** A market as the labels are made of it: bars in order, asked for one by one. */
 export interface BarStream {

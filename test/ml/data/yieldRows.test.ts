@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { rangeOutcome } from "../../../ml/data/dataset.ts";
+import { rangeOutcome } from "../../../ml/data/dataset/outcome.ts";
 import type { PoolDay } from "../../../ml/data/poolDays.ts";
 import {
   YIELD_DAY_COLUMNS,
