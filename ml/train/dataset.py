@@ -17,9 +17,7 @@ from protocol import Protocol
 FILES = {"volatility": "volatility.csv", "il": "ranges.csv", "yield": "yield.csv"}
 TARGETS = {"volatility": ["rv_24h"], "il": ["il", "lvr", "in_range"], "yield": ["fee_yield"]}
 RANGE_COLUMNS = ["lower_offset", "upper_offset", "horizon_seconds"]
-EXPORT_HINT = (
-    "run `npm run train -- --data DIR`, or `rangekeeper dataset build --data DIR --out ml/train/data`"
-)
+EXPORT_HINT = "run `npm run train -- --data DIR`, or `rangekeeper dataset build --data DIR --out ml/train/data`"
 
 
 @dataclasses.dataclass(frozen=True)

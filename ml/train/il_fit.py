@@ -199,7 +199,7 @@ def _fit_ranges(
     parts = []
     share = RANGE_ROWS // (2 * len(markets))
     for market in [one for plain in markets for one in (plain, mirrored(plain))]:
-        rows = _usable(market, hours, known)
+        rows = usable_rows(market, hours, known)
         rows = rng.choice(rows, share)
         lower, upper = draw_ranges(share, rng)
         lvr, inside = path_outcome(market, rows, lower, upper, hours)
@@ -247,7 +247,7 @@ def _rows(markets: Sequence[Market], hours: int, known: int) -> tuple[np.ndarray
     """Features (0 where missing), mask, move, variance and age in days of every usable origin."""
     parts = []
     for market in markets:
-        rows = _usable(market, hours, known)
+        rows = usable_rows(market, hours, known)
         features = market.features[rows]
         mask = ~np.isfinite(features)
         move, variance = future_move(market, hours)[rows], future_variance(market, hours)[rows]
@@ -256,7 +256,7 @@ def _rows(markets: Sequence[Market], hours: int, known: int) -> tuple[np.ndarray
     return features, mask.astype(np.float64), move, variance, age
 
 
-def _usable(market: Market, hours: int, known: int) -> np.ndarray:
+def usable_rows(market: Market, hours: int, known: int) -> np.ndarray:
     """Origins after the warm-up, with features, whose label had happened by `known`; halted days are left out."""
     move, variance = future_move(market, hours), future_variance(market, hours)
     alive = np.isfinite(market.features[:, SLOW]) & (market.features[:, FIELDS.index("log_rv_24h")] > -14.0)

@@ -15,6 +15,7 @@ from il_baselines import Rules, all_lvr, grid_points, il_baselines, lvr_baseline
 from il_fit import Settings, assemble, fit_horizon, mean_fit
 from il_labels import Market, future_move, impermanent_loss, path_outcome, read_markets
 from il_model import FIELDS, forward
+from il_package import ship as ship
 from metrics import diebold_mariano, pinball, rounded
 from ops import JaxOps
 from protocol import HERE, Protocol
@@ -376,7 +377,7 @@ def table(results: dict[str, Any]) -> list[str]:
             test = f"Diebold–Mariano t {found['diebold mariano t']:.2f}"
             lines.append(f"  95 % interval of the ratio {low:.3f} to {high:.3f}, {test}")
             lines.append(f"  by seed {', '.join(f'{x:.4f}' for x in found['by seed'])}; {found['days']} days")
-    lines += ["", "Model ÷ the best of the three for each range, and how often the tail was exceeded"]
+    lines += ["", "Model ÷ the best of the three for each range, and how often it was exceeded"]
     lines.append(f"{'range':<12}" + "".join(f"{f'{task} {h}':>17}" for task in titles for h in results[task]))
     for name in results["ranges"]:
         cells = []

@@ -1,19 +1,23 @@
 """The loss model: closed forms, nothing from the future, a known law found again, and the graph that ships."""
 
 import dataclasses
+import json
 
 import jax
 import numpy as np
 import onnxruntime
 import pytest
 
+import il_package
 from il_baselines import EXPANDING, ROLLING, SCALED, Rules, all_lvr, il_baselines, lvr_baselines, stretched_lvr
 from il_fit import Settings, assemble, fit_horizon, mean_fit, mirrored
 from il_labels import Market, future_move, impermanent_loss, path_outcome, value
 from il_model import CUTS, FIELDS, OUTPUTS, TAILS, VARIANCE, cuts, forward, horizon_hats, knots, size_levels
+from il_package import card_sections, shares_of
 from ops import JaxOps, OnnxOps
+from package import run_graph
 from walk import Window
-from walk_il import bootstrap_ratio, protocol_ranges, rehearsals
+from walk_il import bootstrap_ratio, protocol_ranges, rehearsals, table
 
 HOUR, DAY = 3600, 86400
 SETTINGS = Settings(slope_days=365, size_days=365, hold=1.0)
@@ -248,3 +252,73 @@ def test_the_interval_of_a_ratio_holds_the_ratio_and_widens_with_noise():
     low, high = bootstrap_ratio(0.9 * base + rng.normal(0, 0.1, 800), base, 10)
     wide_low, wide_high = bootstrap_ratio(0.9 * base + rng.normal(0, 1.0, 800), base, 10)
     assert low < 0.9 < high and wide_high - wide_low > 2 * (high - low)
+
+
+def results_of_a_walk():
+    """What walk_il leaves behind, with two ranges and made-up figures."""
+    compared = {
+        "best": "rolling-365-days",
+        "ratio": 0.9,
+        "interval": [0.85, 0.95],
+        "diebold mariano t": 3.0,
+        "by seed": [0.9, 0.91],
+        "by asset": {"ethusdt": 0.9},
+        "by year": {"2019": 0.9},
+        "days": 10,
+        "pinball": {"model": [0.09, 0.2, 0.18], "rolling-365-days": [0.1, 0.2, 0.2]},
+        "below": {"model": [0.101, 0.5, 0.93], "rolling-365-days": [0.12, 0.5, 0.9]},
+        "by range": {"±5 %": {"ratio": 0.8, "best": "ewma-scaled", "below": 0.25}},
+    }
+    means = {"±5 %": {"il predicted bps": -12.5, "il realised bps": -11.0, "in range realised": 0.7}}
+    return {
+        "windows": 2,
+        "seeds": [1],
+        "from": 1_600_000_000,
+        "until": 1_700_000_000,
+        "data": "0xabc",
+        "series": ["walk"],
+        "ranges": ["±5 %"],
+        "rehearsal": {"tried": [{}], "chosen": {"slope_days": 365, "size_days": 180, "hold": 3.0}},
+        "shares": {"24 h": [0.5, 0.8], "168 h": [0.5, 0.6]},
+        "il": {"24 h": compared},
+        "lvr": {"24 h": compared},
+        "means": {"24 h": means},
+    }
+
+
+def test_card_and_table_print_what_was_measured():
+    card = card_sections(results_of_a_walk())
+    assert "| model | 24 h | 0.0900 | 0.9000 | 0.1010 |" in card["Metrics"]
+    # Of LVR the tail is above: 7 % of outcomes lie beyond the 90 % quantile, 75 % beyond the range's.
+    assert "| model | 24 h | 0.1800 | 0.9000 | 0.0700 |" in card["Metrics"]
+    assert "| ±5 % | 0.800, 0.250 | 0.800, 0.750 |" in card["Metrics"]
+    lines = table(results_of_a_walk())
+    assert max(map(len, lines)) <= 80
+    assert any(line.split() == ["model", "24", "h", "0.0900", "0.9000", "0.1010"] for line in lines)
+
+
+def test_unscored_horizons_take_the_share_of_their_neighbours():
+    shares = shares_of(results_of_a_walk())
+    assert shares[:3] == [0.8, 0.8, 0.8] and shares[4] == 0.6 and 0.6 < shares[3] < 0.8
+
+
+def test_the_package_holds_a_graph_that_answers_its_own_samples(walk_market, monkeypatch, tmp_path):
+    monkeypatch.setattr(il_package, "HORIZONS_SECONDS", [4 * HOUR, 6 * HOUR, 24 * HOUR])
+    monkeypatch.setattr(il_package, "load_results", lambda task: results_of_a_walk())
+    monkeypatch.setattr(il_package, "read_markets", lambda *_: [walk_market])
+    source = {"file": "binance_spot_x.csv.gz", "sha256": "0x" + "1" * 64, "licence": "mixed"}
+    monkeypatch.setattr(il_package, "load_meta", lambda *_: {"hash": "0xabc", "sources": [source]})
+    il_package.ship(tmp_path, tmp_path, {"feature_schema": "main@2"}, lambda _: None)
+    folder = tmp_path / il_package.NAME
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["horizonSeconds"] == [4 * HOUR, 6 * HOUR, 24 * HOUR]
+    assert manifest["trainedOn"]["to"] == int(walk_market.at[-1])
+    samples = json.loads((folder / "sample.json").read_text())["samples"]
+    asked = {
+        "features": [[0.0 if x is None else x for x in case["features"]] for case in samples],
+        "mask": [case["mask"] for case in samples],
+        "range": [case["range"] for case in samples],
+    }
+    said = run_graph((folder / "model.onnx").read_bytes(), {k: np.asarray(v, np.float32) for k, v in asked.items()})
+    np.testing.assert_allclose(said, [case["quantiles"] for case in samples], rtol=1e-5, atol=1e-8)
+    assert "0.9000" in (folder / "README.md").read_text()
