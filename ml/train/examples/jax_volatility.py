@@ -52,7 +52,8 @@ def forward(ops: Any, w: Weights, fixed: dict[str, np.ndarray], features: Any, m
     # A spread from .1 to 2 around the median's logarithm: quantiles are in order by construction.
     spread = 0.1 + 1.9 * ops.sigmoid(ops.columns(out, [1]))
     quantiles = [middle - Z90 * spread, middle, middle + Z90 * spread]
-    return ops.exp(ops.concat([middle + 0.5 * spread * spread, *quantiles]))
+    # An absurd input gives a finite answer.
+    return ops.exp(ops.clip(ops.concat([middle + 0.5 * spread * spread, *quantiles]), -25.0, 5.0))
 
 
 def fit(train: Rows, fixed: dict[str, np.ndarray]) -> Weights:

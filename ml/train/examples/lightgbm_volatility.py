@@ -101,6 +101,7 @@ def graph(boosters: list[Any], spread: float) -> bytes:
     constants = {
         "low": np.float32(-25.0),
         "high": np.float32(25.0),
+        "most": np.float32(5.0),
         "pick": pick,
         "count": np.asarray([[float(len(LEVEL))]], np.float32),
         "one": np.asarray([[1.0]], np.float32),
@@ -128,7 +129,9 @@ def graph(boosters: list[Any], spread: float) -> bytes:
         node("Max", ["known", "one"], ["divisor"]),
         node("Div", ["total", "divisor"], ["level"]),
         node("Add", ["shape", "level"], ["log"]),
-        node("Exp", ["log"], ["quantiles"]),
+        # An absurd input gives a finite answer.
+        node("Clip", ["log", "low", "most"], ["bounded"]),
+        node("Exp", ["bounded"], ["quantiles"]),
     ]
     tensor = lambda name, width: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width])  # noqa: E731
     body = helper.make_graph(
