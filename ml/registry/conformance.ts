@@ -309,7 +309,7 @@ const CHECKS: Readonly<Record<(typeof RUNNING)[number], (asked: Asked) => Promis
   card({ folder }) {
     const file = join(folder, "README.md");
     if (!existsSync(file)) throw new Finding("README.md is missing: say what the model is for and what it cannot do");
-    const headings = readFileSync(file, "utf8").match(/^## .+$/gm) ?? [];
+    const headings: readonly string[] = readFileSync(file, "utf8").match(/^## .+$/gm) ?? [];
     for (const wanted of ["Intended use", "Limits", "Reproduce"]) {
       if (!headings.includes(`## ${wanted}`)) throw new Finding(`README.md has no heading "${wanted}": add it`);
     }
