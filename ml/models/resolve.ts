@@ -47,7 +47,7 @@ function findPart(part: string, whole: string, { sets, registry: folder = REGIST
   }
   if (findEntry(registry, part) === null) {
     throw new InvalidInputError(
-      `model set ${JSON.stringify(whole)} must be one of ${sets.join(", ")}, a folder such as ./my-model, or an alias or NAME[@VERSION] of ${join(folder, "registry.json")}`,
+      `model set ${JSON.stringify(whole)} must be one of ${[...sets, "a folder such as ./my-model"].join(", ")}, or an alias or NAME[@VERSION] of ${join(folder, "registry.json")}`,
       { details: { id: whole } },
     );
   }

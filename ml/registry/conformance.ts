@@ -113,7 +113,11 @@ function failedToLoad(error: BaseError): ConformanceRow[] {
   const [, check, fix] = CHECK_OF.find(([kind]) => error instanceof kind) ?? [null, "manifest" as const, "mend it"];
   return [...LOADING, ...RUNNING].map((one) =>
     one === check
-      ? { check: one, passes: false, detail: `${error.message}: ${fix}` }
+      ? {
+          check: one,
+          passes: false,
+          detail: `${error.message.replace(/0x[0-9a-f]{64}/g, (hash) => `${hash.slice(0, 10)}…`)}: ${fix}`,
+        }
       : { check: one, passes: null, detail: "not tried" },
   );
 }

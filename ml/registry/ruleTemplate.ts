@@ -10,6 +10,8 @@ import type { Matrix } from "../runtime/tensor.ts";
 import type { ModelTask } from "../types.ts";
 
 const EXAMPLES = join(import.meta.dirname, "../models/examples");
+/** A module whatever folder it lies in: beside a package.json without "type", a .ts file would not be one. */
+const FILE = "model.mts";
 const DAY = 86_400;
 
 const FIELDS: Readonly<Record<ModelTask, Readonly<Record<string, { readonly p1: number; readonly p99: number }>>>> = {
@@ -40,7 +42,7 @@ export interface WriteRuleParameters {
 /** Writes a package whose model is one TypeScript file, ready to be checked and then edited. */
 export async function writeRule({ folder, name, task, createdAt }: WriteRuleParameters): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "model.ts"), readFileSync(join(EXAMPLES, `${task}.ts`)));
+  writeFileSync(join(folder, FILE), readFileSync(join(EXAMPLES, `${task}.ts`)));
   const domain = FIELDS[task];
   const fields = Object.keys(domain).map((field) => `${field}@1`);
   const tensor = (of: string, width: number) => ({ name: of, dtype: "float32", shape: ["N", width] });
@@ -52,7 +54,7 @@ export async function writeRule({ folder, name, task, createdAt }: WriteRulePara
     version: "0.1.0",
     task,
     format: "typescript",
-    file: "model.ts",
+    file: FILE,
     sha256: `0x${"0".repeat(64)}`,
     license: "MIT",
     authors: [],
@@ -171,5 +173,5 @@ Say what it cannot see.
 
 ## Reproduce
 
-After an edit of \`model.ts\`: \`rangekeeper model check FOLDER --seal\`.
+After an edit of \`${FILE}\`: \`rangekeeper model check FOLDER --seal\`.
 `;

@@ -22,6 +22,11 @@ const DAY_SECONDS = 86_400;
 
 /** Loads a rule's file, whose sha256 has been checked. It is code: whoever adds a package trusts its author. */
 export async function openRule(path: string, manifest: Manifest): Promise<Compute> {
+  if (!/\.m[tj]s$/.test(path)) {
+    throw new ModelPackageError(`model file ${path} must end in .mts, so that it is a module in any folder`, {
+      details: { file: path },
+    });
+  }
   let forecast: unknown;
   try {
     // The hash makes an edited file another module.

@@ -15,6 +15,7 @@ import { registerJournal } from "./journal.ts";
 import { registerKeys } from "./keys.ts";
 import { registerLogs } from "./logs.ts";
 import { registerMarket } from "./market.ts";
+import { registerModel } from "./model.ts";
 import { registerParity } from "./parity.ts";
 import { registerQueue } from "./queue.ts";
 import { registerRebalance } from "./rebalance.ts";
@@ -55,6 +56,7 @@ export function createProgram(): Command {
   registerData(program);
   registerDataset(program);
   registerHead(program);
+  registerModel(program);
   registerParity(program);
   registerChallengers(program);
   registerReport(program);

@@ -1,0 +1,54 @@
+import { userInfo } from "node:os";
+import { join, resolve } from "node:path";
+import type { Command } from "commander";
+import { InvalidInputError } from "../../../ml/errors.ts";
+import { MODELS } from "../../../ml/models/index.ts";
+import { type FoundPackage, findParts, readPackage } from "../../../ml/models/resolve.ts";
+import { REGISTRY_FOLDER } from "../../../ml/registry/files.ts";
+import { type Entry, findEntry, nameOf, type Registry } from "../../../ml/registry/registry.ts";
+
+/** What every verb of `model` takes. */
+export interface ModelOptions {
+  readonly registry: string;
+  readonly json?: boolean;
+}
+
+const SHIPPED = join(import.meta.dirname, "../../../ml/models");
+
+/** Adds --registry and --json. */
+export const withModelOptions = (command: Command): Command =>
+  command
+    .option("--registry <dir>", "folder of registry.json and the registered packages", REGISTRY_FOLDER)
+    .option("--json", "answer in JSON");
+
+/** The package that a person means: a folder, NAME[@VERSION] of the registry, or the id of a model that ships. */
+export function packageNamed(reference: string, registry: string): FoundPackage {
+  const shipped = MODELS.find(({ id }) => id === reference)?.folder;
+  if (shipped) return readPackage(resolve(SHIPPED, shipped));
+  const [part, ...more] = findParts(reference, { sets: [], registry });
+  if (part?.kind !== "packages" || more.length > 0 || part.packages.length !== 1) {
+    throw new InvalidInputError(`${reference} must mean one package: a folder, NAME[@VERSION], or a model that ships`);
+  }
+  return part.packages[0] as FoundPackage;
+}
+
+/** A registered version, by NAME[@VERSION]. */
+export function entryNamed(registry: Registry, reference: string, folder: string): Entry {
+  const entry = findEntry(registry, reference);
+  if (entry !== null) return entry;
+  const known = Object.keys(registry.models).join(", ") || "none yet";
+  throw new InvalidInputError(`${reference} must be NAME[@VERSION] of ${join(folder, "registry.json")}: ${known}`);
+}
+
+/** When and by whom something is done to the registry. */
+export function signed(entry: Entry) {
+  return { at: new Date().toISOString(), who: whoami(), model: nameOf(entry), task: entry.task };
+}
+
+function whoami(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return "unknown";
+  }
+}
