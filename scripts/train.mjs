@@ -3,6 +3,7 @@
  * `node scripts/train.mjs --data DIR [--seed N] [--fast] [--out DIR]` exports the dataset, makes the Python environment,
  * fits, evaluates and writes ml/models/{volatility,il,yield}-mlp. `--fast` is for trying the path, never for a release.
  * `--walk-forward [--task TASK]` runs the protocol's walk-forward instead: resumable, results in ml/train/results.
+ * `--ship [--task TASK]` makes the final fits and packages of the walked models.
  * `--head` trains the on-chain head alone: ml/models/spread-head, and deploy/heads/spread-head for the chain.
  */
 import { spawnSync } from "node:child_process";
@@ -42,12 +43,13 @@ function readOptions() {
         fast: { type: "boolean", default: false },
         head: { type: "boolean", default: false },
         "walk-forward": { type: "boolean", default: false },
+        ship: { type: "boolean", default: false },
         task: { type: "string", multiple: true, default: [] },
       },
     }).values;
   } catch (error) {
     return fail(
-      `${error.message}; known: --data DIR, --seed N, --out DIR, --fast, --head, --walk-forward, --task TASK`,
+      `${error.message}; known: --data DIR, --seed N, --out DIR, --fast, --head, --walk-forward, --ship, --task TASK`,
     );
   }
 }
@@ -105,6 +107,14 @@ if (options["walk-forward"]) {
   const rest = ["--data", dataset, "--work", work, "--out", results, ...tasks, ...fast];
   step("walk-forward", process.execPath, python("walk_forward.py", ...rest));
   console.log(`\ntrain: results are in ${results}; ${Math.round((Date.now() - started) / 1000)} s in all`);
+  process.exit(0);
+}
+if (options.ship) {
+  const tasks = options.task.flatMap((task) => ["--task", task]);
+  step("final fit", process.execPath, python("ship.py", "--data", dataset, "--out", out, ...tasks));
+  if (options.out === undefined) {
+    step("format", join(root, "node_modules/.bin/biome"), ["format", "--write", "ml/models"]);
+  }
   process.exit(0);
 }
 step("fit", process.execPath, python("train.py", "--data", dataset, "--out", runs, ...fast));

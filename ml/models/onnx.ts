@@ -30,15 +30,17 @@ function columnOf({ data, rows, columns }: Matrix, column: number): Float32Array
   return values;
 }
 
-async function open(folder: string, task: ModelTask, outputs: number): Promise<ModelSession> {
+/** `atLeast`: further columns may follow the ones that every package of the task answers. */
+async function open(folder: string, task: ModelTask, outputs: number, atLeast = false): Promise<ModelSession> {
   const session = await openModel(folder);
   const { manifest } = session;
   if (manifest.task !== task) {
     throw new ModelPackageError(`${folder}: task is ${manifest.task}, but must be ${task}`, { details: { folder } });
   }
   const columns = manifest.outputs.find((output) => output.name === "quantiles")?.shape.at(-1);
-  if (columns !== outputs) {
-    throw new ModelPackageError(`${folder}: quantiles has ${columns} columns, but ${task} has ${outputs}`, {
+  if (columns !== outputs && !(atLeast && typeof columns === "number" && columns > outputs)) {
+    const wanted = atLeast ? `at least ${outputs}` : outputs;
+    throw new ModelPackageError(`${folder}: quantiles has ${columns} columns, but ${task} has ${wanted}`, {
       details: { folder },
     });
   }
@@ -54,17 +56,27 @@ const identity = <T extends ModelTask>({ manifest }: ModelSession, task: T) => (
   domain: manifest.domain,
 });
 
-/** A volatility package. It forecasts one day; other horizons scale with time, as variance does. */
+/**
+ * A volatility package. One that takes `horizon` forecasts any time ahead by itself; one that does not forecasts the
+ * horizon it was trained at, and others scale with time, as variance does.
+ */
 export async function openVolatilityModel(folder: string): Promise<VolatilityModel> {
-  const session = await open(folder, "volatility", 4);
-  const trained = session.manifest.horizonSeconds[0] ?? DAY_SECONDS;
+  const session = await open(folder, "volatility", 4, true);
+  const { manifest } = session;
+  const anyHorizon = manifest.inputs.some(({ name }) => name === "horizon");
+  const trained = manifest.horizonSeconds[0] ?? DAY_SECONDS;
   return {
     ...identity(session, "volatility"),
     async predict(features, horizonSeconds) {
-      const answer = await session.run({
-        ...featureTensors(clampToDomain(features, session.manifest), session.manifest.featureSchema.fields),
-      });
-      const { mean, q10, q50, q90 } = quantilesAt(answer, 0, 0);
+      if (!(horizonSeconds > 0 && Number.isFinite(horizonSeconds))) {
+        throw new ModelInputError(`${manifest.id}: horizonSeconds ${horizonSeconds} must be a number above 0`);
+      }
+      const market = featureTensors(clampToDomain(features, manifest), manifest.featureSchema.fields);
+      if (anyHorizon) {
+        const horizon = { rows: 1, columns: 1, data: Float32Array.of(Math.log(horizonSeconds / DAY_SECONDS)) };
+        return quantilesAt(await session.run({ ...market, horizon }), 0, 0);
+      }
+      const { mean, q10, q50, q90 } = quantilesAt(await session.run({ ...market }), 0, 0);
       const scale = horizonSeconds / trained;
       return { mean: mean * scale, q10: q10 * scale, q50: q50 * scale, q90: q90 * scale };
     },

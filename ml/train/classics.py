@@ -1,7 +1,7 @@
 """The volatility forecasts to beat, refitted every few days on everything known by then, at daily origins.
 
-Each gives the variance of the next `hours` hours, and each is at its best for QLIKE: a factor that is the mean of realised
-over forecast in its own past (for a log regression, the mean of the exponential of its residuals) removes its bias.
+Each gives the variance of the next `hours` hours, and each is at its best for QLIKE: a factor that is the mean of
+realised over forecast in its own past (for a log regression, the mean exponential of its residuals) removes its bias.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def fit_garch(r: Array, start: Array | None = None) -> Array:
         one = np.concatenate([[0.0], np.ones(len(e) - 1)])
         slopes = [float(pull @ lfilter([1.0], [1.0, -beta], x)) for x in (one, square, before)]
         # alpha = s·u, beta = s·(1 − u) with s, u in 0..1.
-        s, u = _squash(theta[1]), _squash(theta[2])
+        s, u = _squash(theta[1]), 1.0 / (1.0 + math.exp(-theta[2]))
         ds, du = s * (1.0 - s / S_MAX), u * (1.0 - u)
         d_s = (slopes[1] * u + slopes[2] * (1.0 - u)) * ds
         d_u = (slopes[1] - slopes[2]) * s * du

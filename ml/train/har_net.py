@@ -2,8 +2,8 @@
 
 A basis of windows of variance, shape, falls, rises and calendar is standardised; beside it stand `UNITS` random tanh
 features per seed. On both, per horizon, two ridge fits of the log of realised variance: least squares (the posterior
-mean of a conjugate Bayesian regression, made unbiased by the mean exponential of its residuals) and the minimum of QLIKE
-itself by Fisher scoring. The forecast is their geometric mean; quantiles are those of the past's log residuals in units
+mean of a conjugate Bayesian regression, made unbiased by the mean exponential of its residuals) and the least QLIKE by
+Fisher scoring. The forecast is their geometric mean; quantiles are those of the past's log residuals in units
 of a fitted scale. Members differ by the seed of their random features.
 """
 
@@ -58,10 +58,9 @@ def basis(ops: Ops, fixed: Weights, features: Any, mask: Any) -> Any:
     ws2, wc2 = 2.0 * ws * wc, wc * wc - ws * ws
     ws3, wc3 = ws2 * wc + wc2 * ws, wc2 * wc - ws2 * ws
     zero = 0.0 * moves
-    raw = ops.concat(
-        [level, (logs - level) * known, shapes, ops.minimum(moves, zero), ops.maximum(moves, zero)]
-        + [hs, hc, hs2, hc2, ws, wc, ws2, wc2, ws3, wc3]
-    )
+    falls, rises = ops.minimum(moves, zero), ops.maximum(moves, zero)
+    season = [hs, hc, hs2, hc2, ws, wc, ws2, wc2, ws3, wc3]
+    raw = ops.concat([level, (logs - level) * known, shapes, falls, rises, *season])
     if "centre" not in fixed:
         return raw
     return ops.clip(

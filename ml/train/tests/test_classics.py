@@ -41,7 +41,7 @@ def test_garch_slope_is_the_slope_of_its_likelihood(monkeypatch):
     seen = {}
 
     def check(cost, first, **_):
-        value, slope = cost(first)
+        _value, slope = cost(first)
         for i in range(3):
             up, down = first.copy(), first.copy()
             up[i] += 1e-5
@@ -77,7 +77,7 @@ def test_a_classic_never_looks_ahead(name, hours):
     days, changed = (days_of(start, x, [hours]) for x in (returns, other))
     before = days.at <= start + 3600 * (cut - 1)
     full, cutoff = CLASSICS[name](days, hours, 5), CLASSICS[name](changed, hours, 5)
-    assert np.isfinite(full[before]).sum() > 60
+    assert np.isfinite(full[before]).sum() > 40
     np.testing.assert_array_equal(full[before], cutoff[before])
     assert (full[~before] != cutoff[~before])[10:].any()
 
@@ -92,7 +92,7 @@ def test_each_classic_is_near_the_truth_on_average():
 
 
 def test_weekday_terms_know_the_weekend():
-    start, returns, truth = hourly(days=700)
+    start, returns, _truth = hourly(days=700)
     days = days_of(start, returns, [24])
     loss = {}
     for name in ("log-har", "log-har-weekday"):
