@@ -132,8 +132,8 @@ def card(manifest: dict[str, Any], results: dict[str, Any]) -> str:
         "",
         "## Intended use",
         "",
-        "Mean and quantiles of the sum of squared hourly log returns, one input of `decide`, over any horizon between 1 h"
-        " and 7 d (in between, logs of daily rates are interpolated in the log of time). It reads one market's own"
+        "One input of `decide`: mean and quantiles of the sum of squared hourly log returns over any horizon from 1 h"
+        " to 7 d (in between, logs of daily rates are interpolated in the log of time). It reads one market's own"
         " candles. It says nothing about the direction of prices.",
         "",
         "## Data",
