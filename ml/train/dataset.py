@@ -59,9 +59,15 @@ def load_meta(folder: Path, feature_schema: str) -> dict[str, Any]:
     for field in ("schema", "featureNames", "fields", "sources"):
         if field not in meta:
             raise DatasetError(f"dataset: field {field} is missing from {path}")
-    if meta["schema"] != feature_schema:
-        raise DatasetError(f"dataset: schema is {meta['schema']!r}, the protocol asks for {feature_schema!r}")
+    if not _holds(str(meta["schema"]), feature_schema):
+        raise DatasetError(f"dataset: schema is {meta['schema']!r}, the protocol asks for {feature_schema!r} or later")
     return meta
+
+
+def _holds(found: str, wanted: str) -> bool:
+    """Whether a feature set is the wanted one or a later version of it, which keeps what the earlier ones had."""
+    (name, _, version), (asked, _, least) = found.partition("@"), wanted.partition("@")
+    return name == asked and version.isdigit() and int(version) >= int(least)
 
 
 def fields_of(task: str, meta: dict[str, Any], protocol: Protocol) -> list[str]:

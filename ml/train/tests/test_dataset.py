@@ -77,9 +77,17 @@ def test_refuses_words_where_numbers_belong(folder):
 
 def test_refuses_another_feature_schema(folder):
     meta = json.loads((folder / "dataset.json").read_text())
-    (folder / "dataset.json").write_text(json.dumps(meta | {"schema": "main@2"}))
-    with pytest.raises(DatasetError, match=r"schema is 'main@2', the protocol asks for 'main@1'"):
+    (folder / "dataset.json").write_text(json.dumps(meta | {"schema": "other@2"}))
+    with pytest.raises(DatasetError, match=r"schema is 'other@2', the protocol asks for 'main@1'"):
         load(folder)
+
+
+def test_takes_a_later_version_of_the_feature_set_but_no_earlier_one(folder):
+    meta = json.loads((folder / "dataset.json").read_text())
+    (folder / "dataset.json").write_text(json.dumps(meta | {"schema": "main@12"}))
+    assert load_meta(folder, "main@2")["schema"] == "main@12"
+    with pytest.raises(DatasetError, match=r"asks for 'main@13' or later"):
+        load_meta(folder, "main@13")
 
 
 def test_refuses_a_dataset_without_a_window_of_the_closed_form(folder):

@@ -14,7 +14,7 @@ import onnx_volatility
 from errors import ExportError
 from package import Package, TestedOn, TrainedOn, domain_of, run_graph, sample_cases, sha256, write_package
 from protocol import Protocol
-from walk import load_results
+from walk import RESULTS, load_results
 from walk_volatility import CODE, HERE, SPANS, STRIDE_SECONDS, read_market, rows_known, table
 
 NAME = "volatility-har-net"
@@ -25,7 +25,7 @@ REPRODUCE = "npm run train -- --walk-forward --task volatility && npm run train 
 Say = Callable[[str], None]
 
 
-def ship(folder: Path, out: Path, results_folder: Path, protocol: Protocol, say: Say) -> None:
+def ship(folder: Path, out: Path, protocol: Protocol, say: Say, results_folder: Path = RESULTS) -> None:
     """Fits all seeds on what was known at the end of the protocol's train span, and writes the package."""
     results = load_results("volatility", results_folder)
     market, meta = read_market(folder, protocol)
@@ -126,7 +126,7 @@ def card(manifest: dict[str, Any], results: dict[str, Any]) -> str:
         f"features: {manifest['featureSchema']['id']}",
         "---",
         "",
-        "<!-- Written by ml/train/ship_volatility.py; do not edit. -->",
+        "<!-- Written by ml/train/volatility_package.py; do not edit. -->",
         "",
         f"# {manifest['id']}: quantiles of realised variance from an hour to a week ahead",
         "",
