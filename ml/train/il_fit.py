@@ -35,6 +35,8 @@ WARM_UP_HOURS = 168
 ROWS, RANGE_ROWS = 24_000, 8_192
 RIDGE = 30.0
 TAIL_LEVELS = (0.1, 0.2)
+# How hard slopes are held near those of the variance regression: a loose and a tight fit, averaged.
+HOLDS = (0.3, 3.0)
 STEPS, LEARNING_RATE = 120, 0.03
 FEWEST_ROWS = 500
 DAY = 86400
@@ -42,12 +44,10 @@ DAY = 86400
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """`slope_days`, `size_days`: half-lives of a row's weight for slopes and for tables; `hold` keeps the slopes near
-    those of the variance regression."""
+    """Half-lives of a row's weight: for the slopes, and for the tables of sizes."""
 
     slope_days: int
     size_days: int
-    hold: float
 
 
 Gradient = Callable[[np.ndarray], np.ndarray]
@@ -73,7 +73,7 @@ def fit_horizon(markets: Sequence[Market], hours: int, known: int, settings: Set
     log_mean = _sided(plain, np.zeros_like(side)) @ ridge
     by_variance = ridge.copy()
     by_variance[-1] += np.log(np.average(variance / np.exp(log_mean), weights=weight))
-    scale = fit_tails(sided, np.abs(move), weight, 0.5 * ridge, settings.hold)
+    scale = np.mean([fit_tails(sided, np.abs(move), weight, 0.5 * ridge, hold) for hold in HOLDS], axis=0)
     slow_scale = fit_tails(slow, np.abs(move), weight, 0.5 * _ridge(slow, log_variance, weight), 0.0)
     table_weight = 0.5 ** (age / settings.size_days)
     fitted: Weights = scaling | {

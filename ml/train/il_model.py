@@ -161,20 +161,7 @@ def loss_outputs(ops: Ops, down: Any, up: Any) -> list[Any]:
         n = CUTS[tail]
         here = list(range(at, at + n))
         # The up side holds what the down side does not, so its columns run backwards.
-        both = ops.minimum(ops.columns(down, here), ops.columns(up, here[::-1]))
-        if tail <= 0.5:
-            found.append(
-                _largest(
-                    ops,
-                    [
-                        *(_column(ops, both, j) for j in range(1, n - 1)),
-                        ops.columns(down, [here[-1]]),
-                        ops.columns(up, [here[-1]]),
-                    ],
-                )
-            )
-        else:
-            found.append(_largest(ops, [_column(ops, both, j) for j in range(n)]))
+        found.append(_largest(ops, tail, ops.columns(down, here), ops.columns(up, here[::-1])))
         at += n
     odds = ops.constant([np.diff(SLICES)], "slice_odds")
     mean_columns = list(range(at, at + len(SLICES) - 1))
@@ -182,14 +169,23 @@ def loss_outputs(ops: Ops, down: Any, up: Any) -> list[Any]:
     return [-mean, *(-loss for loss in found)]
 
 
-def _column(ops: Ops, x: Any, j: int) -> Any:
-    return ops.columns(x, [j])
-
-
-def _largest(ops: Ops, parts: list[Any]) -> Any:
+def _largest(ops: Ops, tail: float, down: Any, up: Any) -> Any:
+    """The largest loss that both sides reach: where the falling row `down` crosses the rising row `up`."""
+    n = CUTS[tail]
+    before, after = list(range(n - 1)), list(range(1, n))
+    lead = ops.columns(down, before) - ops.columns(up, before)
+    fall = lead - (ops.columns(down, after) - ops.columns(up, after))
+    part = ops.clip(lead / ops.maximum(fall, 1e-12 + 0.0 * fall), 0.0, 1.0)
+    on_down = ops.columns(down, before) + part * (ops.columns(down, after) - ops.columns(down, before))
+    on_up = ops.columns(up, before) + part * (ops.columns(up, after) - ops.columns(up, before))
+    both = ops.minimum(on_down, on_up)
+    parts = [ops.columns(both, [j]) for j in range(n - 1)]
+    if tail <= 0.5:
+        # One side holds the whole tail; what the table says of no tail at all counts for nothing.
+        parts = [*parts[1:-1], ops.columns(down, [n - 1]), ops.columns(up, [0])]
     best = parts[0]
-    for part in parts[1:]:
-        best = ops.maximum(best, part)
+    for one in parts[1:]:
+        best = ops.maximum(best, one)
     return best
 
 

@@ -159,8 +159,8 @@ def card_sections(results: dict[str, Any]) -> dict[str, str]:
         "Metrics": _metrics(results),
         "Settings": (
             f"Chosen on the {len(tried)} combinations and four windows before the walk-forward's first day, by pinball"
-            f" loss alone: half-lives of {chosen['slope_days']} days for slopes and {chosen['size_days']} for sizes,"
-            f" hold {chosen['hold']:g}. Share of the fast law in the last window: "
+            f" loss alone: half-lives of {chosen['slope_days']} days for slopes and {chosen['size_days']} for sizes."
+            " Share of the fast law in the last window: "
             + ", ".join(f"{h} {shares[-1]:g}" for h, shares in results["shares"].items())
             + "."
         ),

@@ -27,10 +27,7 @@ SOURCES = ["il_baselines.py", "il_fit.py", "il_labels.py", "il_model.py", "geome
 SERIES = ["ethusdt", "btcusdt", "ethbtc"]
 # Windows before the protocol's first, for settings and for the first shares of the two laws.
 REHEARSALS = 4
-CHOICES = [
-    Settings(slope_days=slope, size_days=size, hold=hold)
-    for slope, size, hold in itertools.product((365, 730), (180, 365), (0.3, 3.0))
-]
+CHOICES = [Settings(slope_days=slope, size_days=size) for slope, size in itertools.product((365, 730), (180, 365))]
 SHARES = np.asarray([0.0, 0.25, 0.5, 0.75, 1.0])
 SHARE_RATE, SHARE_HALF_LIFE_DAYS = 10.0, 365
 BOOTSTRAPS = 1000

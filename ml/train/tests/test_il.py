@@ -20,7 +20,7 @@ from walk import Window
 from walk_il import bootstrap_ratio, protocol_ranges, rehearsals, table
 
 HOUR, DAY = 3600, 86400
-SETTINGS = Settings(slope_days=365, size_days=365, hold=1.0)
+SETTINGS = Settings(slope_days=365, size_days=365)
 SIGMA_HOUR = 0.006
 
 
@@ -278,7 +278,7 @@ def results_of_a_walk():
         "data": "0xabc",
         "series": ["walk"],
         "ranges": ["±5 %"],
-        "rehearsal": {"tried": [{}], "chosen": {"slope_days": 365, "size_days": 180, "hold": 3.0}},
+        "rehearsal": {"tried": [{}], "chosen": {"slope_days": 365, "size_days": 180}},
         "shares": {"24 h": [0.5, 0.8], "168 h": [0.5, 0.6]},
         "il": {"24 h": compared},
         "lvr": {"24 h": compared},
