@@ -74,11 +74,13 @@ export interface Bar {
   /** Time-weighted in-range liquidity, pool units. */
   readonly liquidity: number;
   readonly swaps: number;
+  /** Blocks with swaps; absent = not known from this source. */
+  readonly arrivals?: number;
 }
 
 /** One row of named features at one time. `NaN` marks a missing value; models get a mask, never a silent zero. */
 export interface Features {
-  /** Name and version of the feature set, e.g. "main@1". */
+  /** Name and version of the feature set, e.g. "main@2". */
   readonly schema: string;
   readonly atSeconds: number;
   /** One value per name of the schema, in its order. */

@@ -77,7 +77,10 @@ function swapsToBar(swaps: readonly SwapEvent[], before: Spot, parameters: Swaps
   let gridEnd = startSeconds + VARIANCE_GRID_SECONDS;
   let [variance, volume, signedVolume, feeYield, liquiditySeconds] = [0, 0, 0, 0, 0];
   let lastChange = startSeconds;
+  let [arrivals, lastBlock] = [0, -1];
   for (const swap of swaps) {
+    if (swap.block !== lastBlock) arrivals++;
+    lastBlock = swap.block;
     if (swap.timestamp > gridEnd) {
       if (!Number.isNaN(gridPrice)) variance += (price - gridPrice) ** 2;
       gridPrice = price;
@@ -114,6 +117,7 @@ function swapsToBar(swaps: readonly SwapEvent[], before: Spot, parameters: Swaps
     feeYield,
     liquidity: liquiditySeconds / (endSeconds - startSeconds),
     swaps: swaps.length,
+    arrivals,
   };
 }
 
@@ -163,6 +167,7 @@ function joinOne(bars: readonly Bar[]): Bar {
     feeYield: sum((bar) => bar.feeYield),
     liquidity: sum((bar) => bar.liquidity) / known.length,
     swaps: sum((bar) => bar.swaps),
+    ...(first.arrivals === undefined ? {} : { arrivals: sum((bar) => bar.arrivals ?? Number.NaN) }),
   };
 }
 

@@ -1,49 +1,51 @@
 import { InvalidInputError } from "../errors.ts";
 import type { Bar, Features } from "../types.ts";
-import { calendarFeatures } from "./calendar.ts";
-import { flowFeatures } from "./flow.ts";
-import { returnFeatures } from "./returns.ts";
-import { volatilityFeatures } from "./volatility.ts";
-import { HOUR_SECONDS } from "./window.ts";
+import { FEATURES } from "./descriptors.ts";
+import type { Outside } from "./outsideSeries.ts";
+import { featureTable } from "./table.ts";
 
-/** Name and version of the feature set. A change in any feature's meaning is a new version. */
-export const FEATURE_SCHEMA = "main@1";
+/**
+ * Name and version of the feature set. A version adds features behind those of the one before, which keep their names,
+ * places and values; a feature whose meaning changes counts up a version of its own.
+ */
+export const FEATURE_SCHEMA = "main@2";
 
 /** Most history a feature looks at, in hourly bars; more changes nothing. */
-export const LOOKBACK_BARS = 169;
-
-/** Features that need prices alone: known for every series. */
-export const PRICE_FEATURES = [
-  ...Object.keys(volatilityFeatures),
-  ...Object.keys(returnFeatures),
-  ...Object.keys(calendarFeatures),
-] as const;
-
-const all: Readonly<Record<string, (bars: readonly Bar[]) => number>> = {
-  ...volatilityFeatures,
-  ...returnFeatures,
-  ...calendarFeatures,
-  ...flowFeatures,
-};
+export const LOOKBACK_BARS = 721;
 
 /** Names in the order of `Features.values`. */
-export const FEATURE_NAMES: readonly string[] = Object.keys(all);
+export const FEATURE_NAMES: readonly string[] = FEATURES.map(({ name }) => name);
 
-/** The features at the end of the last of these hourly bars, from it and the bars before alone. NaN = missing. */
-export function computeFeatures(bars: readonly Bar[]): Features {
-  const last = bars.at(-1);
-  if (last === undefined) throw new InvalidInputError("bars must hold at least one bar to compute features, not 0");
-  if (last.endSeconds - last.startSeconds !== HOUR_SECONDS) {
-    throw new InvalidInputError(
-      `bars must be hourly (${HOUR_SECONDS} s) to compute features, not ${last.endSeconds - last.startSeconds} s`,
-    );
+/** Features that need prices alone: known for every series. */
+export const PRICE_FEATURES: readonly string[] = FEATURES.filter(({ needs }) => needs === "price").map(
+  ({ name }) => name,
+);
+
+/** Features that prices and a pool's own swaps give. */
+export const POOL_FEATURES: readonly string[] = FEATURES.filter(({ needs }) => needs !== "outside").map(
+  ({ name }) => name,
+);
+
+const versions = new Map(FEATURES.map(({ name, version }) => [name, version]));
+
+/** Version of one feature, counted up when what it means changes. */
+export function featureVersion(name: string): number {
+  const version = versions.get(name);
+  if (version === undefined) {
+    throw new InvalidInputError(`feature ${JSON.stringify(name)} must be in the schema ${FEATURE_SCHEMA}`);
   }
+  return version;
+}
+
+/**
+ * The features at the end of the last of these hourly bars, from it and the bars before alone, and from what outside
+ * sources had made known by then. NaN = missing.
+ */
+export function computeFeatures(bars: readonly Bar[], outside: Outside = {}): Features {
   const recent = bars.slice(-LOOKBACK_BARS);
-  const values = Float64Array.from(FEATURE_NAMES, (name) => {
-    const value = (all[name] as (bars: readonly Bar[]) => number)(recent);
-    // + 0 turns -0 into 0, which JSON cannot tell apart.
-    return Number.isFinite(value) ? value + 0 : Number.NaN;
-  });
+  const last = recent.at(-1);
+  if (last === undefined) throw new InvalidInputError("bars must hold at least one bar to compute features, not 0");
+  const values = featureTable(recent, outside).at(recent.length - 1);
   return { schema: FEATURE_SCHEMA, atSeconds: last.endSeconds, values };
 }
 

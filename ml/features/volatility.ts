@@ -1,38 +1,40 @@
-import type { Bar } from "../types.ts";
-import { barReturn, lnFloored, windowMean } from "./window.ts";
+import type { Quantity } from "./columns.ts";
+import { AT_BAR_END, type FeatureDescriptor } from "./descriptor.ts";
+import { enoughBars, type FeatureView, HOUR_SECONDS, lnFloored, windowMean, windowStart } from "./window.ts";
 
 /** Variance per day below which logs are cut: 1 basis point of daily volatility. */
 const FLOOR = 1e-8;
 const HOURS_PER_DAY = 24;
+const DAYS_OF_WEEK = 7;
 
-/** Garman–Klass variance of one bar from its range and body, plus the gap from the bar before. */
-export function garmanKlass(bars: readonly Bar[], i: number): number {
-  const { open, high, low, close } = bars[i] as Bar;
-  const before = i === 0 ? Number.NaN : (bars[i - 1] as Bar).close;
-  const gap = Number.isNaN(before) ? 0 : open - before;
-  return Math.max(0, 0.5 * (high - low) ** 2 - (2 * Math.LN2 - 1) * (close - open) ** 2) + gap ** 2;
-}
+const dailyMean = (view: FeatureView, quantity: Quantity, hours: number): number =>
+  HOURS_PER_DAY * windowMean(view, quantity, hours);
 
 /** Mean squared hourly return over a window, scaled to a day. */
-export const closeVariance = (bars: readonly Bar[], hours: number): number =>
-  HOURS_PER_DAY * windowMean(bars, hours, (_, i) => barReturn(bars, i) ** 2);
+export const closeVariance = (view: FeatureView, hours: number): number =>
+  dailyMean(view, view.bars.squaredReturn, hours);
 
-const rangeVariance = (bars: readonly Bar[], hours: number): number =>
-  HOURS_PER_DAY * windowMean(bars, hours, (_, i) => garmanKlass(bars, i));
-
-/** Variance from the highest and lowest price of the last day (Parkinson). */
-function parkinson(bars: readonly Bar[]): number {
-  const known = bars.slice(-HOURS_PER_DAY).filter((bar) => !Number.isNaN(bar.high));
-  if (known.length < 18) return Number.NaN;
-  const range = Math.max(...known.map((bar) => bar.high)) - Math.min(...known.map((bar) => bar.low));
-  return (range ** 2 / (4 * Math.LN2)) * (HOURS_PER_DAY / known.length);
+/** Variance from the highest and lowest price of a window (Parkinson), scaled to a day. */
+function parkinson(view: FeatureView, hours: number): number {
+  const { high, low } = view.bars;
+  let [known, highest, lowest] = [0, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  for (let i = windowStart(view, hours); i < view.end; i++) {
+    if (Number.isNaN(high[i])) continue;
+    known++;
+    highest = Math.max(highest, high[i] as number);
+    lowest = Math.min(lowest, low[i] as number);
+  }
+  if (known < enoughBars(hours)) return Number.NaN;
+  return ((highest - lowest) ** 2 / (4 * Math.LN2)) * (HOURS_PER_DAY / known);
 }
 
 /** Standard deviation of the log of daily variance over the last week: how much volatility itself moves. */
-function volatilityOfVolatility(bars: readonly Bar[]): number {
+function volatilityOfVolatility(view: FeatureView): number {
   const days: number[] = [];
-  for (let end = bars.length; end >= HOURS_PER_DAY && days.length < 7; end -= HOURS_PER_DAY) {
-    const value = closeVariance(bars.slice(Math.max(0, end - HOURS_PER_DAY - 1), end), HOURS_PER_DAY);
+  for (let day = 0; day < DAYS_OF_WEEK; day++) {
+    const end = view.end - day * HOURS_PER_DAY;
+    if (end - view.first < HOURS_PER_DAY) break;
+    const value = closeVariance({ ...view, end }, HOURS_PER_DAY);
     if (!Number.isNaN(value)) days.push(lnFloored(value, FLOOR));
   }
   if (days.length < 3) return Number.NaN;
@@ -40,15 +42,54 @@ function volatilityOfVolatility(bars: readonly Bar[]): number {
   return Math.sqrt(days.reduce((sum, day) => sum + (day - mean) ** 2, 0) / (days.length - 1));
 }
 
-/** Log variances per day at several scales; unit: ln(squared log return per day). Known at the end of the last bar. */
-export const volatilityFeatures = {
-  log_gk_1h: (bars: readonly Bar[]) => lnFloored(rangeVariance(bars, 1), FLOOR),
-  log_gk_6h: (bars: readonly Bar[]) => lnFloored(rangeVariance(bars, 6), FLOOR),
-  log_gk_24h: (bars: readonly Bar[]) => lnFloored(rangeVariance(bars, 24), FLOOR),
-  log_rv_6h: (bars: readonly Bar[]) => lnFloored(closeVariance(bars, 6), FLOOR),
-  log_rv_24h: (bars: readonly Bar[]) => lnFloored(closeVariance(bars, 24), FLOOR),
-  log_rv_72h: (bars: readonly Bar[]) => lnFloored(closeVariance(bars, 72), FLOOR),
-  log_rv_168h: (bars: readonly Bar[]) => lnFloored(closeVariance(bars, 168), FLOOR),
-  log_parkinson_24h: (bars: readonly Bar[]) => lnFloored(parkinson(bars), FLOOR),
-  vol_of_vol: volatilityOfVolatility,
-} as const;
+const one = (
+  name: string,
+  since: number,
+  hours: number,
+  describe: string,
+  variance: (view: FeatureView, hours: number) => number,
+): FeatureDescriptor => ({
+  name,
+  version: 1,
+  since,
+  unit: "ln(variance per day)",
+  windowSeconds: hours * HOUR_SECONDS,
+  needs: "price",
+  knowable: AT_BAR_END,
+  describe,
+  compute: (view) => lnFloored(variance(view, hours), FLOOR),
+});
+
+const gk = (hours: number, since = 1): FeatureDescriptor =>
+  one(`log_gk_${hours}h`, since, hours, "Garman–Klass variance of hourly bars, with the gaps between them", (view) =>
+    dailyMean(view, view.bars.garmanKlass, hours),
+  );
+const rv = (hours: number, since = 1): FeatureDescriptor =>
+  one(`log_rv_${hours}h`, since, hours, "mean squared hourly close-to-close return", closeVariance);
+const range = (hours: number, since = 1): FeatureDescriptor =>
+  one(`log_parkinson_${hours}h`, since, hours, "variance from the window's highest and lowest price", parkinson);
+
+/** Log variances per day at several scales. */
+export const volatilityFeatures: readonly FeatureDescriptor[] = [
+  ...[1, 6, 24].map((hours) => gk(hours)),
+  ...[6, 24, 72, 168].map((hours) => rv(hours)),
+  range(24),
+  {
+    name: "vol_of_vol",
+    version: 1,
+    since: 1,
+    unit: "ln(variance per day)",
+    windowSeconds: DAYS_OF_WEEK * HOURS_PER_DAY * HOUR_SECONDS,
+    needs: "price",
+    knowable: AT_BAR_END,
+    describe: "standard deviation of the log variances of the week's days",
+    compute: volatilityOfVolatility,
+  },
+  rv(1, 2),
+  rv(720, 2),
+  gk(168, 2),
+  range(168, 2),
+  one("log_down_24h", 2, 24, "mean squared fall of an hour, rises counted as 0", (view, hours) =>
+    dailyMean(view, view.bars.fallenSquare, hours),
+  ),
+];

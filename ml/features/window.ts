@@ -1,29 +1,43 @@
-import type { Bar } from "../types.ts";
+import type { BarColumns, Quantity } from "./columns.ts";
+import type { Outside } from "./outsideSeries.ts";
 
 export const HOUR_SECONDS = 3600;
 export const DAY_SECONDS = 86_400;
 
+/** What a feature may look at: columns from `first` up to, not including, `end`, and what else was knowable by then. */
+export interface FeatureView {
+  readonly bars: BarColumns;
+  readonly first: number;
+  readonly end: number;
+  /** End of the last bar. */
+  readonly atSeconds: number;
+  readonly outside: Outside;
+}
+
 /** A window needs this many known bars, or three quarters of its own length if that is less. */
 const ENOUGH_BARS = 18;
 
+export const enoughBars = (hours: number): number => Math.min(ENOUGH_BARS, Math.ceil(0.75 * hours));
+
+/** Where a window of the last `hours` bars begins: it reaches back as far as the history does. */
+export const windowStart = ({ first, end }: FeatureView, hours: number): number => Math.max(first, end - hours);
+
 /**
- * Mean of a quantity over the last `hours` hourly bars, from those where it is known. A window reaches back as far as
- * the history does: NaN only when fewer than 18 bars (three quarters of a shorter window) are known.
+ * Mean of a quantity over the last `hours` hourly bars, from those where it is known. NaN only when fewer than 18 bars
+ * (three quarters of a shorter window) are known. Always summed from the oldest bar on, so that a row has the same bits
+ * whether it is computed alone, in a table or in a stream.
  */
-export function windowMean(bars: readonly Bar[], hours: number, pick: (bar: Bar, index: number) => number): number {
-  let [sum, known] = [0, 0];
-  for (let i = Math.max(0, bars.length - hours); i < bars.length; i++) {
-    const value = pick(bars[i] as Bar, i);
-    if (Number.isNaN(value)) continue;
-    sum += value;
-    known++;
-  }
-  return known >= Math.min(ENOUGH_BARS, Math.ceil(0.75 * hours)) ? sum / known : Number.NaN;
+export function windowMean(view: FeatureView, { values, known }: Quantity, hours: number): number {
+  const start = windowStart(view, hours);
+  const count = (known[view.end] as number) - (known[start] as number);
+  if (count < enoughBars(hours)) return Number.NaN;
+  let sum = 0;
+  for (let i = start; i < view.end; i++) sum += values[i] as number;
+  return sum / count;
 }
 
 /** Natural logarithm with a floor, so that a dead-calm hour is a small number and not minus infinity. NaN stays NaN. */
 export const lnFloored = (value: number, floor: number): number => Math.log(Math.max(value, floor));
 
-/** Log return of bar `i` from the bar before it, NaN when either close is unknown. */
-export const barReturn = (bars: readonly Bar[], i: number): number =>
-  i === 0 ? Number.NaN : (bars[i] as Bar).close - (bars[i - 1] as Bar).close;
+/** `value` or the nearer of the two bounds; NaN stays NaN. */
+export const clamp = (value: number, least: number, most: number): number => Math.max(least, Math.min(most, value));

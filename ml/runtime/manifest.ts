@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { FEATURE_NAMES, FEATURE_SCHEMA } from "../features/index.ts";
+import { FEATURE_NAMES, FEATURE_SCHEMA, featureVersion } from "../features/index.ts";
 import type { Features, Hex } from "../types.ts";
 import { ModelFeatureError, ModelOverlapError, ModelPackageError } from "./errors.ts";
 
@@ -94,9 +94,6 @@ const secondSchema = z.looseObject({
 const manifestSchema = z.discriminatedUnion("schemaVersion", [firstSchema, secondSchema]);
 
 export type Manifest = z.infer<typeof manifestSchema>;
-
-/** Version of one feature, counted up when what it means changes. */
-const featureVersion = (_name: string): number => 1;
 
 /** Identifies names and order of a feature schema: sha256 of the JSON list [schema, ...names]. */
 export const featureSchemaHash = (schema: string, names: readonly string[]): Hex =>

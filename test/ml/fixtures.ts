@@ -131,19 +131,24 @@ export function hourlyBars(count: number, seed = 1): Bar[] {
     const open = close;
     close += 0.02 * (random() - 0.5);
     const volume = 1e15 * (0.5 + random());
+    const [high, low] = [Math.max(open, close) + 0.002 * random(), Math.min(open, close) - 0.002 * random()];
+    const signedVolume = volume * (random() - 0.5);
+    const [feeYield, liquidity] = [1e-5 * (0.5 + random()), 1e18 * (0.5 + random())];
+    const swaps = Math.floor(50 * random());
     return {
       startSeconds: START + i * 3600,
       endSeconds: START + (i + 1) * 3600,
       open,
-      high: Math.max(open, close) + 0.002 * random(),
-      low: Math.min(open, close) - 0.002 * random(),
+      high,
+      low,
       close,
       realisedVariance: (close - open) ** 2,
       volume,
-      signedVolume: volume * (random() - 0.5),
-      feeYield: 1e-5 * (0.5 + random()),
-      liquidity: 1e18 * (0.5 + random()),
-      swaps: Math.floor(50 * random()),
+      signedVolume,
+      feeYield,
+      liquidity,
+      swaps,
+      arrivals: Math.ceil(swaps / 2),
     };
   });
 }

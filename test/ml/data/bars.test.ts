@@ -83,7 +83,8 @@ describe("joinBars", () => {
       const same = coarse[i] as Bar;
       expect((bar.signedVolume - same.signedVolume) / bar.volume).toBeCloseTo(0, 9);
       const { signedVolume: _, ...rest } = bar;
-      for (const key of Object.keys(rest) as (keyof typeof rest)[]) expect(bar[key] / same[key]).toBeCloseTo(1, 6);
+      for (const key of Object.keys(rest) as (keyof typeof rest)[])
+        expect((bar[key] as number) / (same[key] as number)).toBeCloseTo(1, 6);
     });
   });
 

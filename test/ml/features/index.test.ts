@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { flipBars, toBars } from "../../../ml/data/bars.ts";
-import { computeFeatures, FEATURE_NAMES, feature, LOOKBACK_BARS, PRICE_FEATURES } from "../../../ml/features/index.ts";
+import {
+  computeFeatures,
+  FEATURE_NAMES,
+  feature,
+  LOOKBACK_BARS,
+  POOL_FEATURES,
+  PRICE_FEATURES,
+} from "../../../ml/features/index.ts";
 import type { Bar } from "../../../ml/types.ts";
 import { hourlyBars, market } from "../fixtures.ts";
 
@@ -39,13 +46,53 @@ describe("features", () => {
         "liquidity_1h_24h",
         "liquidity_24h_168h",
         "log_swaps_24h",
+        "log_rv_1h",
+        "log_rv_720h",
+        "log_gk_168h",
+        "log_parkinson_168h",
+        "log_down_24h",
+        "return_168h",
+        "weekday2_sin",
+        "weekday2_cos",
+        "weekday3_sin",
+        "weekday3_cos",
+        "log_fee_720h",
+        "log_turnover_1h",
+        "log_turnover_168h",
+        "log_volume_24h",
+        "volume_1h_24h",
+        "volume_24h_168h",
+        "flow_6h",
+        "toxicity_1h",
+        "log_swaps_1h",
+        "log_arrivals_1h",
+        "log_arrivals_24h",
+        "liquidity_spread_168h",
+        "liquidity_tilt_168h",
+        "swap_dispersion_24h",
+        "log_hours_to_1pct",
+        "crossings_1pct_24h",
+        "log_hours_to_fee",
+        "funding_8h",
+        "funding_7d",
+        "open_interest_change_24h",
+        "liquidations_24h",
+        "implied_vol",
+        "implied_minus_realised",
+        "log_base_fee",
+        "base_fee_change_24h",
+        "fear_greed",
+        "vix",
+        "dxy",
       ]
     `);
-    expect(FEATURE_NAMES.slice(0, PRICE_FEATURES.length)).toEqual([...PRICE_FEATURES]);
   });
 
-  it("are all known and finite after a week of full bars", () => {
-    expect([...computeFeatures(hourlyBars(200)).values].every(Number.isFinite)).toBe(true);
+  it("are all known and finite after a week of full bars, but for what comes from outside", () => {
+    const { values } = computeFeatures(hourlyBars(200));
+    FEATURE_NAMES.forEach((name, i) => {
+      expect([name, Number.isFinite(values[i])]).toEqual([name, POOL_FEATURES.includes(name)]);
+    });
   });
 
   it("see nothing after their time", () => {
@@ -58,7 +105,7 @@ describe("features", () => {
   });
 
   it("see nothing before their lookback", () => {
-    const bars = hourlyBars(400);
+    const bars = hourlyBars(900);
     expect(computeFeatures(bars.slice(-LOOKBACK_BARS))).toEqual(computeFeatures(bars));
   });
 
@@ -131,6 +178,7 @@ describe("features", () => {
       feeYield: Number.NaN,
       liquidity: Number.NaN,
       swaps: Number.NaN,
+      arrivals: Number.NaN,
     }));
     const features = computeFeatures(prices);
     FEATURE_NAMES.forEach((name, i) => {

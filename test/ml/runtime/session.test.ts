@@ -57,7 +57,7 @@ describe("a model package", () => {
     [
       "a feature that does not exist",
       { featureSchema: { id: "main@1", hash: "0".repeat(64), fields: ["log_luck"] } },
-      /"log_luck", but main@1 has no such feature/,
+      /"log_luck", but main@2 has no such feature/,
     ],
     [
       "a schema hash that is not its fields'",
