@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { registerAlerts } from "./alerts.ts";
 import { registerApi } from "./api.ts";
 import { registerBacktest } from "./backtest.ts";
+import { registerCalibration } from "./calibration.ts";
 import { registerChallengers } from "./challengers.ts";
 import { registerCompletion } from "./completion.ts";
 import { registerConfig } from "./config.ts";
@@ -42,6 +43,7 @@ export function createProgram(): Command {
   registerBacktest(program);
   registerMarket(program);
   registerRisk(program);
+  registerCalibration(program);
   registerScore(program);
   registerRebalance(program);
   registerQueue(program);
