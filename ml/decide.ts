@@ -100,6 +100,7 @@ async function decideOnForecasts(
     bounds,
     confidence,
     settings,
+    volatility,
   });
   return choose({ parameters, features, volatility, spreadWad, confidence, holdings, market, candidates: table });
 }
@@ -122,13 +123,14 @@ function choose(scored: Scored): Decision {
   const current = candidates.findIndex((candidate) => candidate.kind === "current");
   const stay = current >= 0 ? current : idle;
   const stayNet = candidates[stay]?.netBps ?? 0;
-  const clears = ({ netBps }: Candidate): boolean => netBps > Math.max(0, stayNet + settings.hysteresisBps);
+  // What is ahead of staying by enough has paid for itself within the horizon: its cost is in its net.
+  const clears = (candidate: Candidate): boolean => marginOf(candidate, stayNet, settings) > 0;
 
   const table = [...candidates];
   const blocked = moveBlocked(parameters);
   // Try the best range; a plan may still meet a bound, and then the next best is tried.
   for (;;) {
-    const pick = best(table, (c) => c.kind === "range" && c.refusal === null && clears(c));
+    const pick = best(table, (c) => c.kind === "range" && c.refusal === null && clears(c), worthOf);
     const candidate = table[pick];
     if (candidate === undefined) break;
     if (blocked !== null) {
@@ -150,6 +152,13 @@ function choose(scored: Scored): Decision {
   return finish(scored, table, stay, restAction(state), ...whyRest(scored, table, stayNet));
 }
 
+/** What a range is worth now, the right to decide later given up. */
+const worthOf = ({ netBps, waitBps }: Candidate): number => netBps - waitBps;
+
+/** How far a range is beyond what it must beat: staying, the hysteresis and the right to wait, and nothing at all. */
+export const marginOf = (candidate: Candidate, stayNetBps: number, { hysteresisBps }: DecisionSettings): number =>
+  Math.min(candidate.netBps, worthOf(candidate) - stayNetBps - hysteresisBps);
+
 /** Why moving into ranges is closed now whatever they promise, or null. De-risking stays open. */
 function moveBlocked({ history, state, bounds }: DecideParameters): { key: string; reason: string } | null {
   if (state.paused) return { key: "paused", reason: "The vault is paused." };
@@ -168,7 +177,7 @@ function moveBlocked({ history, state, bounds }: DecideParameters): { key: strin
 function whyRest({ parameters, confidence }: Scored, table: readonly Candidate[], stayNet: number): [string, string] {
   const { settings, state } = parameters;
   if (!state.calm) return ["not-calm", "The reference prices disagree, so the vault is not calm and nothing moves."];
-  const refused = best(table, (c) => c.kind === "range" && c.netBps > Math.max(0, stayNet + settings.hysteresisBps));
+  const refused = best(table, (c) => c.kind === "range" && marginOf(c, stayNet, settings) > 0, worthOf);
   const candidate = table[refused];
   if (candidate !== undefined && confidence.deRiskOnly) {
     return ["spread-ceiling", "The price may move so far in a day that only de-risking is accepted."];
@@ -183,7 +192,9 @@ function whyRest({ parameters, confidence }: Scored, table: readonly Candidate[]
   const bestText =
     leader === undefined ? "No range fits the bounds" : `The best range nets ${leader.netBps.toFixed(2)} bp`;
   const stayText = stayNet === 0 ? "standing aside nets 0" : `staying nets ${stayNet.toFixed(2)} bp`;
-  return ["no-edge", `${bestText}; ${stayText}, and a move must be ${settings.hysteresisBps} bp better.`];
+  const waitBps = leader?.waitBps ?? 0;
+  const waiting = waitBps > 0 ? `, and ${waitBps.toFixed(2)} bp more for the right to wait` : "";
+  return ["no-edge", `${bestText}; ${stayText}, and a move must be ${settings.hysteresisBps} bp better${waiting}.`];
 }
 
 function finish(

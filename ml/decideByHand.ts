@@ -60,6 +60,7 @@ export async function decideByHand(parameters: DecideByHandParameters): Promise<
     bounds,
     confidence,
     settings,
+    volatility,
   });
   const stayNetBps = candidates.find(({ kind }) => kind === "current")?.netBps ?? 0;
   const first = candidates.length - ranges.length;

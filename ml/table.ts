@@ -5,7 +5,8 @@ import type { Candidate, Hex } from "./types.ts";
 /**
  * Candidate tables as bytes: columns of little-endian numbers, then the distinct refusals as JSON. The journal keeps
  * these bytes, and a decision's digest covers them. Shares and basis points have four decimals, so 32-bit integers of
- * ten-thousandths hold them exactly; a table with a number beyond that is written in doubles.
+ * ten-thousandths hold them exactly; a table with a number beyond that is written in doubles. Tables of older journals end
+ * with the net and the refusal: what they do not have reads as 0.
  */
 /** By their numbers in the first column. */
 const KINDS = ["idle", "current", "range"] as const;
@@ -13,7 +14,14 @@ const NONE = -1;
 /** No tick: candidates without a range have it on both sides. */
 const NO_TICK = -(2 ** 31);
 const SCALE = 1e4;
-const COLUMNS = 12;
+const COLUMNS = 15;
+/** Versions by width of a number and by columns. */
+const VERSIONS: Readonly<Record<number, { readonly width: 4 | 8; readonly columns: number }>> = {
+  1: { width: 4, columns: 12 },
+  2: { width: 8, columns: 12 },
+  3: { width: 4, columns: COLUMNS },
+  4: { width: 8, columns: COLUMNS },
+};
 const HEADER_BYTES = 16;
 
 /** Bytes of tables that were digested: the journal wants the same ones a moment later. */
@@ -51,6 +59,9 @@ function encode(candidates: readonly Candidate[], narrow: boolean): Uint8Array |
     put(8, row, candidate.costBps);
     put(9, row, candidate.tailBps);
     put(10, row, candidate.netBps);
+    put(12, row, candidate.deviationBps);
+    put(13, row, candidate.breach);
+    put(14, row, candidate.waitBps);
     if (!exact) return null;
     let index = NONE;
     if (refusal !== null) {
@@ -61,7 +72,7 @@ function encode(candidates: readonly Candidate[], narrow: boolean): Uint8Array |
   }
   const text = Buffer.from(JSON.stringify([...refusals.keys()]));
   const bytes = new Uint8Array(HEADER_BYTES + numbers.byteLength + text.length);
-  new Uint32Array(bytes.buffer, 0, 3).set([narrow ? 1 : 2, rows, text.length]);
+  new Uint32Array(bytes.buffer, 0, 3).set([narrow ? 3 : 4, rows, text.length]);
   bytes.set(new Uint8Array(numbers.buffer), HEADER_BYTES);
   bytes.set(text, HEADER_BYTES + numbers.byteLength);
   return bytes;
@@ -82,7 +93,10 @@ export function decodeTable(bytes: Uint8Array): readonly Candidate[] {
       lvrBps: at(7, row) / scale,
       costBps: at(8, row) / scale,
       tailBps: at(9, row) / scale,
+      deviationBps: at(12, row) / scale,
+      breach: at(13, row) / scale,
       netBps: at(10, row) / scale,
+      waitBps: at(14, row) / scale,
       refusal: at(11, row) === NONE ? null : (refusals[at(11, row)] ?? null),
     };
   });
@@ -104,7 +118,8 @@ export function tableJson(bytes: Uint8Array): string {
     text += `${row === 0 ? "" : ","}{"kind":"${KINDS[at(0, row)] ?? "range"}","range":${range}`;
     text += `,"share":${number(3, row)},"inRange":${number(4, row)},"feesBps":${number(5, row)}`;
     text += `,"ilBps":${number(6, row)},"lvrBps":${number(7, row)},"costBps":${number(8, row)}`;
-    text += `,"tailBps":${number(9, row)},"netBps":${number(10, row)},"refusal":${refusal}}`;
+    text += `,"tailBps":${number(9, row)},"deviationBps":${number(12, row)},"breach":${number(13, row)}`;
+    text += `,"netBps":${number(10, row)},"waitBps":${number(14, row)},"refusal":${refusal}}`;
   }
   return `${text}]`;
 }
@@ -120,20 +135,21 @@ function open(bytes: Uint8Array): OpenTable {
   // A copy: typed arrays want an aligned start.
   const { buffer } = bytes.slice();
   const [version = 0, rows = 0, textBytes = 0] = buffer.byteLength < HEADER_BYTES ? [] : new Uint32Array(buffer, 0, 3);
-  const width = version === 1 ? 4 : 8;
-  const numbersEnd = HEADER_BYTES + rows * COLUMNS * width;
-  if ((version !== 1 && version !== 2) || numbersEnd + textBytes !== buffer.byteLength) {
-    throw new InvalidInputError(`candidate table of ${bytes.length} bytes must be of version 1 or 2 and whole`);
+  const layout = VERSIONS[version];
+  const numbersEnd = HEADER_BYTES + rows * (layout?.columns ?? 0) * (layout?.width ?? 0);
+  if (layout === undefined || numbersEnd + textBytes !== buffer.byteLength) {
+    throw new InvalidInputError(`candidate table of ${bytes.length} bytes must be of version 1 to 4 and whole`);
   }
+  const { width, columns } = layout;
   const numbers =
-    version === 1
-      ? new Int32Array(buffer, HEADER_BYTES, rows * COLUMNS)
-      : new Float64Array(buffer, HEADER_BYTES, rows * COLUMNS);
+    width === 4
+      ? new Int32Array(buffer, HEADER_BYTES, rows * columns)
+      : new Float64Array(buffer, HEADER_BYTES, rows * columns);
   return {
     rows,
-    scale: version === 1 ? SCALE : 1,
+    scale: width === 4 ? SCALE : 1,
     refusals: JSON.parse(Buffer.from(buffer, numbersEnd, textBytes).toString("utf8")) as string[],
-    at: (column, row) => numbers[column * rows + row] as number,
+    at: (column, row) => (column < columns ? (numbers[column * rows + row] as number) : 0),
   };
 }
 

@@ -235,6 +235,16 @@ export interface DecisionSettings {
   readonly riskAversion: number;
   /** A move must beat staying by this many basis points of NAV on top of its cost. */
   readonly hysteresisBps: number;
+  /** Multiplies how far a range's centre lies from the reference price; absent = 0, as below. */
+  readonly deviationWeight?: number;
+  /** Basis points that a certain breach of the loss bound would cost; its probability is charged for. */
+  readonly breachWeightBps?: number;
+  /** Loss over the horizon, basis points of NAV, beyond which the bound is breached; absent = what is left of the vault's loss budget. */
+  readonly lossBoundBps?: number;
+  /** Multiplies the value of the right to decide later, which a move gives up. */
+  readonly waitWeight?: number;
+  /** Seconds to the next decision; absent = an hour. */
+  readonly everySeconds?: number;
   /** Least history before anything but standing aside. */
   readonly minHistorySeconds: number;
   /** Gas price x gas of one move in asset units; 0n when the keeper is not charged to the vault. */
@@ -255,8 +265,14 @@ export interface Candidate {
   readonly costBps: number;
   /** How far the 10 % worst impermanent loss lies beyond the expected LVR; >= 0. */
   readonly tailBps: number;
-  /** fees - LVR - cost - risk aversion x tail. */
+  /** How far the centre lies from the reference price, basis points of price x share. */
+  readonly deviationBps: number;
+  /** Probability, 0..1, that loss and cost exceed the loss bound within the horizon. */
+  readonly breach: number;
+  /** fees - LVR - cost - risk aversion x tail - deviation weight x deviation - breach weight x breach. */
   readonly netBps: number;
+  /** What the right to decide later is worth, x its weight: a move must beat staying by it besides the hysteresis. */
+  readonly waitBps: number;
   /** Why a bound excludes it, or null. */
   readonly refusal: string | null;
 }

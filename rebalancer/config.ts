@@ -229,6 +229,30 @@ export const configSchema = z
           .max(10_000)
           .describe("How much better than staying a move must be, basis points of NAV")
           .default(5),
+        deviationWeight: z
+          .number()
+          .nonnegative()
+          .max(1e3)
+          .describe("Weight of the distance between a range's centre and the reference price")
+          .default(0.002),
+        breachWeightBps: z
+          .number()
+          .nonnegative()
+          .max(10_000)
+          .describe("What a certain breach of the loss bound would cost, basis points of NAV")
+          .default(100),
+        lossBoundBps: z
+          .number()
+          .positive()
+          .max(10_000)
+          .describe("Loss over the horizon that counts as a breach, basis points of NAV")
+          .default(200),
+        waitWeight: z
+          .number()
+          .nonnegative()
+          .max(100)
+          .describe("Weight of the right to decide later, which a move gives up")
+          .default(1),
         gasPerMove: whole.describe("Gas that one move takes, for weighing it").default(600_000),
         nativeToken: address
           .describe("The chain's wrapped native token; gas is weighed where it is one of the pool's tokens")

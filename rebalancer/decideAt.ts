@@ -100,6 +100,11 @@ export function settingsOf(parameters: SettingsParameters): DecisionSettings {
     minHistorySeconds: config.evaluate.minHistorySeconds,
     riskAversion: config.decision.riskAversion,
     hysteresisBps: config.decision.hysteresisBps,
+    deviationWeight: config.decision.deviationWeight,
+    breachWeightBps: config.decision.breachWeightBps,
+    lossBoundBps: config.decision.lossBoundBps,
+    waitWeight: config.decision.waitWeight,
+    everySeconds: config.evaluate.everySeconds,
     gasCost: gasCostOf(parameters),
   };
 }

@@ -1,9 +1,15 @@
-import type { Bounds, Candidate, DecisionSettings, Range, VaultState } from "../types.ts";
-import { fromWad, ratioToBps, valueInAsset } from "../units.ts";
+import type { Offsets } from "../risk/position.ts";
+import type { Bounds, Candidate, DecisionSettings, Range, VaultState, VolatilityPrediction } from "../types.ts";
+import { bpsToRatio, fromWad, ratioToBps, valueInAsset } from "../units.ts";
+import { breachProbability } from "./breach.ts";
 import type { Confidence } from "./confidence.ts";
 import { type MoveMarket, placementOf, swapCost } from "./cost.ts";
 import type { RangeForecast } from "./forecast.ts";
 import type { Holdings } from "./holdings.ts";
+import { logSpread, waitingThreshold } from "./waiting.ts";
+
+const DAY = 86_400;
+const HOUR = 3600;
 
 export interface ScoreParameters {
   /** Of the candidate ranges, and of the positions with liquidity in their order. */
@@ -16,6 +22,8 @@ export interface ScoreParameters {
   readonly bounds: Bounds;
   readonly confidence: Confidence;
   readonly settings: DecisionSettings;
+  /** Of the price over a day. */
+  readonly volatility: VolatilityPrediction;
 }
 
 const IDLE: Candidate = {
@@ -28,7 +36,10 @@ const IDLE: Candidate = {
   lvrBps: 0,
   costBps: 0,
   tailBps: 0,
+  deviationBps: 0,
+  breach: 0,
   netBps: 0,
+  waitBps: 0,
   refusal: null,
 };
 
@@ -39,10 +50,43 @@ const IDLE: Candidate = {
 export function score(parameters: ScoreParameters): Candidate[] {
   const { candidates, held } = parameters;
   const table: Candidate[] = [IDLE];
-  if (held.length > 0) table.push(currentCandidate(parameters));
+  const weights = weightsOf(parameters);
+  if (held.length > 0) table.push(currentCandidate(parameters, weights));
   const limits = limitsOf(parameters);
-  for (const forecast of candidates) table.push(rangeCandidate(limits, forecast));
+  for (const forecast of candidates) table.push(rangeCandidate(limits, weights, forecast));
   return table;
+}
+
+/** What losses, distance and haste are weighed with: the same for all candidates. */
+interface Weights {
+  readonly tail: number;
+  readonly deviation: number;
+  readonly breachBps: number;
+  /** Part of NAV that may be lost over the horizon. */
+  readonly lossBound: number;
+  /** Variance of the price over the horizon. */
+  readonly variance: number;
+  /** Reference price less spot, logs. */
+  readonly referenceGap: number;
+  /** Value of waiting for each unit of uncertain fees and losses. */
+  readonly waiting: number;
+}
+
+function weightsOf({ settings, state, market, volatility }: ScoreParameters): Weights {
+  const { horizonSeconds, waitWeight = 0, everySeconds = HOUR } = settings;
+  const budget = fromWad(state.lossBudgetLeftWad);
+  const own = settings.lossBoundBps === undefined ? Number.POSITIVE_INFINITY : bpsToRatio(settings.lossBoundBps);
+  return {
+    tail: settings.riskAversion,
+    deviation: settings.deviationWeight ?? 0,
+    breachBps: settings.breachWeightBps ?? 0,
+    // A budget that is used up closes moves by itself; what is held then is held to the operator's bound.
+    lossBound: Math.min(own, budget > 0 ? budget : Number.POSITIVE_INFINITY),
+    variance: (volatility.mean * horizonSeconds) / DAY,
+    referenceGap: market.referenceGap,
+    waiting:
+      waitWeight === 0 ? 0 : waitWeight * logSpread(volatility) * waitingThreshold(everySeconds / horizonSeconds),
+  };
 }
 
 const round4 = (value: number): number => Math.round(value * 1e4) / 1e4 + 0;
@@ -57,6 +101,8 @@ interface Parts {
   readonly lvr: number;
   readonly cost: number;
   readonly tail: number;
+  readonly deviation: number;
+  readonly breach: number;
 }
 
 function row(
@@ -64,13 +110,16 @@ function row(
   range: Range | null,
   share: number,
   parts: Parts,
-  riskAversion: number,
+  weights: Weights,
   refusal: string | null,
 ): Candidate {
   const feesBps = bps(parts.fees);
   const lvrBps = bps(parts.lvr);
   const costBps = bps(parts.cost);
   const tailBps = bps(parts.tail);
+  const deviationBps = bps(parts.deviation);
+  const breach = round4(parts.breach);
+  const risks = weights.tail * tailBps + weights.deviation * deviationBps + weights.breachBps * breach;
   return {
     kind,
     range,
@@ -81,18 +130,22 @@ function row(
     lvrBps,
     costBps,
     tailBps,
-    netBps: round4(feesBps - lvrBps - costBps - riskAversion * tailBps),
+    deviationBps,
+    breach,
+    netBps: round4(feesBps - lvrBps - costBps - risks),
+    // Fees and losses are revised apart from each other, each by the spread of the forecast.
+    waitBps: kind === "range" ? round4(weights.waiting * Math.hypot(feesBps, lvrBps)) : 0,
     refusal,
   };
 }
 
-function currentCandidate({ state, holdings, sqrtPriceX96, settings, held }: ScoreParameters): Candidate {
+function currentCandidate({ state, holdings, sqrtPriceX96, held }: ScoreParameters, weights: Weights): Candidate {
   const positions = state.positions.filter((position) => position.liquidity > 0n);
   const total = Number(holdings.value);
-  const parts = { inRange: 0, fees: 0, il: 0, lvr: 0, cost: 0, tail: 0 };
+  const parts = { inRange: 0, fees: 0, il: 0, lvr: 0, cost: 0, tail: 0, deviation: 0, breach: 0 };
   let share = 0;
   positions.forEach((position, i) => {
-    const { inRange, fees, il, lvr, tail } = held[i] as RangeForecast;
+    const { inRange, fees, il, lvr, tail, offsets } = held[i] as RangeForecast;
     const part = total === 0 ? 0 : Number(valueInAsset(position, sqrtPriceX96, state.numeraire)) / total;
     share += part;
     parts.inRange += part * inRange;
@@ -101,17 +154,29 @@ function currentCandidate({ state, holdings, sqrtPriceX96, settings, held }: Sco
     parts.il += part * il;
     parts.lvr += part * lvr;
     parts.tail += part * tail;
+    parts.deviation += part * deviationOf(offsets, weights);
+    // Of several ranges, the one that is likeliest to lose the whole bound alone.
+    parts.breach = Math.max(parts.breach, breachOf(offsets, part, 0, weights));
   });
   if (share > 0) parts.inRange /= share;
   const only = positions.length === 1 ? positions[0] : undefined;
   const range = only === undefined ? null : { lowerTick: only.lowerTick, upperTick: only.upperTick };
-  return row("current", range, floor4(share), parts, settings.riskAversion, null);
+  return row("current", range, floor4(share), parts, weights, null);
+}
+
+/** How far a range's centre lies from the reference price, logs. */
+const deviationOf = ({ lower, upper }: Offsets, { referenceGap }: Weights): number =>
+  Math.abs((lower + upper) / 2 - referenceGap);
+
+/** Chance that a share of NAV in a range loses more than the bound has left after this cost. */
+function breachOf(range: Offsets, share: number, cost: number, weights: Weights): number {
+  if (weights.lossBound === Number.POSITIVE_INFINITY || !(share > 0)) return 0;
+  return breachProbability(range, weights.variance, (weights.lossBound - cost) / share);
 }
 
 /** What is the same for all of a vault's candidates, out of the integers. */
 interface Limits {
   readonly market: MoveMarket;
-  readonly riskAversion: number;
   readonly nav: number;
   readonly otherShare: number;
   readonly gas: number;
@@ -130,7 +195,6 @@ function limitsOf({ bounds, confidence, holdings, market, settings }: ScoreParam
   const observedLiquidity = market.otherLiquidity + Number(holdings.liquidityInRange);
   return {
     market,
-    riskAversion: settings.riskAversion,
     nav,
     otherShare: holdings.otherShare,
     gas: nav === 0 ? 0 : Number(settings.gasCost) / nav,
@@ -146,7 +210,7 @@ function limitsOf({ bounds, confidence, holdings, market, settings }: ScoreParam
   };
 }
 
-function rangeCandidate(limits: Limits, forecast: RangeForecast): Candidate {
+function rangeCandidate(limits: Limits, weights: Weights, forecast: RangeForecast): Candidate {
   const { market, nav, maxShare, maxSwapShare } = limits;
   const { share, diluted, refusal: poolRefusal } = deployable(limits, forecast.liquidityPerValue);
   const { swapShare } = placementOf(forecast.otherShare, limits.otherShare, share, maxShare);
@@ -158,15 +222,18 @@ function rangeCandidate(limits: Limits, forecast: RangeForecast): Candidate {
       : limits.deRiskOnly
         ? "spread above the ceiling: only de-risking is accepted"
         : null);
+  const lost = Number.isFinite(cost) ? cost + limits.gas : 1;
   const parts = {
     inRange: forecast.inRange,
     fees: share * forecast.fees * diluted,
     il: share * forecast.il,
     lvr: share * forecast.lvr,
-    cost: Number.isFinite(cost) ? cost + limits.gas : 1,
+    cost: lost,
     tail: share * forecast.tail,
+    deviation: share * deviationOf(forecast.offsets, weights),
+    breach: breachOf(forecast.offsets, share, lost, weights),
   };
-  return row("range", forecast.range, floor4(share), parts, limits.riskAversion, refusal);
+  return row("range", forecast.range, floor4(share), parts, weights, refusal);
 }
 
 /** How much of NAV goes into the range under the share bounds, and what our own size leaves of the fee forecast. */

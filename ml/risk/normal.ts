@@ -33,3 +33,11 @@ export function normalBetween(low: number, high: number): number {
   if (high < 0) return upperTail(-high) - upperTail(-low);
   return 1 - upperTail(-low) - upperTail(high);
 }
+
+/** Φ(x) with an absolute error below 7.5e-8, many times faster (Abramowitz & Stegun 26.2.17). */
+export function quickNormalDistribution(x: number): number {
+  const t = 1 / (1 + 0.2316419 * Math.abs(x));
+  const poly = t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  const tail = (Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)) * poly;
+  return x >= 0 ? 1 - tail : tail;
+}

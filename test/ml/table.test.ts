@@ -12,7 +12,10 @@ const row: Candidate = {
   lvrBps: 3,
   costBps: 4,
   tailBps: 5,
+  deviationBps: 0,
+  breach: 0,
   netBps: 6,
+  waitBps: 0,
   refusal: null,
 };
 
@@ -32,6 +35,9 @@ describe("tableDigest", () => {
       { costBps: 5 },
       { tailBps: 6 },
       { netBps: 7 },
+      { deviationBps: 8 },
+      { breach: 0.1 },
+      { waitBps: 9 },
       { refusal: "too narrow" },
     ];
     const digests = changes.map((change) => tableDigest([{ ...row, ...change }]));
@@ -64,14 +70,24 @@ describe("encodeTable", () => {
     expect(tableJson(encodeTable(table))).toBe(JSON.stringify(table));
   });
 
-  it("takes fifty bytes a row", () => {
+  it("takes sixty-two bytes a row", () => {
     const table = Array.from({ length: 1000 }, () => row);
-    expect(encodeTable(table).length).toBeLessThan(50_000);
+    expect(encodeTable(table).length).toBeLessThan(62_000);
+  });
+
+  it("reads tables of older journals, which end with the net", () => {
+    const wide = new Float64Array([2, -60, 60, 1, 0.5, 1, -2, 3, 4, 5, 6, -1]);
+    const bytes = new Uint8Array(16 + wide.byteLength + 2);
+    new Uint32Array(bytes.buffer, 0, 3).set([2, 1, 2]);
+    bytes.set(new Uint8Array(wide.buffer), 16);
+    bytes.set(Buffer.from("[]"), 16 + wide.byteLength);
+    expect(decodeTable(bytes)).toEqual([row]);
+    expect(tableJson(bytes)).toBe(JSON.stringify([row]));
   });
 
   it("refuses bytes that are cut off or no table", () => {
     const bytes = encodeTable([row, row]);
-    expect(() => decodeTable(bytes.subarray(0, bytes.length - 1))).toThrow(/must be of version 1 or 2 and whole/);
+    expect(() => decodeTable(bytes.subarray(0, bytes.length - 1))).toThrow(/must be of version 1 to 4 and whole/);
     expect(() => decodeTable(new Uint8Array(5))).toThrow(/of 5 bytes/);
     expect(() => decodeTable(new Uint8Array(64))).toThrow(/must be of version/);
   });

@@ -172,7 +172,10 @@ describe("standingOf", () => {
     lvrBps: 10,
     costBps: cost,
     tailBps: 0,
+    deviationBps: 0,
+    breach: 0,
     netBps: 10 - cost,
+    waitBps: 0,
     refusal: null,
   });
   const side = (at: number, lowerTick: number, netBps: number, cost = 0): Side => ({

@@ -28,7 +28,17 @@ describe("openJournal", () => {
   });
 
   it("reads candidate tables back, of one decision and of many", () => {
-    const costs = { feesBps: 9, ilBps: 1, lvrBps: 2, costBps: 3, tailBps: 4, netBps: 4 };
+    const costs = {
+      feesBps: 9,
+      ilBps: 1,
+      lvrBps: 2,
+      costBps: 3,
+      tailBps: 4,
+      deviationBps: 5,
+      breach: 0.5,
+      netBps: 4,
+      waitBps: 1,
+    };
     const range = { lowerTick: -60, upperTick: 60 };
     const candidates = [{ kind: "range" as const, range, share: 1, inRange: 0.5, ...costs, refusal: "too narrow" }];
     journal.recordDecision({ ...decisionRecord(3), decision: { ...decision(3), candidates } });

@@ -137,7 +137,10 @@ const candidate = (row: number, random: () => number): Candidate => ({
   lvrBps: 10 * random(),
   costBps: random(),
   tailBps: 5 * random(),
+  deviationBps: 0,
+  breach: 0,
   netBps: 10 * random() - 5,
+  waitBps: 0,
   refusal: row % 5 === 0 ? "narrower than the floor" : null,
 });
 

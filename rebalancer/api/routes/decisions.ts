@@ -46,7 +46,10 @@ const candidateSchema = z
     lvrBps: bps,
     costBps: bps,
     tailBps: bps,
+    deviationBps: bps.openapi({ description: "how far the centre lies from the reference price, times share" }),
+    breach: z.number().openapi({ description: "probability of a loss beyond the loss bound, 0 to 1" }),
     netBps: bps,
+    waitBps: bps.openapi({ description: "worth of the right to decide later, which a move gives up" }),
     refusal: z.string().nullable(),
   })
   .openapi("Candidate");

@@ -66,7 +66,8 @@ function equityCsv(results: readonly RunResult[]): string {
 function decisionsCsv(results: readonly RunResult[]): string {
   const head = [
     ...["policy", "at", "block", "action", "reason_key", "reason", "lower_tick", "upper_tick", "share"],
-    ...["fees_bps", "lvr_bps", "il_bps", "cost_bps", "tail_bps", "net_bps", "volatility_mean", "inputs_digest"],
+    ...["fees_bps", "lvr_bps", "il_bps", "cost_bps", "tail_bps", "deviation_bps"],
+    ...["breach", "net_bps", "wait_bps", "volatility_mean", "inputs_digest"],
   ];
   const rows = results.flatMap(({ policy, journal }) =>
     journal.map((decision) => {
@@ -75,7 +76,8 @@ function decisionsCsv(results: readonly RunResult[]): string {
         ...[policy.id, decision.atSeconds, decision.block, decision.action, decision.reasonKey, decision.reason],
         ...[chosen?.range?.lowerTick ?? null, chosen?.range?.upperTick ?? null, chosen?.share ?? null],
         ...[chosen?.feesBps ?? null, chosen?.lvrBps ?? null, chosen?.ilBps ?? null, chosen?.costBps ?? null],
-        ...[chosen?.tailBps ?? null, chosen?.netBps ?? null, decision.volatility?.mean ?? null, decision.inputsDigest],
+        ...[chosen?.tailBps ?? null, chosen?.deviationBps ?? null, chosen?.breach ?? null],
+        ...[chosen?.netBps ?? null, chosen?.waitBps ?? null, decision.volatility?.mean ?? null, decision.inputsDigest],
       ];
     }),
   );

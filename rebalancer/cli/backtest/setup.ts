@@ -64,6 +64,11 @@ export function readSetup(path: string | undefined): Setup {
       minHistorySeconds: config.evaluate.minHistorySeconds,
       riskAversion: config.decision.riskAversion,
       hysteresisBps: config.decision.hysteresisBps,
+      deviationWeight: config.decision.deviationWeight,
+      breachWeightBps: config.decision.breachWeightBps,
+      lossBoundBps: config.decision.lossBoundBps,
+      waitWeight: config.decision.waitWeight,
+      everySeconds: config.evaluate.everySeconds,
     },
     decisionSeconds: config.evaluate.everySeconds,
   };

@@ -349,7 +349,10 @@ describe("forecasts against what came", () => {
     lvrBps: 10,
     costBps: 0,
     tailBps: 0,
+    deviationBps: 0,
+    breach: 0,
     netBps: 20,
+    waitBps: 0,
     refusal: null,
     ...over,
   });

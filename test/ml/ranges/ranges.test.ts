@@ -155,7 +155,10 @@ describe("best", () => {
     lvrBps: 0,
     costBps: 0,
     tailBps: 0,
+    deviationBps: 0,
+    breach: 0,
     netBps,
+    waitBps: 0,
     refusal: null,
   });
 
