@@ -107,19 +107,7 @@ function barsOf(file: string, { name, feePips }: OpenByNameParameters): { pool: 
 
 /** The wanted part of bars that holes of a day or more tear apart. */
 function oneSpan(bars: readonly Bar[], atSeconds: number | undefined): { span: Bar[]; notes: string[] } {
-  const hole = DAY / ((bars[0]?.endSeconds ?? 0) - (bars[0]?.startSeconds ?? 0));
-  const spans: Bar[][] = [];
-  let [part, empty]: [Bar[], number] = [[], 0];
-  for (const bar of bars) {
-    const known = !Number.isNaN(bar.close);
-    if (known && empty >= hole) {
-      spans.push(part.slice(0, -empty));
-      part = [];
-    }
-    if (known || part.length > 0) part.push(bar);
-    empty = known ? 0 : empty + 1;
-  }
-  spans.push(part);
+  const spans = spansOf(bars);
   const asked = spans.find(
     ([first, ...rest]) =>
       atSeconds !== undefined &&
@@ -136,6 +124,36 @@ function oneSpan(bars: readonly Bar[], atSeconds: number | undefined): { span: B
   const text = others.map((one) => `${iso(one[0]?.startSeconds)} to ${iso(one.at(-1)?.endSeconds)}`).join(", ");
   return { span, notes: others.length === 0 ? [] : [`the file also holds ${text}: not part of this run`] };
 }
+
+function spansOf(bars: readonly Bar[]): Bar[][] {
+  const hole = DAY / ((bars[0]?.endSeconds ?? 0) - (bars[0]?.startSeconds ?? 0));
+  const spans: Bar[][] = [];
+  let [part, empty]: [Bar[], number] = [[], 0];
+  for (const bar of bars) {
+    const known = !Number.isNaN(bar.close);
+    if (known && empty >= hole) {
+      spans.push(part.slice(0, -empty));
+      part = [];
+    }
+    if (known || part.length > 0) part.push(bar);
+    empty = known ? 0 : empty + 1;
+  }
+  spans.push(part);
+  return spans;
+}
+
+/** The first seconds of the spans that a market's file holds; null for an event file, which is one span. */
+export function spanStarts(parameters: Omit<OpenByNameParameters, "atSeconds" | "gasPriceWei">): number[] | null {
+  const { dataFolder, name } = parameters;
+  const file = listFiles(dataFolder).find((path) => [`${name}.csv.gz`, `${name}.csv`].includes(basename(path)));
+  const bars = file === undefined ? null : barsOf(file, parameters);
+  return bars === null
+    ? null
+    : spansOf(bars.bars).flatMap(([first]) => (first === undefined ? [] : [first.startSeconds]));
+}
+
+/** Whether a bar file's name leaves its fee tier open. */
+export const tierUnnamed = (name: string): boolean => !/_(001|005|03|1)(_|$)/.test(name) && !/_events_/.test(name);
 
 const iso = (seconds = 0): string => new Date(seconds * 1000).toISOString().slice(0, 16);
 

@@ -5,6 +5,7 @@ import type { AccuracyFlags } from "./backtest/accuracy.ts";
 import { registerBacktestChecks } from "./backtest/checks.ts";
 import type { BacktestFlags } from "./backtest/parse.ts";
 import { registerShow } from "./backtest/show.ts";
+import { registerWalk } from "./backtest/walk.ts";
 import { answer, guarded } from "./options.ts";
 import { formatTable } from "./table.ts";
 
@@ -110,4 +111,5 @@ Examples:
       }),
     );
   registerShow(backtest);
+  registerWalk(backtest);
 }

@@ -1,0 +1,366 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
+import { parse } from "smol-toml";
+import { z } from "zod";
+import {
+  type DecisionWalk,
+  type ShareRule,
+  VARIANTS,
+  type VerdictKey,
+  walkDecision,
+} from "../../../ml/backtest/decisionWalk.ts";
+import type { BacktestMarket } from "../../../ml/backtest/market.ts";
+import { backtestMarkets, openMarket, spanStarts, tierUnnamed } from "../../../ml/backtest/resolve.ts";
+import type { RunSettings } from "../../../ml/backtest/types.ts";
+import { listFiles } from "../../../ml/data/market.ts";
+import { readCandles } from "../../../ml/data/ohlcv.ts";
+import { InvalidInputError } from "../../../ml/errors.ts";
+import { loadModelSet, MODEL_SETS } from "../../../ml/models/index.ts";
+import type { PoolMeta } from "../../../ml/types.ts";
+import { ConfigError } from "../../errors.ts";
+import { encodeJson } from "../../json.ts";
+import { answer, guarded } from "../options.ts";
+import { formatTable } from "../table.ts";
+import { wrap } from "../wrap.ts";
+import { costsOf } from "./costs.ts";
+import { reportModels } from "./models.ts";
+import type { BacktestFlags } from "./parse.ts";
+import { wholeOf } from "./parse.ts";
+import { createProgress, type Progress } from "./progress.ts";
+import { readSetup, type Setup } from "./setup.ts";
+
+const HOUR = 3600;
+const MINUTE = 60;
+const PROTOCOL = fileURLToPath(new URL("../../../ml/train/protocol.toml", import.meta.url));
+const DOLLARS = ["USDC", "USDT", "DAI", "USD"];
+/** What a file that does not name its tier is taken for. */
+const USUAL_TIER = 500;
+const right = { align: "right" as const };
+
+interface WalkFlags {
+  readonly data?: string;
+  readonly market?: readonly string[];
+  readonly models: string;
+  readonly config?: string;
+  readonly feePips?: string;
+  readonly work: string;
+  readonly out?: string;
+  readonly seed: string;
+  readonly json?: boolean;
+}
+
+/** `backtest walk-forward`: the decision on every pool of a folder, its settings chosen on the past alone. */
+export function registerWalk(backtest: Command): void {
+  backtest
+    .command("walk-forward")
+    .description("the decision on every pool, settings chosen on the past alone")
+    .option("--data <dir>", "folder with recorded markets (else RANGEKEEPER_DATA)")
+    .option("--market <name...>", "these files only, without .csv.gz (default: all)")
+    .option("-m, --models <set>", "a model set; rules were trained on nothing", "rules")
+    .option("--config <file>", "TOML with bounds and settings (default: the shipped local.toml)")
+    .option("--fee-pips <n>", "fee tier of bar files that do not name it (default: 500)")
+    .option("--work <dir>", "keeps each pool's result, so that a stopped run goes on", ".rangekeeper/walk-forward")
+    .option("--out <file>", "write the results as JSON")
+    .option("--seed <n>", "of the bootstrap", "1")
+    .option("--json", "answer in JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  rangekeeper backtest walk-forward --data DIR
+  rangekeeper backtest walk-forward --data DIR --market NAME --json
+`,
+    )
+    .action((flags: WalkFlags) =>
+      guarded(flags, async () => {
+        const progress = createProgress({
+          quiet: flags.json === true,
+          now: () => performance.now(),
+          write: (text) => process.stderr.write(text),
+          terminal: process.stderr.isTTY === true,
+        });
+        const report = await walkFolder(flags, progress);
+        progress.end();
+        if (flags.out !== undefined) writeJson(flags.out, report);
+        answer(flags, report, () => formatWalk(report));
+      }),
+    );
+}
+
+const shares = z.object({
+  decision_walk_forward: z.object({
+    first_share: z.number(),
+    window_share: z.number(),
+    embargo_seconds: z.number(),
+    capital_usd: z.number(),
+    bootstrap_block_hours: z.number(),
+    interval: z.number(),
+  }),
+});
+
+interface Protocol {
+  readonly rule: ShareRule;
+  readonly capitalUsd: number;
+  readonly blockHours: number;
+  readonly level: number;
+}
+
+/** The part of the protocol that fixes how a decision is walked forward. */
+export function readProtocol(path = PROTOCOL): Protocol {
+  const { decision_walk_forward: fixed } = shares.parse(parse(readFileSync(path, "utf8")));
+  return {
+    rule: {
+      firstShare: fixed.first_share,
+      windowShare: fixed.window_share,
+      embargoSeconds: fixed.embargo_seconds,
+    },
+    capitalUsd: fixed.capital_usd,
+    blockHours: fixed.bootstrap_block_hours,
+    level: fixed.interval,
+  };
+}
+
+export interface WalkReport {
+  readonly schema: 1;
+  readonly models: string;
+  readonly protocol: Protocol;
+  readonly variants: readonly string[];
+  readonly pools: readonly (DecisionWalk & { readonly notes: readonly string[]; readonly inSample: boolean })[];
+  readonly refused: readonly { readonly market: string; readonly reason: string }[];
+}
+
+async function walkFolder(flags: WalkFlags, progress: Progress): Promise<WalkReport> {
+  const dataFolder = flags.data ?? process.env.RANGEKEEPER_DATA;
+  if (!dataFolder) throw new ConfigError("--data: not given; rule: name the data folder by --data or RANGEKEEPER_DATA");
+  if (!Object.hasOwn(MODEL_SETS, flags.models)) {
+    throw new ConfigError(`--models: ${flags.models}; rule: one of ${Object.keys(MODEL_SETS).join(", ")}`);
+  }
+  const feePips = flags.feePips === undefined ? USUAL_TIER : wholeOf("fee-pips", flags.feePips, 1, 999_999);
+  const seed = wholeOf("seed", flags.seed, 0, 2 ** 32 - 1);
+  const protocol = readProtocol();
+  const setup = readSetup(flags.config);
+  const known = backtestMarkets(dataFolder);
+  for (const name of flags.market ?? []) {
+    if (!known.includes(name)) {
+      throw new ConfigError(`--market: ${name}; rule: a file of ${dataFolder}: ${known.join(", ") || "it holds none"}`);
+    }
+  }
+  if (known.length === 0) throw new ConfigError(`--data: ${dataFolder}; rule: it must hold event or bar files`);
+  const pools: WalkReport["pools"][number][] = [];
+  const refused: WalkReport["refused"][number][] = [];
+  for (const name of flags.market ?? known) {
+    const tier = tierUnnamed(name) ? { feePips } : {};
+    for (const atSeconds of startsOf(dataFolder, name, tier) ?? [undefined]) {
+      const at = atSeconds === undefined ? {} : { atSeconds };
+      try {
+        const market = openMarket({ dataFolder, name, ...at, ...tier });
+        const place = { market, dataFolder, setup, protocol, seed, models: flags.models, work: flags.work };
+        pools.push(await walkPool(place, (done) => progress.at(labelOf(name, atSeconds), done)));
+      } catch (error) {
+        if (!(error instanceof InvalidInputError)) throw error;
+        refused.push({ market: labelOf(name, atSeconds), reason: error.message });
+      }
+    }
+  }
+  return { schema: 1, models: flags.models, protocol, variants: VARIANTS.map(({ id }) => id), pools, refused };
+}
+
+/** Spans of a file; a file that cannot be read is refused when it is opened, by name. */
+function startsOf(dataFolder: string, name: string, tier: { readonly feePips?: number }): number[] | null {
+  try {
+    return spanStarts({ dataFolder, name, ...tier });
+  } catch (error) {
+    if (error instanceof InvalidInputError) return null;
+    throw error;
+  }
+}
+
+interface Place {
+  readonly market: BacktestMarket;
+  readonly dataFolder: string;
+  readonly setup: Setup;
+  readonly protocol: Protocol;
+  readonly seed: number;
+  readonly models: string;
+  readonly work: string;
+}
+
+async function walkPool(place: Place, onProgress: (done: number) => void): Promise<WalkReport["pools"][number]> {
+  const { market, setup, protocol, seed, models: set, work } = place;
+  const { description } = market;
+  const { rule, blockHours, level } = protocol;
+  const { numeraire, capital, notes } = moneyOf(place);
+  const { costs, notes: assumed } = costsOf(
+    { mevBps: "0" } as BacktestFlags,
+    { capitals: [], latencies: [], gasScales: [1], feeHaircutsBps: [0] },
+    market,
+    numeraire,
+  );
+  const fromSeconds = Math.ceil(description.fromSeconds / MINUTE) * MINUTE;
+  const settings: RunSettings = {
+    capital,
+    numeraire,
+    decisionSeconds: setup.decisionSeconds,
+    latencyBlocks: 1,
+    costs,
+    seed,
+    limits: setup.limits,
+    fromSeconds,
+    toSeconds: description.toSeconds,
+  };
+  // A day's file has less history than a live vault waits for: half of what trains is the most that is waited.
+  const most = Math.floor(((settings.toSeconds - fromSeconds) * rule.firstShare) / 2);
+  const decision = { ...setup.decision, minHistorySeconds: Math.min(setup.decision.minHistorySeconds, most) };
+  const models = await loadModelSet(set);
+  const identity = [models.volatility, models.il, models.yield].map(({ id, version, sha256 }) => [id, version, sha256]);
+  const key = createHash("sha256")
+    .update(
+      encodeJson({
+        sha: description.dataSha256,
+        settings,
+        decision,
+        bounds: setup.bounds,
+        protocol,
+        identity,
+        VARIANTS,
+      }),
+    )
+    .digest("hex")
+    .slice(0, 16);
+  const file = join(work, `${description.name}-${key}.json`);
+  const walked: DecisionWalk = existsSync(file)
+    ? (JSON.parse(readFileSync(file, "utf8")) as DecisionWalk)
+    : await walkDecision({
+        market,
+        models,
+        bounds: setup.bounds,
+        decision,
+        settings,
+        rule,
+        blockHours,
+        level,
+        onProgress,
+      });
+  if (!existsSync(file)) writeJson(file, walked);
+  const span = { fromSeconds: walked.testFromSeconds, toSeconds: walked.toSeconds };
+  const inSample = reportModels([set], span).some((model) => model.inSample);
+  return { ...walked, notes: [...notes, ...assumed, ...description.notes], inSample };
+}
+
+/** The token that is a dollar where there is one, else token0 at the dollar price of a candle file in the same folder. */
+function moneyOf({ market, dataFolder, protocol: { capitalUsd } }: Place): {
+  readonly numeraire: 0 | 1;
+  readonly capital: number;
+  readonly notes: readonly string[];
+} {
+  const { pool, fromSeconds } = market.description;
+  if (DOLLARS.includes(pool.token0.symbol)) return { numeraire: 0, capital: capitalUsd, notes: [] };
+  if (DOLLARS.includes(pool.token1.symbol)) return { numeraire: 1, capital: capitalUsd, notes: [] };
+  const price = dollarsOf(pool, dataFolder, fromSeconds);
+  const { symbol } = pool.token0;
+  return price === null
+    ? { numeraire: 0, capital: 1, notes: [`no candle file tells the price of ${symbol}: the capital is 1 ${symbol}`] }
+    : {
+        numeraire: 0,
+        capital: Number((capitalUsd / price).toPrecision(3)),
+        notes: [`${capitalUsd} dollars at ${price.toFixed(0)} dollars a ${symbol}`],
+      };
+}
+
+function dollarsOf({ token0 }: PoolMeta, dataFolder: string, atSeconds: number): number | null {
+  const coin = token0.symbol.toLowerCase().replace(/^w/, "");
+  const file = listFiles(dataFolder).find((path) => new RegExp(`${coin}usd[tc]_1h`).test(path));
+  if (file === undefined) return null;
+  const bar = readCandles(file, HOUR).find(({ endSeconds }) => endSeconds >= atSeconds);
+  return bar === undefined || Number.isNaN(bar.close) ? null : Math.exp(bar.close);
+}
+
+function writeJson(file: string, value: unknown): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(value, null, 1)}\n`);
+}
+
+const dayOf = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10);
+
+const labelOf = (name: string, atSeconds: number | undefined): string =>
+  atSeconds === undefined ? name : `${name} from ${dayOf(atSeconds)}`;
+
+const VERDICTS: Readonly<Record<VerdictKey, string>> = {
+  better: "better",
+  "stood-aside": "aside: none paid",
+  ahead: "ahead, unproven",
+  "within-costs": "within its costs",
+  worse: "worse",
+};
+
+/** The report as tables of at most 80 columns. */
+export function formatWalk({ pools, refused, protocol, models, variants }: WalkReport): string {
+  const bps = (value: number | null): string => (value === null ? "-" : value.toFixed(1));
+  const percent = (value: number): string => `${(100 * value).toFixed(0)}%`;
+  const results = formatTable(
+    [
+      { title: "" },
+      { title: "days", ...right },
+      { title: "ours", ...right },
+      { title: "baseline", ...right },
+      { title: "differ", ...right },
+      { title: "low", ...right },
+      { title: "high", ...right },
+      { title: "verdict", max: 18 },
+    ],
+    pools.map(({ testFromSeconds, toSeconds, ours, baseline, difference, verdict }, i) => [
+      `[${i + 1}]`,
+      ((toSeconds - testFromSeconds) / 86_400).toFixed(1),
+      ...[ours.headlineBps, baseline.headlineBps, difference.totalBps, difference.lowBps, difference.highBps].map(bps),
+      VERDICTS[verdict],
+    ]),
+  );
+  const moves = formatTable(
+    [
+      { title: "" },
+      { title: "moves", ...right },
+      { title: "greedy", ...right },
+      { title: "ratio", ...right },
+      { title: "aside", ...right },
+      { title: "fees", ...right },
+      { title: "LVR", ...right },
+      { title: "costs", ...right },
+      { title: "baseline last chosen", max: 24 },
+    ],
+    pools.map(({ ours, greedyMoves, windows }, i) => [
+      `[${i + 1}]`,
+      String(ours.moves),
+      String(greedyMoves),
+      greedyMoves === 0 ? "-" : (ours.moves / greedyMoves).toFixed(2),
+      percent(ours.aside),
+      ...[ours.feesBps, ours.lvrBps, ours.costsBps].map(bps),
+      windows.at(-1)?.baseline ?? "",
+    ]),
+  );
+  const names = pools.map(({ market, fromSeconds, toSeconds, feeModel, inSample, notes }, i) =>
+    wrap(
+      `[${i + 1}] ${market}, ${dayOf(fromSeconds)} to ${dayOf(toSeconds)}, ${feeModel} fees${inSample ? ", IN-SAMPLE: a model was trained on these days" : ""}${notes.length > 0 ? `; ${notes.join("; ")}` : ""}`,
+      4,
+    ),
+  );
+  const count = (key: VerdictKey): number => pools.filter(({ verdict }) => verdict === key).length;
+  const how =
+    `Models: ${models}. Headline = fees − LVR − swap cost − gas over the test windows, basis points of ` +
+    `${protocol.capitalUsd} dollars. After the first ${percent(protocol.rule.firstShare)} of its span each pool is walked in ` +
+    `windows of ${percent(protocol.rule.windowShare)}; on each, ours is the best of ${variants.length} settings on everything ` +
+    `before (standing aside where none earned), the baseline the best of all baselines. Intervals: ` +
+    `${percent(protocol.level)}, stationary bootstrap of hours, blocks of ${protocol.blockHours} h, at most a quarter of the span.`;
+  const verdict = `${pools.length} pools: ${(Object.keys(VERDICTS) as VerdictKey[])
+    .filter((key) => count(key) > 0)
+    .map((key) => `${count(key)} ${VERDICTS[key]}`)
+    .join(", ")}.`;
+  return [
+    ...(pools.length === 0
+      ? ["No pool of the folder could be walked."]
+      : [results, "", moves, "", ...names, "", wrap(how, 0), wrap(verdict, 0)]),
+    ...refused.map(({ market, reason }) => wrap(`not walked: ${market}: ${reason}`, 2)),
+  ].join("\n");
+}
