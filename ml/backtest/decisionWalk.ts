@@ -92,6 +92,8 @@ export interface DecisionWalkParameters {
   readonly blockHours: number;
   readonly level: number;
   readonly variants?: readonly DecisionVariant[];
+  /** Ids of the baselines that compete; all that are no bound when left out. */
+  readonly rules?: readonly string[];
   readonly onProgress?: (done: number) => void;
 }
 
@@ -157,7 +159,7 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
       modelPolicy({ models, bounds, settings: { ...decision, ...variant.settings } }),
     ]),
   );
-  const rules = baselines.filter(({ clairvoyant }) => !clairvoyant).map(({ id }) => id);
+  const { rules = baselines.filter(({ clairvoyant }) => !clairvoyant).map(({ id }) => id) } = parameters;
   const runs = variants.length + rules.length + 3;
   let done = 0;
   const run = async (policy: PolicyFactory, fromSeconds: number, toSeconds: number): Promise<RunResult> => {

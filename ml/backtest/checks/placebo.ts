@@ -1,9 +1,10 @@
 import { normalDistribution } from "../../risk/normal.ts";
+import { type DecisionWalkParameters, walkDecision } from "../decisionWalk.ts";
 import { createEventMarket } from "../events/eventMarket.ts";
 import type { BacktestMarket } from "../market.ts";
 import { policies as registry } from "../policies/index.ts";
 import { runBacktest } from "../run.ts";
-import type { CostSettings, PolicyFactory } from "../types.ts";
+import type { CostSettings, PolicyFactory, RunSettings } from "../types.ts";
 import { type PlaceboMarketParameters, placeboMarket } from "./placeboMarket.ts";
 
 export interface PlaceboParameters {
@@ -18,6 +19,8 @@ export interface PlaceboParameters {
   readonly capital: number;
   /** Checked policies: id → factory. The registry when left out. */
   readonly policies?: Readonly<Record<string, PolicyFactory>>;
+  /** The decision is walked forward through each market too: its settings are chosen on the market's own past. */
+  readonly walked?: Pick<DecisionWalkParameters, "models" | "bounds" | "decision" | "rule" | "variants">;
   /** What the pool charges instead of `feePips`: shows that the check sees a fee bug. */
   readonly chargedPips?: number;
   readonly onProgress?: (done: number) => void;
@@ -65,6 +68,9 @@ const FREE: CostSettings = {
 };
 
 const LEVEL = 0.05;
+/** Id of the decision's row. */
+const WALKED = "decision-walked";
+
 /** Policies that read the past get three days of it. */
 const WARM_UP_SECONDS = 3 * 86_400;
 
@@ -74,9 +80,10 @@ const WARM_UP_SECONDS = 3 * 86_400;
  * what nobody paid. Intervals are Student's over the markets, widened so that they hold for all policies at once.
  */
 export async function placebo(parameters: PlaceboParameters): Promise<PlaceboReport> {
-  const { seed, markets, days, feePips, sigmaPerDay, capital, chargedPips, onProgress } = parameters;
+  const { seed, markets, days, feePips, sigmaPerDay, capital, chargedPips, walked, onProgress } = parameters;
   const checked = Object.entries(parameters.policies ?? registry);
   const results = new Map<string, Outcome[]>();
+  const total = markets * (checked.length + (walked === undefined ? 0 : 1));
   let [done, events] = [0, 0];
   for (let i = 0; i < markets; i++) {
     const drawn: PlaceboMarketParameters = { seed: seed * 10_000 + i, days, feePips, sigmaPerDay };
@@ -86,8 +93,12 @@ export async function placebo(parameters: PlaceboParameters): Promise<PlaceboRep
     for (const [id, policy] of checked) {
       results.set(id, [...(results.get(id) ?? []), await outcomeOf(market, policy, capital)]);
       done++;
-      onProgress?.(done / (markets * checked.length));
+      onProgress?.(done / total);
     }
+    if (walked === undefined) continue;
+    results.set(WALKED, [...(results.get(WALKED) ?? []), await walkedOutcome(market, walked, capital)]);
+    done++;
+    onProgress?.(done / total);
   }
   const competitors = [...results.values()].filter(([first]) => first?.clairvoyant === false).length;
   const reach = studentQuantile(1 - LEVEL / Math.max(1, competitors), markets - 1);
@@ -110,22 +121,32 @@ interface Outcome {
   readonly moves: number;
 }
 
+function settingsOf({ description: { fromSeconds, toSeconds } }: BacktestMarket, capital: number): RunSettings {
+  return {
+    capital,
+    numeraire: 1,
+    decisionSeconds: 3600,
+    latencyBlocks: 1,
+    costs: FREE,
+    seed: 0,
+    fromSeconds: fromSeconds + WARM_UP_SECONDS,
+    toSeconds,
+  };
+}
+
+async function walkedOutcome(
+  market: BacktestMarket,
+  walked: NonNullable<PlaceboParameters["walked"]>,
+  capital: number,
+): Promise<Outcome> {
+  const settings = settingsOf(market, capital);
+  const { ours } = await walkDecision({ ...walked, market, settings, blockHours: 24, level: 1 - LEVEL, rules: [] });
+  const { feesBps, lvrBps, headlineBps, moves } = ours;
+  return { label: "decision, walked", clairvoyant: false, edge: feesBps - lvrBps, headline: headlineBps, moves };
+}
+
 async function outcomeOf(market: BacktestMarket, policy: PolicyFactory, capital: number): Promise<Outcome> {
-  const { fromSeconds, toSeconds } = market.description;
-  const run = await runBacktest({
-    market,
-    policy,
-    settings: {
-      capital,
-      numeraire: 1,
-      decisionSeconds: 3600,
-      latencyBlocks: 1,
-      costs: FREE,
-      seed: 0,
-      fromSeconds: fromSeconds + WARM_UP_SECONDS,
-      toSeconds,
-    },
-  });
+  const run = await runBacktest({ market, policy, settings: settingsOf(market, capital) });
   const { fees, lvr, headline } = run.waterfall;
   const { label, clairvoyant } = run.policy;
   const bps = 10_000 / capital;

@@ -15,6 +15,7 @@ import { openWorkplace } from "./job.ts";
 import { type BacktestFlags, checkSet, durationOf, marketOf, numberOf, rangeOf, wholeOf } from "./parse.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { readSetup, type Setup } from "./setup.ts";
+import { readProtocol } from "./walk.ts";
 
 const DAY = 86_400;
 const right = { align: "right" as const };
@@ -30,8 +31,12 @@ export function registerBacktestChecks(backtest: Command): void {
     .option("--fee-pips <n>", "500, 3000 or 10000", "3000")
     .option("--sigma <n>", "volatility a day", "0.05")
     .option("--policy <id...>", "these baselines only")
+    .option("-m, --models <set>", "also the decision with these models, walked forward (slow)")
     .option("--json", "answer in JSON")
-    .addHelpText("after", "\nExamples:\n  rangekeeper backtest placebo --seeds 32 --days 20\n")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  rangekeeper backtest placebo --seeds 32 --days 20\n  rangekeeper backtest placebo -m rules --policy full-range --seeds 8\n",
+    )
     .action((flags: PlaceboFlags) => guarded(flags, () => runPlacebo(flags)));
   backtest
     .command("check")
@@ -63,7 +68,17 @@ interface PlaceboFlags {
   readonly feePips: string;
   readonly sigma: string;
   readonly policy?: readonly string[];
+  readonly models?: string;
   readonly json?: boolean;
+}
+
+/** The decision as it ships, with settings that each placebo market's own past chooses. */
+async function walkedWith(set: string) {
+  if (!Object.hasOwn(MODEL_SETS, set)) {
+    throw new ConfigError(`--models: ${set}; rule: one of ${Object.keys(MODEL_SETS).join(", ")}`);
+  }
+  const { bounds, decision } = readSetup(undefined);
+  return { models: await loadModelSet(set), bounds, decision, rule: readProtocol().rule };
 }
 
 async function runPlacebo(flags: PlaceboFlags): Promise<void> {
@@ -78,6 +93,7 @@ async function runPlacebo(flags: PlaceboFlags): Promise<void> {
     sigmaPerDay: numberOf("sigma", flags.sigma, 0.001, 1),
     capital: 10_000,
     ...(flags.policy === undefined ? {} : { policies: chosen(flags.policy) }),
+    ...(flags.models === undefined ? {} : { walked: await walkedWith(flags.models) }),
     onProgress: (done) => progress.at("placebo", done),
   });
   progress.end();
