@@ -45,10 +45,16 @@ export interface DenseLayer {
   /** Takes the logarithm of the result: NaN for some inputs, which is what a broken model looks like. */
   readonly log?: boolean;
   readonly withRange?: boolean;
+  /** Version of the operator set, and a further set that the file says it imports. */
+  readonly opset?: number;
+  readonly imports?: string;
+  /** The last node, in place of Identity. */
+  readonly operator?: string;
 }
 
 /** ONNX bytes of quantiles = features · weights + bias (+ the sums of mask and range times zero, to use them). */
-export function denseOnnx({ fields, outputs, weights, bias, log = false, withRange = false }: DenseLayer): Uint8Array {
+export function denseOnnx(layer: DenseLayer): Uint8Array {
+  const { fields, outputs, weights, bias, log = false, withRange = false, opset = 13, imports, operator } = layer;
   const zeros = (rows: number): number[] => Array(rows * outputs).fill(0);
   const graph = message(
     7,
@@ -59,7 +65,7 @@ export function denseOnnx({ fields, outputs, weights, bias, log = false, withRan
     ...(withRange
       ? [node("MatMul", ["range", "R"], "e"), node("Add", ["d", "e"], "f")]
       : [node("Identity", ["d"], "f")]),
-    node(log ? "Log" : "Identity", ["f"], "quantiles"),
+    node(operator ?? (log ? "Log" : "Identity"), ["f"], "quantiles"),
     text(2, "dense"),
     constant("W", [fields, outputs], [...weights]),
     constant("B", [outputs], [...bias]),
@@ -70,7 +76,11 @@ export function denseOnnx({ fields, outputs, weights, bias, log = false, withRan
     ...(withRange ? [tensor(11, "range", 3)] : []),
     tensor(12, "quantiles", outputs),
   );
-  return concat([number(1, 8), message(8, text(1, ""), number(2, 13)), graph]);
+  const sets = [
+    message(8, text(1, ""), number(2, opset)),
+    ...(imports === undefined ? [] : [message(8, text(1, imports), number(2, 1))]),
+  ];
+  return concat([number(1, 8), ...sets, graph]);
 }
 
 /** ONNX bytes of a net `x` [N, widths[0]] → `quantiles`, dense layers with ReLU between them. */

@@ -44,3 +44,36 @@ export function writePackage(
   writeFileSync(join(folder, "manifest.json"), JSON.stringify(change(manifest)));
   return folder;
 }
+
+/** As `writePackage`, of the second schema, with samples that the layer answers as they say. */
+export function writeSecondPackage(
+  root: string,
+  layer: Omit<DenseLayer, "fields">,
+  change: (manifest: Record<string, unknown>) => object = (manifest) => manifest,
+): string {
+  const folder = writePackage(root, "volatility", layer, (manifest) =>
+    change({
+      ...manifest,
+      schemaVersion: 2,
+      format: "onnx",
+      trainedOn: {
+        ...(manifest.trainedOn as object),
+        ...{ from: 1_500_000_000, to: 1_600_000_000, dataHash: "", split: "time", purgeSeconds: 0, embargoSeconds: 0 },
+      },
+      testedOn: { from: 1_600_000_000, to: 1_700_000_000, by: "held-out" },
+      runtime: { maxLatencyMs: 50 },
+      onOutOfDomain: "hold",
+    }),
+  );
+  const samples = Array.from({ length: 8 }, (_, i) => ({
+    name: `row ${i}`,
+    features: [i, null],
+    mask: [0, 1],
+    quantiles: Array.from(layer.bias, (bias, column) => bias + i * (layer.weights[column] ?? 0)),
+  }));
+  writeFileSync(
+    join(folder, "sample.json"),
+    JSON.stringify({ tolerance: { relative: 1e-5, absolute: 1e-6 }, samples }),
+  );
+  return folder;
+}
