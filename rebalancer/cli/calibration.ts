@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { listFiles } from "../../ml/data/market.ts";
-import { ratioOf, readCandles } from "../../ml/data/ohlcv.ts";
+import { ratioBars, readCandles } from "../../ml/data/ohlcv.ts";
 import { BASELINE, type Comparison, compareIntervals, type IntervalScore } from "../../ml/risk/uncertainty/compare.ts";
 import type { Bar } from "../../ml/types.ts";
 import { ConfigError } from "../errors.ts";
@@ -106,16 +106,6 @@ function protocolSeries(folder: string): Series[] {
     { name: "btcusdt", protocol: true, bars: btc },
     { name: "ethbtc", protocol: false, bars: ratioBars(eth, btc) },
   ];
-}
-
-/** What one unit of `base` costs in the other, at the times that both have. */
-function ratioBars(base: readonly Bar[], other: readonly Bar[]): Bar[] {
-  const byStart = new Map(other.map((bar) => [bar.startSeconds, bar]));
-  const ratio = ratioOf();
-  return base.flatMap((bar) => {
-    const match = byStart.get(bar.startSeconds);
-    return match === undefined ? [] : [ratio(bar, match)];
-  });
 }
 
 const nameOf = (file: string): string => basename(file).replace(/\.csv(\.gz)?$/, "");
