@@ -2,12 +2,14 @@ import { digestOf } from "./digest.ts";
 import { InvalidInputError } from "./errors.ts";
 import { type Outlook, outlookOf } from "./outlook.ts";
 import { DEFAULT_GRID, type GridSize } from "./ranges/candidates.ts";
-import { type Confidence, confidenceLimits, spreadOf } from "./ranges/confidence.ts";
+import { type Confidence, confidenceLimits } from "./ranges/confidence.ts";
 import type { MoveMarket } from "./ranges/cost.ts";
 import { type Holdings, holdingsOf } from "./ranges/holdings.ts";
 import { planMove, planStandAside } from "./ranges/plan.ts";
 import { best } from "./ranges/rank.ts";
 import { score } from "./ranges/score.ts";
+import type { CalibrationState } from "./risk/uncertainty/calibration.ts";
+import { stateDay } from "./stated.ts";
 import { tableDigest } from "./table.ts";
 import type {
   Bar,
@@ -19,6 +21,7 @@ import type {
   ModelIdentity,
   ModelSet,
   PoolHistory,
+  StatedDay,
   VaultState,
   VolatilityPrediction,
 } from "./types.ts";
@@ -38,6 +41,8 @@ export interface DecideParameters {
   readonly bars?: readonly Bar[];
   /** What these models make of this history, where decisions share it; absent = worked out for this decision alone. */
   readonly outlook?: Outlook;
+  /** What past days taught of the volatility model's errors; absent = the model is taken at its word. */
+  readonly calibration?: CalibrationState;
 }
 
 /**
@@ -81,7 +86,9 @@ async function decideOnForecasts(
   const { horizonSeconds } = settings;
   const volatility = await outlook.volatility(numeraire);
   requireFinite("volatility", [volatility.mean, volatility.q10, volatility.q50, volatility.q90]);
-  const spreadWad = spreadOf(volatility);
+  const { calibration } = parameters;
+  const day = stateDay({ outlook, numeraire, volatility, calibration });
+  const { spreadWad } = day;
   const confidence = confidenceLimits(bounds, spreadWad);
   const holdings = holdingsOf(state, history);
   const market = marketOf(parameters, holdings);
@@ -102,7 +109,7 @@ async function decideOnForecasts(
     settings,
     volatility,
   });
-  return choose({ parameters, features, volatility, spreadWad, confidence, holdings, market, candidates: table });
+  return choose({ parameters, features, volatility, ...day, confidence, holdings, market, candidates: table });
 }
 
 interface Scored {
@@ -110,6 +117,7 @@ interface Scored {
   readonly features: Features;
   readonly volatility: VolatilityPrediction;
   readonly spreadWad: bigint;
+  readonly stated?: StatedDay;
   readonly confidence: Confidence;
   readonly holdings: Holdings;
   readonly market: MoveMarket;
@@ -198,14 +206,15 @@ function whyRest({ parameters, confidence }: Scored, table: readonly Candidate[]
 }
 
 function finish(
-  { parameters, features, volatility, spreadWad }: Scored,
+  { parameters, features, volatility, spreadWad, stated }: Scored,
   candidates: readonly Candidate[],
   chosen: number,
   action: Decision["action"],
   reasonKey: string,
   reason: string,
 ): Decision {
-  return seal(parameters, { action, reasonKey, reason, candidates, chosen, spreadWad, volatility, features });
+  const verdict = { action, reasonKey, reason, candidates, chosen, spreadWad, volatility, features };
+  return seal(parameters, stated === undefined ? verdict : { ...verdict, stated });
 }
 
 /** A decision that leaves everything as it is, before or without a candidate table. */
@@ -238,12 +247,16 @@ export interface Verdict {
   readonly chosen: number;
   readonly spreadWad: bigint;
   readonly volatility: VolatilityPrediction | null;
+  readonly stated?: StatedDay;
   readonly features: Features | null;
 }
 
 /** A decision with its identity and digest, and no plan yet. */
-export function seal({ history, state, models, bounds, settings }: DecideParameters, verdict: Verdict): Decision {
-  const { action, reason, reasonKey, candidates, chosen, spreadWad, volatility } = verdict;
+export function seal(
+  { history, state, models, bounds, settings, calibration }: DecideParameters,
+  verdict: Verdict,
+): Decision {
+  const { action, reason, reasonKey, candidates, chosen, spreadWad, volatility, stated } = verdict;
   const identities = [models.volatility, models.il, models.yield].map(identityOf);
   const features = verdict.features && {
     schema: verdict.features.schema,
@@ -266,6 +279,7 @@ export function seal({ history, state, models, bounds, settings }: DecideParamet
     plan: null,
     spreadWad,
     volatility,
+    ...(stated === undefined ? {} : { stated }),
     models: identities,
     features,
     inputsDigest: digestOf({
@@ -277,6 +291,7 @@ export function seal({ history, state, models, bounds, settings }: DecideParamet
       volatility,
       candidates: tableDigest(candidates),
       models: identities,
+      ...(calibration === undefined ? {} : { calibration }),
     }),
   };
 }

@@ -1,10 +1,11 @@
 import { type DecideParameters, marketOf, outsideDomain, seal } from "./decide.ts";
 import { outlookOf } from "./outlook.ts";
-import { confidenceLimits, spreadOf } from "./ranges/confidence.ts";
+import { confidenceLimits } from "./ranges/confidence.ts";
 import { holdingsOf } from "./ranges/holdings.ts";
 import { planMove, planStandAside } from "./ranges/plan.ts";
 import { planWeighted } from "./ranges/planWeighted.ts";
 import { score } from "./ranges/score.ts";
+import { stateDay } from "./stated.ts";
 import type { Candidate, Decision, Range } from "./types.ts";
 
 /** A range that a person wants; `weightWad` is the part of both tokens offered to it, null = as much as bounds allow. */
@@ -44,7 +45,9 @@ export async function decideByHand(parameters: DecideByHandParameters): Promise<
 
   const { history, bounds, settings } = parameters;
   const volatility = await outlook.volatility(state.numeraire);
-  const spreadWad = spreadOf(volatility);
+  const { calibration } = parameters;
+  const day = stateDay({ outlook, numeraire: state.numeraire, volatility, calibration });
+  const { spreadWad } = day;
   const confidence = confidenceLimits(bounds, spreadWad);
   const holdings = holdingsOf(state, history);
   if (holdings.value === 0n) return { refusal: "the vault holds nothing to place" };
@@ -82,6 +85,6 @@ export async function decideByHand(parameters: DecideByHandParameters): Promise<
   if ("refusal" in plan) return plan;
   const places = ranges.map(({ lowerTick, upperTick }) => `${lowerTick}..${upperTick}`).join(", ");
   const reason = `Move to ticks ${places}, by an operator's order.`;
-  const verdict = { candidates, chosen: first, spreadWad, volatility, features };
+  const verdict = { candidates, chosen: first, ...day, volatility, features };
   return { ...seal(parameters, { action: "move", reasonKey: "by-hand", reason, ...verdict }), plan };
 }

@@ -24,6 +24,8 @@ export interface GridForecastParameters {
 export interface Outlook {
   readonly history: PoolHistory;
   readonly models: ModelSet;
+  /** Hourly bars that end with the history. */
+  bars(numeraire: Numeraire): readonly Bar[];
   /** Null when the history holds no price to measure from. */
   features(numeraire: Numeraire): Features | null;
   /** Of a day ahead. */
@@ -49,11 +51,14 @@ export function outlookOf({ history, models, bars }: OutlookParameters): Outlook
     if (!known.has(key)) known.set(key, compute());
     return known.get(key) as T;
   };
+  const barsOf = (numeraire: Numeraire): readonly Bar[] =>
+    bars ??
+    once(`bars ${numeraire}`, () =>
+      toBars(history, numeraire, { barSeconds: HOUR, untilSeconds: history.toTimestamp, atMost: LOOKBACK_BARS }),
+    );
   const features = (numeraire: Numeraire): Features | null =>
     once(`features ${numeraire}`, () => {
-      const found =
-        bars ??
-        toBars(history, numeraire, { barSeconds: HOUR, untilSeconds: history.toTimestamp, atMost: LOOKBACK_BARS });
+      const found = barsOf(numeraire);
       return found.length === 0 || Number.isNaN(found.at(-1)?.close) ? null : computeFeatures(found);
     });
   const forecast = (numeraire: Numeraire, ranges: readonly Range[], horizonSeconds: number) =>
@@ -61,6 +66,7 @@ export function outlookOf({ history, models, bars }: OutlookParameters): Outlook
   return {
     history,
     models,
+    bars: barsOf,
     features,
     volatility: (numeraire) =>
       once(`volatility ${numeraire}`, () => models.volatility.predict(features(numeraire) as Features, DAY)),

@@ -287,6 +287,19 @@ export interface PlannedMove {
   readonly minSharePrice: bigint;
 }
 
+/** What is stated of the day ahead by the posterior that wraps the volatility model. */
+export interface StatedDay {
+  /** The 95 % interval of the return is ± this, in ln of the price. */
+  readonly halfWidth: number;
+  /** The posterior of realised variance, from which the spread is declared. */
+  readonly variance: VolatilityPrediction;
+  /** Days that it has learned from, and how many of the last 59 left their interval. */
+  readonly days: number;
+  readonly misses: number;
+  /** Probability that the market's regime changed within ten days. */
+  readonly changed: number;
+}
+
 export interface Decision {
   readonly version: 1;
   readonly vault: Address;
@@ -308,6 +321,8 @@ export interface Decision {
   readonly plan: PlannedMove | null;
   readonly spreadWad: bigint;
   readonly volatility: VolatilityPrediction | null;
+  /** Absent where no calibration is kept. */
+  readonly stated?: StatedDay;
   readonly models: readonly ModelIdentity[];
   readonly features: { readonly schema: string; readonly values: readonly (number | null)[] } | null;
   /** keccak256 over block, state, bounds, features and the candidate table's sha256: what the chain event carries. */
