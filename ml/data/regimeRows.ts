@@ -1,0 +1,292 @@
+/**
+ * Writes the sequences of the regime model: `tsx ml/data/regimeRows.ts --data DIR --out FOLDER`. Per asset and UTC midnight
+ * what every source told of the day before (regime-days.csv, an empty field = the source was not there), each value at
+ * a time at which it was surely known, and the variance of the next day and week; beside it regime-days.json with
+ * sources, spans and hashes.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
+import { BaseError, InvalidInputError } from "../errors.ts";
+import { computeFeatures, FEATURE_SCHEMA, feature } from "../features/index.ts";
+import type { Bar } from "../types.ts";
+import type { CsvRow } from "./csv.ts";
+import { collectSeries } from "./dataset/collect.ts";
+import { sha256Of } from "./dataset/manifest.ts";
+import { realisedVariance } from "./dataset/outcome.ts";
+import { readRows } from "./dataset/rowBars.ts";
+import { trainingSet } from "./dataset/trainingSet.ts";
+import { DataFileError } from "./file.ts";
+import { listFiles } from "./market.ts";
+
+const HOUR = 3600;
+const DAY = 86_400;
+
+/** Sources in the order of their columns; price columns are told of the asset itself and of the other one. */
+export const REGIME_GROUPS = {
+  price: ["return", "log_rv", "log_range", "downside"],
+  other: ["other_return", "other_log_rv"],
+  flow: ["taker_flow"],
+  funding: ["funding", "funding_all"],
+  open_interest: ["open_interest_change"],
+  implied_vol: ["log_implied_variance"],
+  sentiment: ["fear_greed"],
+  macro: ["log_vix", "dxy_change"],
+  gas: ["log_gas", "gas_used_share"],
+} as const;
+
+export type RegimeGroup = keyof typeof REGIME_GROUPS;
+
+const GROUPS = Object.keys(REGIME_GROUPS) as RegimeGroup[];
+export const REGIME_COLUMNS: readonly string[] = GROUPS.flatMap((group) => [...REGIME_GROUPS[group]]);
+
+/** A source's values by the midnight from which each is known. */
+export type ByDay = ReadonlyMap<number, number>;
+
+export interface RegimeRow {
+  readonly asset: string;
+  /** A UTC midnight. */
+  readonly at: number;
+  readonly values: Readonly<Record<string, number>>;
+  readonly nextDay: number;
+  readonly nextWeek: number;
+}
+
+/** What one asset's hourly bars, the other's and the sources by column tell at each midnight. */
+export function* regimeRows(
+  asset: string,
+  own: readonly Bar[],
+  other: readonly Bar[],
+  sources: Readonly<Record<string, ByDay>>,
+): Generator<RegimeRow> {
+  const others = new Map(daily(other).map((day) => [day.at, day]));
+  const days = daily(own);
+  for (const [i, { at, ...today }] of days.entries()) {
+    const ahead = (hours: number): number => {
+      const bars = own.slice((days[i]?.end ?? 0) - 1, (days[i]?.end ?? 0) + hours);
+      return bars.length === hours + 1 ? realisedVariance(bars) : Number.NaN;
+    };
+    const across = others.get(at);
+    const told = Object.fromEntries(Object.entries(sources).map(([name, values]) => [name, values.get(at)]));
+    const values = Object.fromEntries(
+      Object.entries({
+        return: today.change,
+        log_rv: today.logRv,
+        log_range: today.logRange,
+        downside: today.downside,
+        other_return: across?.change,
+        other_log_rv: across?.logRv,
+        ...told,
+      }).map(([name, value]) => [name, value ?? Number.NaN]),
+    );
+    yield { asset, at, values, nextDay: ahead(24), nextWeek: ahead(168) };
+  }
+}
+
+/** The day before each midnight of regular hourly bars; `end` = bars known by then. */
+function daily(bars: readonly Bar[]) {
+  const days = [];
+  for (let end = 25; end <= bars.length; end++) {
+    const last = bars[end - 1] as Bar;
+    if (last.endSeconds % DAY !== 0) continue;
+    const features = computeFeatures(bars.slice(Math.max(0, end - 48), end));
+    days.push({
+      at: last.endSeconds,
+      end,
+      change: last.close - (bars[end - 25]?.close ?? Number.NaN),
+      logRv: feature(features, "log_rv_24h"),
+      logRange: feature(features, "log_parkinson_24h"),
+      downside: feature(features, "downside_24h"),
+    });
+  }
+  return days;
+}
+
+/** Mean per day of values that were known at their own time, by the midnight at or after it. */
+export function meanByDay(rows: Iterable<readonly [at: number, value: number]>): ByDay {
+  const sums = new Map<number, [sum: number, count: number]>();
+  for (const [at, value] of rows) {
+    if (Number.isNaN(value)) continue;
+    const day = Math.ceil(at / DAY) * DAY;
+    const [sum, count] = sums.get(day) ?? [0, 0];
+    sums.set(day, [sum + value, count + 1]);
+  }
+  return new Map([...sums].map(([day, [sum, count]]) => [day, sum / count]));
+}
+
+/** Each day's value moved on by what its publishing takes, and held for as many days as none follows. */
+export function published(days: ByDay, delayDays: number, heldDays: number): ByDay {
+  const known = new Map<number, number>();
+  for (const [at, value] of days) {
+    for (let held = 0; held <= heldDays; held++) {
+      if (held > 0 && days.has(at + held * DAY)) break;
+      known.set(at + (delayDays + held) * DAY, value);
+    }
+  }
+  return known;
+}
+
+/** Natural logarithm of each day's value over the newest before it, at most four days back. */
+export function changes(days: ByDay): ByDay {
+  const out = new Map<number, number>();
+  for (const [at, value] of days) {
+    const before = [1, 2, 3, 4].map((back) => days.get(at - back * DAY)).find((found) => found !== undefined);
+    if (before !== undefined && before > 0 && value > 0) out.set(at, Math.log(value / before));
+  }
+  return out;
+}
+
+const mapped = (days: ByDay, to: (value: number) => number): ByDay =>
+  new Map([...days].map(([at, value]) => [at, to(value)] as const).filter(([, value]) => Number.isFinite(value)));
+
+const dateOf = (row: CsvRow): number => Date.parse(`${row.text("date")}T00:00:00Z`) / 1000;
+
+/** Reads every source that is at hand; says which are not. */
+async function readSources(dataFolder: string, say: (line: string) => void) {
+  const files = listFiles(dataFolder);
+  const used: { file: string; path: string }[] = [];
+  async function each(file: string, see: (row: CsvRow) => void): Promise<void> {
+    const path = files.find((one) => basename(one) === `${file}.csv.gz`);
+    if (path === undefined) {
+      say(`no ${file}.csv.gz below ${dataFolder}: what it tells is missing`);
+      return;
+    }
+    used.push({ file: `${file}.csv.gz`, path });
+    for await (const rows of readRows(path)) for (const row of rows) see(row);
+  }
+  const funding: Record<string, [number, number][]> = { ethusdt: [], btcusdt: [] };
+  const charge = (row: CsvRow): void => {
+    if (row.text("exchange") !== "binance") return;
+    funding[row.text("symbol").replace("-", "").toLowerCase()]?.push([
+      row.integer("timestamp"),
+      row.number("funding_rate"),
+    ]);
+  };
+  await each("funding_rates_7ex_btc_eth_2020_2023", charge);
+  await each("funding_binance_eth_btc_2023_2026", charge);
+  // Two files overlap in 2023: the same rates, each counted once per time.
+  for (const name of Object.keys(funding)) funding[name] = [...new Map(funding[name]).entries()];
+  const [interest, fundingAll] = [new Map<number, number>(), new Map<number, number>()];
+  await each("btc_open_interest_all_exchanges_daily_2019_2024", (row) => {
+    if (row.text("open_interest_usd") !== "") interest.set(dateOf(row) + DAY, row.number("open_interest_usd"));
+    if (row.text("funding_rate_all_exchanges") !== "")
+      fundingAll.set(dateOf(row) + DAY, row.number("funding_rate_all_exchanges"));
+  });
+  const implied: [number, number][] = [];
+  await each("eth_dvol_and_uniswap_iv_hourly_2024-03_2024-08", (row) => {
+    // An hour's value is known when the hour is over.
+    implied.push([row.integer("timestamp") + HOUR, row.number("dvol_eth")]);
+  });
+  const [fear, vix, dxy] = [new Map<number, number>(), new Map<number, number>(), new Map<number, number>()];
+  await each("daily_fear_greed_vix_dxy_btc_2015_2026", (row) => {
+    for (const [name, into] of [
+      ["fear_greed", fear],
+      ["vix", vix],
+      ["dxy", dxy],
+    ] as const)
+      if (row.text(name) !== "") into.set(dateOf(row) + DAY, row.number(name));
+  });
+  const [gas, full] = [new Map<number, number>(), new Map<number, number>()];
+  await each("ethereum_daily_gas_price_usage_2015_2026", (row) => {
+    const end = row.integer("date_unix") + DAY;
+    gas.set(end, row.number("avg_gas_price_wei") / 1e9);
+    full.set(end, row.number("gas_used") / row.number("gas_limit"));
+  });
+  const flow = new Map<number, [bought: number, all: number]>();
+  await each("binance_um_ethusdt_1m_2021-01_2021-09", (row) => {
+    const day = (Math.floor(row.integer("open_time") / DAY) + 1) * DAY;
+    const [bought, all] = flow.get(day) ?? [0, 0];
+    flow.set(day, [bought + row.number("taker_buy_volume_eth"), all + row.number("volume_eth")]);
+  });
+  const shared: Record<string, ByDay> = {
+    // Publishers say neither the hour nor how late they are: a day is left for it, and two where a site collects others.
+    funding_all: published(fundingAll, 1, 0),
+    open_interest_change: published(changes(interest), 1, 0),
+    log_implied_variance: mapped(meanByDay(implied), (dvol) => Math.log((dvol / 100) ** 2 / 365)),
+    fear_greed: mapped(published(fear, 0, 2), (value) => value / 100),
+    log_vix: mapped(published(vix, 0, 4), Math.log),
+    dxy_change: published(changes(dxy), 0, 0),
+    log_gas: mapped(published(gas, 0, 0), Math.log),
+    gas_used_share: mapped(published(full, 0, 0), (value) => value),
+    taker_flow: new Map([...flow].map(([day, [bought, all]]) => [day, (2 * bought - all) / all])),
+  };
+  const byAsset = (asset: string): Record<string, ByDay> => ({
+    ...shared,
+    funding: mapped(meanByDay(funding[asset] ?? []), (rate) => rate * 1e4),
+  });
+  return { byAsset, used };
+}
+
+const cell = (value: number): string => (Number.isFinite(value) ? String(Number(value.toPrecision(6))) : "");
+
+/** Writes both files; the same data give the same bytes. */
+export async function writeRegimeRows(dataFolder: string, out: string, say: (line: string) => void): Promise<void> {
+  const { streams, sources } = await trainingSet(dataFolder);
+  const bars: Record<string, readonly Bar[]> = {};
+  for (const stream of streams) {
+    if (stream.name !== "ethusdt" && stream.name !== "btcusdt") continue;
+    const [whole] = await collectSeries(stream);
+    if (whole === undefined) throw new DataFileError(`series ${stream.name} has no bars below ${dataFolder}`);
+    bars[stream.name] = whole.hourly;
+    say(`read ${stream.name}: ${whole.hourly.length} hours`);
+  }
+  const { byAsset, used } = await readSources(dataFolder, say);
+  const lines = [["series", "at", ...REGIME_COLUMNS, "rv_24h", "rv_168h"].join(",")];
+  const spans: Record<string, Record<string, { from: number; to: number; days: number }>> = {};
+  for (const [asset, other] of [
+    ["ethusdt", "btcusdt"],
+    ["btcusdt", "ethusdt"],
+  ] as const) {
+    const seen: Record<string, { from: number; to: number; days: number }> = {};
+    for (const { at, values, nextDay, nextWeek } of regimeRows(
+      asset,
+      bars[asset] ?? [],
+      bars[other] ?? [],
+      byAsset(asset),
+    )) {
+      const cells = REGIME_COLUMNS.map((name) => values[name] ?? Number.NaN);
+      lines.push([asset, at, ...cells.map(cell), cell(nextDay), cell(nextWeek)].join(","));
+      for (const group of GROUPS) {
+        if (REGIME_GROUPS[group].every((name) => Number.isNaN(values[name] ?? Number.NaN))) continue;
+        seen[group] ??= { from: at, to: at, days: 0 };
+        seen[group].to = at;
+        seen[group].days++;
+      }
+    }
+    spans[asset] = seen;
+  }
+  mkdirSync(out, { recursive: true });
+  const text = `${lines.join("\n")}\n`;
+  writeFileSync(join(out, "regime-days.csv"), text);
+  const candles = sources.filter(({ file }) => file.startsWith("binance_spot"));
+  const meta = {
+    schema: FEATURE_SCHEMA,
+    columns: REGIME_COLUMNS,
+    groups: REGIME_GROUPS,
+    spans,
+    rows: lines.length - 1,
+    sources: [...candles, ...used].map(({ file, path }) => ({ file, sha256: sha256Of(path) })),
+    hash: `0x${createHash("sha256").update(text).digest("hex")}`,
+  };
+  writeFileSync(join(out, "regime-days.json"), `${JSON.stringify(meta, null, 2)}\n`);
+  say(`wrote regime-days.csv: ${meta.rows} rows, hash ${meta.hash}`);
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { data: { type: "string" }, out: { type: "string" } } });
+  const dataFolder = values.data ?? process.env.RANGEKEEPER_DATA;
+  if (dataFolder === undefined) throw new InvalidInputError("--data is missing: it must name the data folder");
+  if (values.out === undefined) throw new InvalidInputError("--out is missing: it must name the folder to write to");
+  await writeRegimeRows(dataFolder, values.out, (line) => console.log(line));
+}
+
+if (import.meta.filename === process.argv[1]) {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof BaseError)) throw error;
+    console.error(`${error.name}: ${error.message}`);
+    process.exitCode = 2;
+  }
+}
