@@ -64,16 +64,12 @@ export function ratioOf(): (base: Bar, other: Bar) => Bar {
   };
 }
 
-/** Bars of the ratio of two series with the same quote: base per other. Highs and lows are not known: NaN. */
+/** Bars of the ratio of two series with the same quote: base per other. */
 export function ratioBars(base: readonly Bar[], other: readonly Bar[]): Bar[] {
   const byStart = new Map(other.map((bar) => [bar.startSeconds, bar]));
-  let lastClose = Number.NaN;
+  const divide = ratioOf();
   return base.flatMap((bar) => {
     const match = byStart.get(bar.startSeconds);
-    if (match === undefined) return [];
-    const [open, close] = [bar.open - match.open, bar.close - match.close];
-    const realisedVariance = (close - (Number.isNaN(lastClose) ? open : lastClose)) ** 2;
-    lastClose = close;
-    return [{ ...bar, open, high: Number.NaN, low: Number.NaN, close, realisedVariance }];
+    return match === undefined ? [] : [divide(bar, match)];
   });
 }

@@ -1,9 +1,9 @@
 import { InvalidInputError } from "../../errors.ts";
-import { computeFeatures, LOOKBACK_BARS } from "../../features/index.ts";
 import { derivedSeed, seededRandom } from "../../random.ts";
 import type { Bar, RangeQuery } from "../../types.ts";
 import { flipBars, joinBars } from "../bars.ts";
 import type { FeeMeter, MeteredRange } from "./feeMeter.ts";
+import { createHistory } from "./history.ts";
 import { type FollowedRange, followRange } from "./outcome.ts";
 import { DECISION_PERCENTS, type Sampler, type SeriesSamples, samplersOf } from "./samplers.ts";
 import { type DatasetRow, type TableName, VARIANCE_HORIZONS } from "./tables.ts";
@@ -120,7 +120,8 @@ function openSpan(stream: BarStream, number: number, parameters: LabelParameters
   const queues = new Map<string, Waiting[]>(samplers.map(({ table }) => [table, []]));
   const variances: WaitingVariance[] = [];
   const longest = Math.max(...VARIANCE_HORIZONS) / HOUR;
-  let hourly: Bar[] = [];
+  const hourly = createHistory();
+  const mirrored = createHistory();
   let part: Bar[] = [];
   let hours = 0;
   let lastEnd: number | null = null;
@@ -136,8 +137,8 @@ function openSpan(stream: BarStream, number: number, parameters: LabelParameters
 
   function sample(sampler: Sampler): void {
     const { flip, queries } = sampler.draw();
-    const recent = flip ? flipBars(hourly) : hourly;
-    const last = recent.at(-1) as Bar;
+    const recent = flip ? mirrored : hourly;
+    const last = recent.last as Bar;
     if (last.endSeconds < fromSeconds || Number.isNaN(last.close)) return;
     const exact = sampler.table === "yield" ? meter : null;
     const rows = queries.map((asked, index): FollowedRow => {
@@ -151,7 +152,7 @@ function openSpan(stream: BarStream, number: number, parameters: LabelParameters
       table: sampler.table,
       at: last.endSeconds,
       series: flip ? `inverse-${name}` : name,
-      features: computeFeatures(recent).values,
+      features: recent.features(),
       flip,
       allOrNothing: sampler.allOrNothing,
       rows,
@@ -178,7 +179,7 @@ function openSpan(stream: BarStream, number: number, parameters: LabelParameters
   }
 
   function seeHour(bar: Bar): void {
-    const before = hourly.at(-1)?.close ?? Number.NaN;
+    const before = hourly.last?.close ?? Number.NaN;
     for (const row of variances) {
       if (row.hours >= longest) continue;
       row.sum += (bar.close - before) ** 2;
@@ -187,14 +188,14 @@ function openSpan(stream: BarStream, number: number, parameters: LabelParameters
       // A time without one price change is a halted market, not a forecast to learn.
       if (horizon >= 0 && row.sum > 0) row.labels[horizon] = row.sum;
     }
-    hourly.push(bar);
-    if (hourly.length > LOOKBACK_BARS) hourly = hourly.slice(-LOOKBACK_BARS);
+    hourly.add(bar);
+    if (samplers.length > 0) mirrored.add(flipBars([bar])[0] as Bar);
     hours++;
     const due = (warmUp: number, stride: number): boolean =>
       stride > 0 && hours >= warmUp && (hours - warmUp) % stride === 0;
     if (due(samples.warmUpHours, samples.volatilityStrideHours) && bar.endSeconds >= fromSeconds) {
       const labels = VARIANCE_HORIZONS.map(() => Number.NaN);
-      variances.push({ at: bar.endSeconds, features: computeFeatures(hourly).values, labels, sum: 0, hours: 0 });
+      variances.push({ at: bar.endSeconds, features: hourly.features(), labels, sum: 0, hours: 0 });
     }
     for (const sampler of samplers) if (due(sampler.warmUpHours, sampler.strideHours)) sample(sampler);
   }

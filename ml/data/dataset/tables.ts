@@ -1,4 +1,4 @@
-import { FEATURE_NAMES, PRICE_FEATURES } from "../../features/index.ts";
+import { FEATURE_NAMES, POOL_FEATURES, PRICE_FEATURES } from "../../features/index.ts";
 import type { ModelTask } from "../../types.ts";
 
 const HOUR = 3600;
@@ -32,7 +32,8 @@ export const DATASET_COLUMNS: Readonly<Record<TableName, readonly string[]>> = {
 export const DATASET_FIELDS: Readonly<Record<ModelTask, readonly string[]>> = {
   volatility: PRICE_FEATURES,
   il: PRICE_FEATURES,
-  yield: FEATURE_NAMES.filter((name) => name !== "log_swaps_24h"),
+  // Counts of swaps and arrivals are those of events alone; bars do not tell them.
+  yield: POOL_FEATURES.filter((name) => !/^log_(swaps|arrivals)_/.test(name)),
 };
 
 /** What one unit of each column that is no feature is. */
