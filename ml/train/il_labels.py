@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,6 +59,16 @@ def read_markets(path: Path, names: Sequence[str], fields: Sequence[str]) -> lis
         if not rows[name]:
             raise DatasetError(f"dataset: {path.name} has no rows of the series {name}")
     return [make_market(name, np.asarray(rows[name])) for name in names]
+
+
+def rows_hash(markets: Sequence[Market]) -> str:
+    """sha256 of every value that is read of these series, whatever else the dataset holds."""
+    digest = hashlib.sha256()
+    for market in markets:
+        digest.update(f"{market.name} {market.start}\n".encode())
+        for values in (market.features, market.returns):
+            digest.update(np.ascontiguousarray(np.where(np.isfinite(values), values, np.inf), np.float64).tobytes())
+    return "0x" + digest.hexdigest()
 
 
 def make_market(name: str, table: np.ndarray) -> Market:

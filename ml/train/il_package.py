@@ -13,7 +13,7 @@ import numpy as np
 from dataset import load_meta
 from errors import ExportError
 from il_fit import Settings, assemble, fit_horizon, mean_fit, usable_rows
-from il_labels import HOUR, Market, read_markets
+from il_labels import HOUR, Market, read_markets, rows_hash
 from il_model import FIELDS, OUTPUTS, Weights, forward
 from ops import JaxOps, OnnxOps
 from package import Package, TestedOn, TrainedOn, domain_of, run_graph, sample_cases, write_package
@@ -63,7 +63,7 @@ def ship(data: Path, out: Path, protocol: Protocol, say: Say) -> None:
             since=min(market.start for market in markets),
             until=known,
             rows=len(features),
-            data_hash=meta.get("hash", ""),
+            data_hash=rows_hash(markets),
             sources=[source for source in meta["sources"] if source["file"].startswith("binance_spot")],
             split="everything known at the end of the data; scored by the walk-forward of the same fit",
             seeds=results["seeds"],
@@ -182,7 +182,7 @@ def card_sections(results: dict[str, Any]) -> dict[str, str]:
         ),
         "Reproduce": (
             f"```\nnpm run train -- --walk-forward --task il --data DIR\n{COMMAND}\n```\n\nSeeds"
-            f" {', '.join(map(str, results['seeds']))}, whose weights are averaged; dataset `{results['data'][:18]}…`,"
+            f" {', '.join(map(str, results['seeds']))}, weights averaged; rows read `{results['data'][:18]}…`,"
             " protocol `ml/train/protocol.toml`."
         ),
     }

@@ -13,7 +13,7 @@ import numpy as np
 from dataset import load_meta
 from il_baselines import Rules, all_lvr, grid_points, il_baselines, lvr_baselines
 from il_fit import Settings, assemble, fit_horizon, mean_fit
-from il_labels import Market, future_move, impermanent_loss, path_outcome, read_markets
+from il_labels import Market, future_move, impermanent_loss, path_outcome, read_markets, rows_hash
 from il_model import FIELDS, forward
 from il_package import ship as ship
 from metrics import diebold_mariano, pinball, rounded
@@ -63,7 +63,7 @@ def rehearsals(windows: Sequence[Window]) -> list[Window]:
 def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Say) -> dict[str, Any]:
     """Fits every window, mixes the two laws by what was known, scores all; the results as plain JSON values."""
     rule = walk_rule(protocol, "il", "symmetric_percent", "one_sided_percent", "horizons_seconds", "quantiles")
-    meta = load_meta(data, protocol["feature_schema"])
+    load_meta(data, protocol["feature_schema"])
     markets = read_markets(data / "volatility.csv", SERIES, FIELDS)
     windows = calendar_windows(protocol)
     seeds = protocol["walk_forward"]["seeds"]
@@ -72,7 +72,8 @@ def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Say) -> dic
         windows, seeds, before = windows[:FAST_WINDOWS], seeds[:1], before[-1:]
     hours = [seconds // 3600 for seconds in rule["horizons_seconds"]]
     names, ranges = protocol_ranges(rule)
-    stamp = stamp_of(protocol, meta.get("hash", ""), [HERE / name for name in SOURCES])
+    data_hash = rows_hash(markets)
+    stamp = stamp_of(protocol, data_hash, [HERE / name for name in SOURCES])
     assets = [market for market in markets if market.name in protocol["walk_forward"]["assets"]]
     truth = {h: [_truth(market, ranges, h) for market in assets] for h in hours}
 
@@ -106,7 +107,7 @@ def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Say) -> dic
         "seeds": list(seeds),
         "from": windows[0].start,
         "until": windows[-1].stop,
-        "data": meta.get("hash", ""),
+        "data": data_hash,
         "series": SERIES,
         "ranges": names,
         "rehearsal": {"from": before[0].start, "tried": tried, "chosen": vars(chosen)},

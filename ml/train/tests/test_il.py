@@ -11,7 +11,7 @@ import pytest
 import il_package
 from il_baselines import EXPANDING, ROLLING, SCALED, Rules, all_lvr, il_baselines, lvr_baselines, stretched_lvr
 from il_fit import Settings, assemble, fit_horizon, mean_fit, mirrored
-from il_labels import Market, future_move, impermanent_loss, path_outcome, value
+from il_labels import Market, future_move, impermanent_loss, path_outcome, rows_hash, value
 from il_model import CUTS, FIELDS, OUTPUTS, TAILS, VARIANCE, cuts, forward, horizon_hats, knots, size_levels
 from il_package import card_sections, shares_of
 from ops import JaxOps, OnnxOps
@@ -232,6 +232,13 @@ def test_the_graph_says_what_the_network_says_also_with_values_missing(fitted):
         found = session.run(["quantiles"], inputs)[0]
         assert np.isfinite(found).all()
         np.testing.assert_allclose(found, said, rtol=1e-4, atol=1e-7)
+
+
+def test_the_hash_of_rows_knows_every_value_and_nothing_else(walk_market):
+    again, other = market(), market()
+    other.features[100, 3] = np.nan
+    assert rows_hash([walk_market]) == rows_hash([again]) != rows_hash([other])
+    assert rows_hash([walk_market, again]) != rows_hash([walk_market])
 
 
 def test_protocol_ranges_stand_on_both_sides():
