@@ -24,7 +24,8 @@ export const modelPolicy =
     const { id } = parameters.models;
     return {
       id: `model-${id}`,
-      label: `model ${id}`.slice(0, 24),
+      // Of a long path the end tells it from others.
+      label: `model ${id.length > 18 ? `…${id.slice(-17)}` : id}`,
       family: "model",
       clairvoyant: false,
       async decide(context) {

@@ -74,9 +74,7 @@ interface PlaceboFlags {
 
 /** The decision as it ships, with settings that each placebo market's own past chooses. */
 async function walkedWith(set: string) {
-  if (!Object.hasOwn(MODEL_SETS, set)) {
-    throw new ConfigError(`--models: ${set}; rule: one of ${Object.keys(MODEL_SETS).join(", ")}`);
-  }
+  checkSet(set);
   const { bounds, decision } = readSetup(undefined);
   return { models: await loadModelSet(set), bounds, decision, rule: readProtocol().rule };
 }
