@@ -12,6 +12,8 @@ import numpy as np
 
 from errors import DatasetError
 from fees import FEATURES, HOURS, Rows
+from protocol import Protocol
+from walk import DAY
 
 HINT = "run `npx tsx ml/data/yieldRows.ts --data DIR --out ml/train/data`"
 DAY_FEATURES = ["log_fee_24h", "log_fee_168h", "log_fee_720h", "log_parkinson_24h", "log_parkinson_168h"]
@@ -64,6 +66,13 @@ def load_hours(folder: Path, meta: dict[str, Any]) -> Rows:
         range_names=names,
         labels={hours: income[:, k] for k, hours in enumerate(HOURS)},
     )
+
+
+def trainable(rows: Rows, protocol: Protocol) -> np.ndarray:
+    """Rows of pools that are long enough to be cut; the others are for test only."""
+    least = protocol["split"]["share"]["test_only_below_days"] * DAY
+    long = [np.ptp(rows.at[rows.series == i]) >= least for i in range(len(rows.series_names))]
+    return np.asarray(long)[rows.series]
 
 
 def load_days(folder: Path) -> Days:

@@ -12,17 +12,18 @@ import fees
 from cli import HERE
 from fee_baselines import Baselines, pinball_rows
 from fee_days import walk_days
-from fee_rows import load_days, load_fee_meta, load_hours
+from fee_package import MODEL, ship
+from fee_rows import load_days, load_fee_meta, load_hours, trainable
 from fees import HOURS, Rows
 from metrics import diebold_mariano, rounded
 from protocol import Protocol
-from walk import DAY, Window, share_windows, stamp_of, walk, walk_rule
-from yield_table import yield_table
+from walk import Window, share_windows, stamp_of, walk, walk_rule
+from yield_table import yield_table as table
 
 CODE = ["fees", "fee_rows", "fee_baselines", "fee_days", "geometry", "ops", "walk", "walk_yield"]
-MODEL = "yield-har"
 BASELINES = ("persistence", "ewma")
 FORECASTS = (MODEL, *BASELINES)
+__all__ = ["run", "ship", "table"]
 TARGETS = {1: 0.95, 4: 0.95, 24: 1.0}
 FEWEST_OWN = 100
 
@@ -37,6 +38,7 @@ def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Callable[[s
     stamp = stamp_of(protocol, meta["hash"], [HERE / f"{name}.py" for name in CODE])
     learnt = rows.column("log_gk_24h")
     baselines = Baselines(rows, float(np.nanmean(learnt)))
+    trains = trainable(rows, protocol)
     pools: dict[str, Any] = {}
     losses: dict[int, list[np.ndarray]] = {hours: [] for hours in HOURS}
     order = sorted(range(len(rows.series_names)), key=lambda i: rows.at[rows.series == i].min())
@@ -47,7 +49,7 @@ def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Callable[[s
             windows = windows[:2]
 
         def fit(window: Window, _: int, series: int = i) -> dict[str, np.ndarray]:
-            return _forecast(rows, baselines, series, window)
+            return _forecast(rows, baselines, series, window, trains)
 
         found = walk(f"yield-{name}", windows, [0], fit, work, stamp, say)
         pools[name] = {"kind": kind, "windows": len(windows), "from": windows[0].start, "until": windows[-1].stop}
@@ -79,17 +81,21 @@ def pool_windows(rows: Rows, series: int, rule: dict[str, Any], protocol: Protoc
     """The protocol's shares of a pool's own span; a recording too short to cut is one window, for test only."""
     at = rows.at[rows.series == series]
     first, last = int(at.min()), int(at.max())
-    if last - first < protocol["split"]["share"]["test_only_below_days"] * DAY:
+    if not trainable(rows, protocol)[rows.series == series].all():
         return [Window(0, first, last + 1, first - rule["embargo_seconds"])], "test only"
     return share_windows(first, last, rule), "windows"
 
 
-def _forecast(rows: Rows, baselines: Baselines, series: int, window: Window) -> dict[str, np.ndarray]:
+def known_by(rows: Rows, window: Window, hours: int) -> np.ndarray:
+    """Rows whose label had happened when the window began."""
+    return np.isfinite(rows.labels[hours][:, 0]) & window.learns(rows.at, hours * 3600)
+
+
+def _forecast(
+    rows: Rows, baselines: Baselines, series: int, window: Window, trains: np.ndarray
+) -> dict[str, np.ndarray]:
     """Quantiles of the model and of the baselines for one window, empty where nothing was known before it."""
-    known = {
-        hours: np.flatnonzero(np.isfinite(rows.labels[hours][:, 0]) & window.learns(rows.at, hours * 3600))
-        for hours in HOURS
-    }
+    known = {hours: np.flatnonzero(trains & known_by(rows, window, hours)) for hours in HOURS}
     if len(known[1]) < FEWEST_OWN:
         return {}
     weights = fees.fit(rows, known)
@@ -168,8 +174,3 @@ def _pooled(parts: list[np.ndarray], hours: int) -> dict[str, Any]:
         "pools": len(parts),
         "mean of the pools' ratios": rounded(float(np.mean([_summary(one, hours)["ratio"] for one in parts]))),
     }
-
-
-def table(results: dict[str, Any]) -> list[str]:
-    """The tables as Markdown."""
-    return yield_table(results)

@@ -1,0 +1,174 @@
+"""The fee model's final fit and its package; every figure of the card comes from results/yield.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fees
+from cli import HERE
+from errors import ExportError
+from fee_rows import load_fee_meta, load_hours, trainable
+from fees import FEATURES, HOURS, Rows, Weights
+from package import WALK_FORWARD, Package, TestedOn, TrainedOn, domain_of, run_graph, sample_cases, write_package
+from protocol import Protocol
+from run import code_hash
+from walk import load_results
+from yield_table import yield_table
+
+MODEL = "yield-har"
+VERSION = "2.0.0"
+TOLERANCE = 1e-3
+
+
+def ship(data: Path, out: Path, protocol: Protocol, say: Callable[[str], None]) -> None:
+    """Fits on every label there is and writes the package folder into `out`."""
+    meta = load_fee_meta(data)
+    rows = load_hours(data, meta)
+    results = load_results("yield")
+    weights, learns = final_fit(rows, protocol)
+    graph = fees.graph(weights)
+    gap = graph_gap(graph, weights, rows)
+    if not gap <= TOLERANCE:
+        raise ExportError(f"export: the graph of {MODEL} differs from the fit by {gap:.2e}, must be ≤ {TOLERANCE}")
+    used = np.unique(np.concatenate(list(learns.values())))
+    spread = used[np.linspace(0, len(used) - 1, 4).astype(int)]
+    names = [f"row {int(rows.at[i])} of {rows.series_names[rows.series[i]]}" for i in spread]
+    horizons = [hours * 3600 for hours in HOURS]
+    tested = [pool for pool in results["pools"].values() if pool["kind"] == "windows"]
+    manifest = write_package(
+        out / MODEL,
+        Package(
+            name=MODEL,
+            version=VERSION,
+            task="yield",
+            framework="numpy",
+            graph=graph,
+            features=FEATURES,
+            columns=fees.OUTPUTS,
+            unit="fraction of starting value over the horizon",
+            horizons_seconds=horizons,
+            # A fee window is read against the others, and its level only as a factor: no domain of its own.
+            domain=domain_of(rows.features[used], rows.mask[used], FEATURES, without=fees.FEE),
+            samples=sample_cases(graph, rows.features[spread], rows.mask[spread], names, horizons),
+            trained_on=TrainedOn(
+                since=int(rows.at[used].min()),
+                until=int(max((rows.at[learns[hours]] + hours * 3600).max() for hours in HOURS)),
+                rows={f"{hours}h": len(learns[hours]) for hours in HOURS},
+                data_hash=meta["hash"],
+                sources=[source for source in meta["sources"] if "daily" not in source["file"]],
+                split="walk-forward by shares of each pool's span; final fit on all labels of pools of a week or more",
+                seeds=protocol["walk_forward"]["seeds"],
+                code_hash=code_hash(HERE),
+                embargo_seconds=int(protocol["walk_forward"]["yield"]["embargo_seconds"]),
+                series=[name for i, name in enumerate(rows.series_names) if (rows.series[used] == i).any()],
+            ),
+            metrics=headline(results),
+            reproduce="npm run train -- --walk-forward --task yield && npm run train -- --ship --task yield",
+            tested_on=TestedOn(
+                min(pool["from"] for pool in tested), max(pool["until"] for pool in tested), by=WALK_FORWARD
+            ),
+            feature_schema=meta["schema"],
+            card=sections(results),
+        ),
+    )
+    say(f"{MODEL}: {manifest['sizeBytes']} bytes, graph within {gap:.1e} of the fit, fitted on {len(used)} hours")
+
+
+def final_fit(rows: Rows, protocol: Protocol) -> tuple[Weights, dict[int, np.ndarray]]:
+    """Weights from all labels of the pools that may be learnt from, and the rows they came from by hours."""
+    trains = trainable(rows, protocol)
+    learns = {hours: np.flatnonzero(trains & np.isfinite(rows.labels[hours][:, 0])) for hours in HOURS}
+    return fees.fit(rows, learns), learns
+
+
+def graph_gap(graph: bytes, weights: Weights, rows: Rows) -> float:
+    """Greatest relative difference between the graph and the fit, one range and horizon after the other."""
+    worst = 0.0
+    for i, hours in enumerate(HOURS):
+        inputs = fees.inputs_of(rows, np.arange(i, len(rows.at), 7), hours, i % len(rows.ranges))
+        meant = fees.predict(weights, inputs)
+        worst = max(worst, float(np.max(np.abs(run_graph(graph, inputs) - meant) / (np.abs(meant) + 1e-6))))
+    return worst
+
+
+def headline(results: dict[str, Any]) -> dict[str, Any]:
+    """What the manifest keeps of the walk-forward."""
+    keep = ("ratio", "t", "rows")
+    pooled = {f"walk-forward {h}": {k: row[k] for k in keep} for h, row in results["pooled"].items()}
+    days = {f"daily pools {h}": {k: row[k] for k in keep} for h, row in results["days"]["pooled"].items()}
+    return pooled | days
+
+
+def sections(results: dict[str, Any]) -> dict[str, str]:
+    """The card's own parts."""
+    by_range = [
+        "| horizon | " + " | ".join(results["ranges"]) + " |",
+        "|---|" + "---|" * len(results["ranges"]),
+    ]
+    for hours in HOURS:
+        for name, pool in results["pools"].items():
+            if pool["kind"] == "windows" and f"{hours}h" in pool:
+                cells = " | ".join(f"{pool[f'{hours}h']['by range'][r]:.2f}" for r in results["ranges"])
+                by_range.append(f"| {hours} h, {name} | {cells} |")
+    worst = [
+        f"{h} ({row['ratio']:.3f} ×)" for h, row in results["pooled"].items() if row["ratio"] > _target(results, h)
+    ]
+    missed = f"Missed its target at {', '.join(worst)}." if worst else "Met its targets at every horizon that has one."
+    losing = [
+        f"{name} at {h} ({pool[h]['ratio']:.3f} ×)"
+        for name, pool in results["pools"].items()
+        for h in ("1h", "4h", "24h", "168h")
+        if h in pool and pool[h]["ratio"] > 1
+    ]
+    covered = [
+        pool[h]["coverage80"][results["model"]] for pool in _cut(results) for h in ("1h", "4h", "24h") if h in pool
+    ]
+    return {
+        "Intended use": (
+            "For a range given by log-price offsets and a horizon of 1 hour to 7 days: mean and quantiles of the fees"
+            " it collects, as a fraction of its starting value, before our own liquidity dilutes the pool. One input of"
+            " `decide`; the strategy contract's bounds hold whatever it says. Not advice, not a price forecast."
+        ),
+        "How it works": (
+            "A ridge of ln fee yield on fee windows of 1, 6, 24 and 168 hours, hour of day and weekday (two harmonics"
+            " each of the hour), slopes of variance, sizes of recent moves and changes of liquidity, shrunk towards a"
+            " mean of the windows, at four horizons and interpolated between them. The range enters by closed form:"
+            " concentration × expected occupancy. Mean and quantiles are those that the ratio of outcome to closed"
+            " form had in training, by horizon, by width in deviations and how far off centre the range is. A pool's"
+            " level passes through: ten times the fees are forecast ten times as high. No step of the fit is random, so every"
+            " seed gives the same weights."
+        ),
+        "Metrics": "\n".join(yield_table(results))
+        + "\n\nRatio to the better baseline by range, all horizons:\n\n"
+        + "\n".join(by_range),
+        "Limits": "\n".join(
+            [
+                f"- {missed}",
+                f"- Worse than the better baseline for: {', '.join(losing) or 'no pool'}.",
+                f"- Its 80 % interval covered {min(covered):.0%} to {max(covered):.0%} of outcomes, by pool and horizon.",
+                "- Six windows per pool, not ten: the spans are four weeks to five months long. Seven days ahead there"
+                " are a dozen independent windows at most; read that row as a report, not as a finding.",
+                "- The pools with daily files are judged by the same ridge, not fitted on: they hold no fee growth.",
+                "- One-sided ranges are nearly a toss of a coin, for the baselines too.",
+                "- It cannot see just-in-time liquidity or a coming change of in-range liquidity. Own dilution is"
+                " applied by the caller.",
+                "- Regressors and penalties were chosen on the first two fifths of the earliest pool, before any"
+                " window."
+                " The windows were scored three times: a gap in a baseline was mended after the first, and recordings"
+                " shorter than a week were left out of the fit, as the protocol asks, after the second.",
+                "- A model of the past: a new kind of market is not in it.",
+            ]
+        ),
+    }
+
+
+def _cut(results: dict[str, Any]) -> list[dict[str, Any]]:
+    return [pool for pool in results["pools"].values() if pool["kind"] == "windows"]
+
+
+def _target(results: dict[str, Any], horizon: str) -> float:
+    return float(results["targets"].get(horizon, np.inf))
