@@ -36,7 +36,7 @@ const onnx = <T extends ModelTask>(
 
 const volatilityMlp = onnx("volatility-mlp", "volatility", openVolatilityModel);
 const ilMlp = onnx("il-mlp", "il", openRangeRiskModel);
-const yieldMlp = onnx("yield-mlp", "yield", openYieldModel);
+const yieldHar = onnx("yield-har", "yield", openYieldModel);
 const rulesVolatility = defineModel({
   id: "rules-volatility",
   task: "volatility",
@@ -53,7 +53,7 @@ export type AnyModelDefinition = { [T in ModelTask]: ModelDefinition<T> }[ModelT
 export const MODELS: readonly AnyModelDefinition[] = [
   volatilityMlp,
   ilMlp,
-  yieldMlp,
+  yieldHar,
   rulesVolatility,
   rulesIl,
   rulesYield,
@@ -68,7 +68,7 @@ export interface ModelSetDefinition {
 
 /** What a decision can be made with: one model per task. */
 export const MODEL_SETS: Readonly<Record<string, ModelSetDefinition>> = {
-  rangekeeper: { volatility: volatilityMlp, il: ilMlp, yield: yieldMlp },
+  rangekeeper: { volatility: volatilityMlp, il: ilMlp, yield: yieldHar },
   rules: { volatility: rulesVolatility, il: rulesIl, yield: rulesYield },
 };
 

@@ -124,7 +124,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
         for h in ("1h", "4h", "24h", "168h")
         if h in pool and pool[h]["ratio"] > 1
     ]
-    covered = [
+    covers = [
         pool[h]["coverage80"][results["model"]] for pool in _cut(results) for h in ("1h", "4h", "24h") if h in pool
     ]
     return {
@@ -139,8 +139,8 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
             " mean of the windows, at four horizons and interpolated between them. The range enters by closed form:"
             " concentration × expected occupancy. Mean and quantiles are those that the ratio of outcome to closed"
             " form had in training, by horizon, by width in deviations and how far off centre the range is. A pool's"
-            " level passes through: ten times the fees are forecast ten times as high. No step of the fit is random, so every"
-            " seed gives the same weights."
+            " level passes through: ten times the fees are forecast ten times as high. No step of the fit is random, so"
+            " every seed gives the same weights."
         ),
         "Metrics": "\n".join(yield_table(results))
         + "\n\nRatio to the better baseline by range, all horizons:\n\n"
@@ -149,7 +149,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
             [
                 f"- {missed}",
                 f"- Worse than the better baseline for: {', '.join(losing) or 'no pool'}.",
-                f"- Its 80 % interval covered {min(covered):.0%} to {max(covered):.0%} of outcomes, by pool and horizon.",
+                f"- Its 80 % interval covered {min(covers):.0%} to {max(covers):.0%} of outcomes, by pool and horizon.",
                 "- Six windows per pool, not ten: the spans are four weeks to five months long. Seven days ahead there"
                 " are a dozen independent windows at most; read that row as a report, not as a finding.",
                 "- The pools with daily files are judged by the same ridge, not fitted on: they hold no fee growth.",

@@ -44,7 +44,7 @@ export function sampleReport(over: Partial<Report> = {}): Report {
         trainedOn: "2017-08 to 2022-06",
       },
       {
-        id: "yield-mlp",
+        id: "yield-har",
         version: "1.0.0",
         task: "yield",
         sha256: `0x${"cd".repeat(32)}`,
