@@ -16,6 +16,7 @@ import numpy as np
 import geometry
 from ops import NumpyOps, OnnxOps, Ops
 
+MODEL = "yield-har"
 FEE = ["log_fee_1h", "log_fee_6h", "log_fee_24h", "log_fee_168h"]
 VARIANCE = ["log_gk_6h", "log_gk_24h", "log_rv_24h", "log_rv_168h"]
 CALENDAR = ["hour_sin", "hour_cos", "weekday_sin", "weekday_cos"]

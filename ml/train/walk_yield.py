@@ -12,9 +12,8 @@ import fees
 from cli import HERE
 from fee_baselines import Baselines, pinball_rows
 from fee_days import walk_days
-from fee_package import MODEL, ship
 from fee_rows import load_days, load_fee_meta, load_hours, trainable
-from fees import HOURS, Rows
+from fees import HOURS, MODEL, Rows
 from metrics import diebold_mariano, rounded
 from protocol import Protocol
 from walk import Window, share_windows, stamp_of, walk, walk_rule
@@ -23,7 +22,7 @@ from yield_table import yield_table as table
 CODE = ["fees", "fee_rows", "fee_baselines", "fee_days", "geometry", "ops", "walk", "walk_yield"]
 BASELINES = ("persistence", "ewma")
 FORECASTS = (MODEL, *BASELINES)
-__all__ = ["run", "ship", "table"]
+__all__ = ["run", "table"]
 TARGETS = {1: 0.95, 4: 0.95, 24: 1.0}
 FEWEST_OWN = 100
 

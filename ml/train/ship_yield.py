@@ -12,23 +12,22 @@ import fees
 from cli import HERE
 from errors import ExportError
 from fee_rows import load_fee_meta, load_hours, trainable
-from fees import FEATURES, HOURS, Rows, Weights
+from fees import FEATURES, HOURS, MODEL, Rows, Weights
 from package import WALK_FORWARD, Package, TestedOn, TrainedOn, domain_of, run_graph, sample_cases, write_package
 from protocol import Protocol
 from run import code_hash
 from walk import load_results
-from yield_table import yield_table
+from yield_table import cut_pools, yield_table
 
-MODEL = "yield-har"
 VERSION = "2.0.0"
 TOLERANCE = 1e-3
 
 
-def ship(data: Path, out: Path, protocol: Protocol, say: Callable[[str], None]) -> None:
+def ship(data: Path, out: Path, results_folder: Path, protocol: Protocol, say: Callable[[str], None]) -> None:
     """Fits on every label there is and writes the package folder into `out`."""
     meta = load_fee_meta(data)
     rows = load_hours(data, meta)
-    results = load_results("yield")
+    results = load_results("yield", results_folder)
     weights, learns = final_fit(rows, protocol)
     graph = fees.graph(weights)
     gap = graph_gap(graph, weights, rows)
@@ -125,7 +124,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
         if h in pool and pool[h]["ratio"] > 1
     ]
     covers = [
-        pool[h]["coverage80"][results["model"]] for pool in _cut(results) for h in ("1h", "4h", "24h") if h in pool
+        pool[h]["coverage80"][results["model"]] for pool in cut_pools(results) for h in ("1h", "4h", "24h") if h in pool
     ]
     return {
         "Intended use": (
@@ -142,7 +141,7 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
             " level passes through: ten times the fees are forecast ten times as high. No step of the fit is random, so"
             " every seed gives the same weights."
         ),
-        "Metrics": "\n".join(yield_table(results))
+        "Metrics": "\n".join(["```text", *yield_table(results), "```"])
         + "\n\nRatio to the better baseline by range, all horizons:\n\n"
         + "\n".join(by_range),
         "Limits": "\n".join(
@@ -164,10 +163,6 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
             ]
         ),
     }
-
-
-def _cut(results: dict[str, Any]) -> list[dict[str, Any]]:
-    return [pool for pool in results["pools"].values() if pool["kind"] == "windows"]
 
 
 def _target(results: dict[str, Any], horizon: str) -> float:
