@@ -8,7 +8,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { BaseError, InvalidInputError } from "../errors.ts";
-import { computeFeatures, FEATURE_NAMES, FEATURE_SCHEMA, LOOKBACK_BARS } from "../features/index.ts";
+import { FEATURE_NAMES, FEATURE_SCHEMA } from "../features/index.ts";
+import { featureTable } from "../features/table.ts";
 import type { Offsets } from "../risk/position.ts";
 import type { Bar } from "../types.ts";
 import { type CollectedSeries, collectSeries } from "./dataset/collect.ts";
@@ -56,10 +57,11 @@ export function* yieldHours({ name, hourly, fine }: CollectedSeries): Generator<
   const perHour = fine.length / hourly.length;
   if (!Number.isInteger(perHour))
     throw new InvalidInputError(`series ${name}: fine bars must divide hourly bars evenly`);
+  const table = featureTable(hourly);
   const warmUp = Math.min(25, Math.ceil(hourly.length / 4));
   for (let end = warmUp; end < hourly.length; end++) {
     if (Number.isNaN((hourly[end - 1] as Bar).close)) continue;
-    const features = computeFeatures(hourly.slice(Math.max(0, end - LOOKBACK_BARS), end));
+    const features = table.at(end - 1);
     const labels = YIELD_HORIZONS_HOURS.flatMap((hours) => {
       const [first, last] = [end * perHour - 1, (end + hours) * perHour];
       const path = last > fine.length ? null : fine.slice(first, last);
@@ -68,7 +70,7 @@ export function* yieldHours({ name, hourly, fine }: CollectedSeries): Generator<
         return (path && rangeOutcome(path, query)?.feeYield) ?? Number.NaN;
       });
     });
-    yield { series: name, at: features.atSeconds, values: [...features.values, ...labels] };
+    yield { series: name, at: (hourly[end - 1] as Bar).endSeconds, values: [...features, ...labels] };
   }
 }
 

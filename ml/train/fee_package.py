@@ -23,11 +23,11 @@ VERSION = "2.0.0"
 TOLERANCE = 1e-3
 
 
-def ship(data: Path, out: Path, results_folder: Path, protocol: Protocol, say: Callable[[str], None]) -> None:
+def ship(data: Path, out: Path, protocol: Protocol, say: Callable[[str], None]) -> None:
     """Fits on every label there is and writes the package folder into `out`."""
     meta = load_fee_meta(data)
     rows = load_hours(data, meta)
-    results = load_results("yield", results_folder)
+    results = load_results("yield")
     weights, learns = final_fit(rows, protocol)
     graph = fees.graph(weights)
     gap = graph_gap(graph, weights, rows)
