@@ -33,6 +33,12 @@ function feeRows() {
   step("fee rows", process.execPath, [tsx, "ml/data/yieldRows.ts", "--data", data, "--out", dataset]);
 }
 
+/** Days of many sources: the regime model's own rows. */
+function regimeRows() {
+  const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
+  step("regime rows", process.execPath, [tsx, "ml/data/regimeRows.ts", "--data", data, "--out", dataset]);
+}
+
 function readOptions() {
   try {
     return parseArgs({
@@ -101,6 +107,7 @@ step("dataset", process.execPath, [
 ]);
 if (options["walk-forward"]) {
   if (options.task.length === 0 || options.task.includes("yield")) feeRows();
+  if (options.task.length === 0 || options.task.includes("regime")) regimeRows();
   const work = join(dataset, options.fast ? "walk-fast" : "walk");
   const results = options.out === undefined ? "ml/train/results" : out;
   const tasks = options.task.flatMap((task) => ["--task", task]);

@@ -200,7 +200,7 @@ async function readSources(dataFolder: string, say: (line: string) => void) {
     flow.set(day, [bought + row.number("taker_buy_volume_eth"), all + row.number("volume_eth")]);
   });
   const shared: Record<string, ByDay> = {
-    // Publishers say neither the hour nor how late they are: a day is left for it, and two where a site collects others.
+    // The exchanges' sums are told neither the hour of nor how late: a whole day more is left for them.
     funding_all: published(fundingAll, 1, 0),
     open_interest_change: published(changes(interest), 1, 0),
     log_implied_variance: mapped(meanByDay(implied), (dvol) => Math.log((dvol / 100) ** 2 / 365)),

@@ -14,6 +14,7 @@ from errors import DatasetError
 from metrics import diebold_mariano, qlike, rounded
 from protocol import Protocol
 from regime_days import BATCH, RATE, STEPS, Days, asked, fit_window, read_days
+from regime_table import table
 from walk import DAY, Window, calendar_windows, stamp_of, walk, walk_rule
 
 HERE = Path(__file__).resolve().parent
@@ -21,6 +22,7 @@ CODE = [HERE / f"{name}.py" for name in ("regime_days", "regime_net", "walk")]
 # Windows whose forecasts only teach the stack; it is scored on those after them.
 TEACHING = 4
 KEPT_BELOW = 0.05
+__all__ = ["run", "table"]
 Say = Callable[[str], None]
 # Days by asset and midnight: ln of the variance that another model expects.
 Base = dict[tuple[str, int], float]
@@ -185,29 +187,3 @@ def _by_asset(x: np.ndarray, who: np.ndarray, when: np.ndarray, assets: list[str
 
 def _p_of(t: float) -> float:
     return math.erfc(abs(t) / math.sqrt(2.0))
-
-
-def table(results: dict[str, Any]) -> list[str]:
-    """What the walk-forward prints and the card carries, at most 80 columns wide."""
-    scores = results["classes"]
-    loss, hits = scores["logLoss"], scores["hits"]
-    lines = [
-        f"next week's third of variance, {scores['days']} days   {'log loss':>9} {'hits':>6}",
-        f"  {'regime model':<40} {loss['model']:9.4f} {hits['model']:6.3f}",
-        f"  {'how weeks followed weeks before':<40} {loss['persistence']:9.4f} {hits['persistence']:6.3f}",
-        f"  {'even guess':<40} {loss['even']:9.4f} {1 / 3:6.3f}",
-        f"  against the second: t {scores['t']:.2f}, p {_p(scores['p'])}",
-        "",
-        f"{'QLIKE at a day':<14} {'days':>5} {results['base']:>20} {'stack':>7} {'+ regime':>8} {'ratio':>6} {'p':>6}",
-    ]
-    for name, one in results["stack"].items():
-        q = one["qlike"]
-        lines.append(
-            f"{name:<14} {one['days']:5d} {q['volatility']:20.4f} {q['stack']:7.4f} {q['stackWithRegime']:8.4f} "
-            f"{one['ratio']:6.4f} {_p(one['p'])}"
-        )
-    return lines
-
-
-def _p(p: float) -> str:
-    return f"{p:6.3f}" if p >= 0.001 else " <.001"

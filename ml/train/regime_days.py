@@ -21,7 +21,7 @@ HINT = "run `npx tsx ml/data/regimeRows.ts --data DIR --out ml/train/data`"
 WEEK = 7 * DAY
 # Steps of Adam to choose from; what was fixed beforehand: rows of a step, and the rate that it begins with.
 STEPS = (15, 45, 135)
-BATCH, RATE = 192, 3e-3
+BATCH, RATE = 96, 3e-3
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,100 @@
+"""Writes the regime model's card from results/regime.json: `python ml/train/regime_card.py`."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cli import HERE, exit_with, say
+from regime_table import table
+from walk import RESULTS, load_results
+
+
+def card(results: dict[str, Any]) -> str:
+    """The card as Markdown; every figure is the results'."""
+    pooled, setting = results["stack"]["pooled"], results["settings"]
+    change = 100 * (pooled["ratio"] - 1)
+    verdict = (
+        f"Kept: stacked on the volatility model it changes QLIKE at a day by {change:+.2f} % (p {pooled['p']})."
+        if results["kept"]
+        else f"Not shipped: stacked on the volatility model it changes QLIKE at a day by {change:+.2f} % "
+        f"(Diebold–Mariano t {pooled['t']}, p {pooled['p']}); the protocol keeps it only for a gain with p < .05."
+    )
+    windows = results["windows"]
+    seeds = ", ".join(str(seed) for seed in results["seeds"])
+    spread = ", ".join(f"{x:.4f}" for x in pooled["bySeed"])
+    steps = ", ".join(str(window["steps"]) for window in windows)
+    lines = [
+        "# regime-transformer",
+        "",
+        "Written by `ml/train/regime_card.py` from `ml/train/results/regime.json`.",
+        "",
+        verdict,
+        "",
+        f"A Transformer ({setting['layers']} layers, width {setting['width']}, 60 days in tokens of five) over prices "
+        "and every outside source at hand, each cell with a mask; whole sources drop out at random in training. It gives "
+        "the probabilities that the next week's variance lies in the lower, middle or upper third of the past's, and "
+        "the log variance of the next day.",
+        "",
+        "```text",
+        *table(results),
+        "```",
+        "",
+        "The stack is a regression of log realised variance on the volatility model's forecast, fitted on the "
+        f"forecasts of past windows; the first {results['teachingWindows']} windows only teach it. `+ regime` adds the "
+        "difference of the outer probabilities and the next day's log variance. The ratio and p compare the two "
+        f"stacks. By seed the pooled ratio is {spread}.",
+        "",
+        "Not judged: whether the decision gains from it. It reaches the decision only through the volatility forecast.",
+        "",
+        "## Where each source existed",
+        "",
+        "Days on which at least one column of a source was known; outside of them it is masked.",
+        "",
+        "| asset | source | from | to | days |",
+        "| --- | --- | --- | --- | ---: |",
+        *[
+            f"| {asset} | {group.replace('_', ' ')} | {_day(one['from'])} | {_day(one['to'])} | {one['days']:,} |"
+            for asset, groups in results["spans"].items()
+            for group, one in groups.items()
+        ],
+        "",
+        "Taker flow and implied volatility cover so few days that nothing can be said of them; they never overlap.",
+        "",
+        "## How it was tested",
+        "",
+        f"{len(windows)} windows from {_day(windows[0]['from'])} to {_day(windows[-1]['until'] - 1)}, each fitted on "
+        f"everything known before it ({windows[0]['rows']:,} to {windows[-1]['rows']:,} days of both assets), labels "
+        f"purged. Seeds {seeds}, averaged. Rows of a step, rate and width were fixed beforehand; the number of steps "
+        f"was chosen in each window by its own past: {steps}.",
+        "",
+        f"Data hash `{results['dataHash']}`. Sources:",
+        "",
+        "| file | sha256 |",
+        "| --- | --- |",
+        *[f"| {source['file']} | `{source['sha256'][:18]}…` |" for source in results["sources"]],
+        "",
+        "Command: `npm run train -- --walk-forward --task regime`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=Path, default=HERE.parent / "models" / "regime" / "README.md")
+    args = parser.parse_args()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(card(load_results("regime", args.results)))
+    say(f"wrote {args.out}")
+
+
+if __name__ == "__main__":
+    exit_with(main)
