@@ -235,6 +235,8 @@ export interface DecisionSettings {
   readonly riskAversion: number;
   /** A move must beat staying by this many basis points of NAV on top of its cost. */
   readonly hysteresisBps: number;
+  /** Multiplies the expected LVR; absent = 1. Below where a pool's past has shown the forecasts to be too high. */
+  readonly lvrWeight?: number;
   /** Multiplies how far a range's centre lies from the reference price; absent = 0, as below. */
   readonly deviationWeight?: number;
   /** Basis points that a certain breach of the loss bound would cost; its probability is charged for. */
@@ -269,7 +271,7 @@ export interface Candidate {
   readonly deviationBps: number;
   /** Probability, 0..1, that loss and cost exceed the loss bound within the horizon. */
   readonly breach: number;
-  /** fees - LVR - cost - risk aversion x tail - deviation weight x deviation - breach weight x breach. */
+  /** fees - LVR weight x LVR - cost - risk aversion x tail - deviation weight x deviation - breach weight x breach. */
   readonly netBps: number;
   /** What the right to decide later is worth, x its weight: a move must beat staying by it besides the hysteresis. */
   readonly waitBps: number;

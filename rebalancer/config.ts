@@ -229,6 +229,12 @@ export const configSchema = z
           .max(10_000)
           .describe("How much better than staying a move must be, basis points of NAV")
           .default(5),
+        lvrWeight: z
+          .number()
+          .nonnegative()
+          .max(10)
+          .describe("Weight of the expected LVR; 1 = as the model says")
+          .default(1),
         deviationWeight: z
           .number()
           .nonnegative()

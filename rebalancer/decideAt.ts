@@ -100,6 +100,7 @@ export function settingsOf(parameters: SettingsParameters): DecisionSettings {
     minHistorySeconds: config.evaluate.minHistorySeconds,
     riskAversion: config.decision.riskAversion,
     hysteresisBps: config.decision.hysteresisBps,
+    lvrWeight: config.decision.lvrWeight,
     deviationWeight: config.decision.deviationWeight,
     breachWeightBps: config.decision.breachWeightBps,
     lossBoundBps: config.decision.lossBoundBps,

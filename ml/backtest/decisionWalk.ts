@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../errors.ts";
+import type { Outlook } from "../outlook.ts";
 import type { Bounds, DecisionSettings, ModelSet } from "../types.ts";
 import { bootstrapMean } from "./bootstrap.ts";
 import type { BacktestMarket } from "./market.ts";
@@ -56,7 +57,7 @@ export interface DecisionVariant {
   readonly id: string;
   readonly settings: Pick<
     DecisionSettings,
-    "horizonSeconds" | "riskAversion" | "breachWeightBps" | "hysteresisBps" | "waitWeight"
+    "horizonSeconds" | "lvrWeight" | "riskAversion" | "breachWeightBps" | "hysteresisBps" | "waitWeight"
   >;
 }
 
@@ -70,13 +71,21 @@ const HASTES = [
   { key: "late", hysteresisBps: 10, waitWeight: 1 },
 ] as const;
 
-/** Every horizon with every attitude to risk and to haste. */
-export const VARIANTS: readonly DecisionVariant[] = [24, 72].flatMap((hours) =>
-  RISKS.flatMap(({ key: risk, ...risks }) =>
-    HASTES.map(({ key: haste, ...hastes }) => ({
-      id: `decision-${hours}h-${risk}-${haste}`,
-      settings: { horizonSeconds: hours * HOUR, ...risks, ...hastes },
-    })),
+/** How much of the expected LVR is believed. */
+const TRUSTS = [
+  { key: "", lvrWeight: 1 },
+  { key: "-half", lvrWeight: 0.5 },
+] as const;
+
+/** Every horizon with every attitude to forecasts, risk and haste. */
+export const VARIANTS: readonly DecisionVariant[] = [24, 168].flatMap((hours) =>
+  TRUSTS.flatMap(({ key: trust, lvrWeight }) =>
+    RISKS.flatMap(({ key: risk, ...risks }) =>
+      HASTES.map(({ key: haste, ...hastes }) => ({
+        id: `decision-${hours}h-${risk}-${haste}${trust}`,
+        settings: { horizonSeconds: hours * HOUR, lvrWeight, ...risks, ...hastes },
+      })),
+    ),
   ),
 );
 
@@ -153,10 +162,11 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
   const { market, models, bounds, decision, settings, rule, variants = VARIANTS, onProgress } = parameters;
   const windows = shareWindows(settings, rule);
   const [first] = windows as [Window, ...Window[]];
+  const outlooks = new Map<number, Outlook>();
   const own = Object.fromEntries(
     variants.map((variant): [string, PolicyFactory] => [
       variant.id,
-      modelPolicy({ models, bounds, settings: { ...decision, ...variant.settings } }),
+      modelPolicy({ models, bounds, settings: { ...decision, ...variant.settings }, outlooks }),
     ]),
   );
   const { rules = baselines.filter(({ clairvoyant }) => !clairvoyant).map(({ id }) => id) } = parameters;

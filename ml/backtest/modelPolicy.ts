@@ -1,5 +1,5 @@
 import { decide } from "../decide.ts";
-import type { Outlook } from "../outlook.ts";
+import { type Outlook, outlookOf } from "../outlook.ts";
 import type { GridSize } from "../ranges/candidates.ts";
 import type { Bar, Bounds, Decision, DecisionSettings, ModelSet, PoolHistory } from "../types.ts";
 import { getTickAtSqrtPrice, lnPriceToSqrtPriceX96 } from "../units.ts";
@@ -12,6 +12,11 @@ export interface ModelPolicyParameters {
   /** Without a cost of gas it is taken from the market at each decision. */
   readonly settings: Omit<DecisionSettings, "gasCost"> & { readonly gasCost?: bigint };
   readonly grid?: GridSize;
+  /**
+   * Outlooks by time, shared by policies with the same models that play the same bars: bars do not change by what a
+   * vault does, so neither does what a model makes of them. Event markets do, and share nothing.
+   */
+  readonly outlooks?: Map<number, Outlook>;
 }
 
 /**
@@ -37,14 +42,16 @@ export const modelPolicy =
 
 /** What a model set decides on what a policy sees; decisions on one history may share what is made of it. */
 export function modelDecision(
-  { models, bounds, settings, grid }: ModelPolicyParameters,
+  { models, bounds, settings, grid, outlooks }: ModelPolicyParameters,
   context: PolicyContext,
-  outlook?: Outlook,
+  given?: Outlook,
 ): Promise<Decision> {
   const { assetUnit } = orientationOf(context.pool, context.numeraire);
   const gasCost = settings.gasCost ?? BigInt(Math.round((context.moveGas ?? 0) * assetUnit));
+  const market = marketOf(context);
+  const outlook = given ?? (outlooks && context.history === null ? sharedOutlook(outlooks, market, models) : undefined);
   return decide({
-    ...marketOf(context),
+    ...market,
     state: context.state,
     models,
     bounds,
@@ -52,6 +59,20 @@ export function modelDecision(
     ...(grid === undefined ? {} : { grid }),
     ...(outlook === undefined ? {} : { outlook }),
   });
+}
+
+/** The outlook of this time, with the history of this vault's own market: they differ by its own liquidity alone. */
+function sharedOutlook(
+  outlooks: Map<number, Outlook>,
+  market: { readonly history: PoolHistory; readonly bars?: readonly Bar[] },
+  models: ModelSet,
+): Outlook {
+  const { history } = market;
+  const known = outlooks.get(history.toTimestamp);
+  if (known?.models === models && known.history.sqrtPriceX96 === history.sqrtPriceX96) return { ...known, history };
+  const fresh = outlookOf({ ...market, models });
+  outlooks.set(history.toTimestamp, fresh);
+  return fresh;
 }
 
 /** The order that a decision stands for; one without a plan leaves everything as it is. */

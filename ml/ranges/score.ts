@@ -59,6 +59,7 @@ export function score(parameters: ScoreParameters): Candidate[] {
 
 /** What losses, distance and haste are weighed with: the same for all candidates. */
 interface Weights {
+  readonly lvr: number;
   readonly tail: number;
   readonly deviation: number;
   readonly breachBps: number;
@@ -77,6 +78,7 @@ function weightsOf({ settings, state, market, volatility }: ScoreParameters): We
   const budget = fromWad(state.lossBudgetLeftWad);
   const own = settings.lossBoundBps === undefined ? Number.POSITIVE_INFINITY : bpsToRatio(settings.lossBoundBps);
   return {
+    lvr: settings.lvrWeight ?? 1,
     tail: settings.riskAversion,
     deviation: settings.deviationWeight ?? 0,
     breachBps: settings.breachWeightBps ?? 0,
@@ -132,7 +134,7 @@ function row(
     tailBps,
     deviationBps,
     breach,
-    netBps: round4(feesBps - lvrBps - costBps - risks),
+    netBps: round4(feesBps - weights.lvr * lvrBps - costBps - risks),
     // Fees and losses are revised apart from each other, each by the spread of the forecast.
     waitBps: kind === "range" ? round4(weights.waiting * Math.hypot(feesBps, lvrBps)) : 0,
     refusal,

@@ -64,6 +64,7 @@ export function readSetup(path: string | undefined): Setup {
       minHistorySeconds: config.evaluate.minHistorySeconds,
       riskAversion: config.decision.riskAversion,
       hysteresisBps: config.decision.hysteresisBps,
+      lvrWeight: config.decision.lvrWeight,
       deviationWeight: config.decision.deviationWeight,
       breachWeightBps: config.decision.breachWeightBps,
       lossBoundBps: config.decision.lossBoundBps,

@@ -18,7 +18,7 @@ import type { RunSettings } from "../../../ml/backtest/types.ts";
 import { listFiles } from "../../../ml/data/market.ts";
 import { readCandles } from "../../../ml/data/ohlcv.ts";
 import { InvalidInputError } from "../../../ml/errors.ts";
-import { loadModelSet, MODEL_SETS } from "../../../ml/models/index.ts";
+import { loadModelSet } from "../../../ml/models/index.ts";
 import type { PoolMeta } from "../../../ml/types.ts";
 import { ConfigError } from "../../errors.ts";
 import { encodeJson } from "../../json.ts";
@@ -27,8 +27,7 @@ import { formatTable } from "../table.ts";
 import { wrap } from "../wrap.ts";
 import { costsOf } from "./costs.ts";
 import { reportModels } from "./models.ts";
-import type { BacktestFlags } from "./parse.ts";
-import { wholeOf } from "./parse.ts";
+import { type BacktestFlags, checkSet, wholeOf } from "./parse.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { readSetup, type Setup } from "./setup.ts";
 
@@ -135,9 +134,7 @@ export interface WalkReport {
 async function walkFolder(flags: WalkFlags, progress: Progress): Promise<WalkReport> {
   const dataFolder = flags.data ?? process.env.RANGEKEEPER_DATA;
   if (!dataFolder) throw new ConfigError("--data: not given; rule: name the data folder by --data or RANGEKEEPER_DATA");
-  if (!Object.hasOwn(MODEL_SETS, flags.models)) {
-    throw new ConfigError(`--models: ${flags.models}; rule: one of ${Object.keys(MODEL_SETS).join(", ")}`);
-  }
+  checkSet(flags.models);
   const feePips = flags.feePips === undefined ? USUAL_TIER : wholeOf("fee-pips", flags.feePips, 1, 999_999);
   const seed = wholeOf("seed", flags.seed, 0, 2 ** 32 - 1);
   const protocol = readProtocol();

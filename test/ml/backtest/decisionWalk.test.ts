@@ -129,7 +129,7 @@ describe("the placebo", () => {
       bounds: free,
       decision: quick,
       rule,
-      variants: VARIANTS.filter(({ id }) => id.startsWith("decision-24h-bold")),
+      variants: VARIANTS.filter(({ id }) => /^decision-24h-bold-(soon|late)$/.test(id)),
     };
     const check = (chargedPips?: number) =>
       placebo({

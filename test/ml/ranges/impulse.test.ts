@@ -83,14 +83,21 @@ describe("a decision", () => {
   const width = ({ range }: Candidate): number => (range === null ? 0 : range.upperTick - range.lowerTick);
 
   it("subtracts every risk by its weight and says what each came to", async () => {
-    const weights = { riskAversion: 0.2, deviationWeight: 0.01, breachWeightBps: 300, lossBoundBps: 20, waitWeight: 1 };
+    const weights = {
+      lvrWeight: 0.5,
+      riskAversion: 0.2,
+      deviationWeight: 0.01,
+      breachWeightBps: 300,
+      lossBoundBps: 20,
+      waitWeight: 1,
+    };
     const { candidates } = await decided(weights);
     expect(Math.max(...candidates.map(({ breach }) => breach))).toBeGreaterThan(0.05);
     expect(Math.max(...candidates.map(({ deviationBps }) => deviationBps))).toBeGreaterThan(100);
     expect(candidates.filter(({ kind, waitBps }) => kind === "range" && waitBps > 0).length).toBeGreaterThan(50);
     for (const c of candidates) {
       const risks = 0.2 * c.tailBps + 0.01 * c.deviationBps + 300 * c.breach;
-      expect(c.netBps).toBeCloseTo(c.feesBps - c.lvrBps - c.costBps - risks, 3);
+      expect(c.netBps).toBeCloseTo(c.feesBps - 0.5 * c.lvrBps - c.costBps - risks, 3);
     }
   });
 
