@@ -1,7 +1,10 @@
 import { InvalidInputError } from "../errors.ts";
 import type { Bar, Numeraire, PoolHistory, SwapEvent } from "../types.ts";
-import { pipsToRatio, sqrtPriceX96ToLnPrice } from "../units.ts";
+import { pipsToRatio } from "../units.ts";
 import type { PoolEvent } from "./events.ts";
+import { createReadings, fullRangeValue, type Readings } from "./readings.ts";
+
+export { fullRangeValue };
 
 /** Squared returns of swaps are summed on this grid: a finer one would count the bounce inside the fee band as variance. */
 const VARIANCE_GRID_SECONDS = 300;
@@ -19,9 +22,6 @@ export type BarSource = Pick<PoolHistory, "swaps" | "fromTimestamp"> & {
   readonly pool: Pick<PoolHistory["pool"], "feePips">;
 };
 
-/** Value in the asset of a full-range position with this liquidity at a price: 2 L sqrt(P), raw units. */
-export const fullRangeValue = (liquidity: number, lnPrice: number): number => 2 * liquidity * Math.exp(lnPrice / 2);
-
 /**
  * Bars of `barSeconds` that end exactly at `untilSeconds` and reach back as far as the history is complete. A bar holds
  * the swaps of (start, end]; one without swaps repeats the last price. Before the first known price a bar is all NaN.
@@ -35,72 +35,79 @@ export function toBars(source: BarSource, numeraire: Numeraire, parameters: ToBa
   const firstStart = untilSeconds - count * barSeconds;
   const fee = pipsToRatio(source.pool.feePips);
   const { swaps } = source;
+  let from = 0;
+  while (from < swaps.length && (swaps[from] as SwapEvent).timestamp <= firstStart) from++;
+  // The last swap before the bars is where their first one opens.
+  const seen = swaps.slice(Math.max(0, from - 1));
+  const readings = createReadings(numeraire, fee, seen.length);
+  for (const swap of seen) readings.push(swap);
+  return cutBars(readings, { barSeconds, untilSeconds, count });
+}
+
+export interface CutBarsParameters {
+  readonly barSeconds: number;
+  readonly untilSeconds: number;
+  readonly count: number;
+}
+
+/** The last `count` bars that these readings give. */
+export function cutBars(readings: Readings, { barSeconds, untilSeconds, count }: CutBarsParameters): Bar[] {
+  const { timestamp } = readings.columns;
+  const firstStart = untilSeconds - count * barSeconds;
   let i = 0;
-  while (i < swaps.length && (swaps[i] as SwapEvent).timestamp <= firstStart) i++;
-  let last = spotAfter(swaps[i - 1], numeraire);
+  while (i < readings.length && (timestamp[i] as number) <= firstStart) i++;
   const bars: Bar[] = [];
   for (let k = 0; k < count; k++) {
     const startSeconds = firstStart + k * barSeconds;
     const endSeconds = startSeconds + barSeconds;
     const first = i;
-    while (i < swaps.length && (swaps[i] as SwapEvent).timestamp <= endSeconds) i++;
-    const inside = swaps.slice(first, i);
-    bars.push(swapsToBar(inside, last, { numeraire, fee, startSeconds, endSeconds }));
-    if (inside.length > 0) last = spotAfter(inside.at(-1), numeraire);
+    while (i < readings.length && (timestamp[i] as number) <= endSeconds) i++;
+    bars.push(readingsToBar(readings, first, i, startSeconds, endSeconds));
   }
   return bars;
 }
 
-interface Spot {
-  readonly price: number;
-  readonly liquidity: number;
-}
-
-/** What a swap left behind; not known where there was none. */
-const spotAfter = (swap: SwapEvent | undefined, numeraire: Numeraire): Spot =>
-  swap === undefined
-    ? { price: Number.NaN, liquidity: Number.NaN }
-    : { price: sqrtPriceX96ToLnPrice(swap.sqrtPriceX96, numeraire), liquidity: Number(swap.liquidity) };
-
-interface SwapsToBarParameters {
-  readonly numeraire: Numeraire;
-  /** Ratio. */
-  readonly fee: number;
-  readonly startSeconds: number;
-  readonly endSeconds: number;
-}
-
-function swapsToBar(swaps: readonly SwapEvent[], before: Spot, parameters: SwapsToBarParameters): Bar {
-  const { numeraire, fee, startSeconds, endSeconds } = parameters;
-  let { price, liquidity } = before;
+/** A bar of rows `from` to `to`; it opens with what the row before them left behind. */
+export function readingsToBar(
+  readings: Readings,
+  from: number,
+  to: number,
+  startSeconds: number,
+  endSeconds: number,
+): Bar {
+  const { columns } = readings;
+  let price = from === 0 ? Number.NaN : (columns.price[from - 1] as number);
+  let liquidity = from === 0 ? Number.NaN : (columns.liquidity[from - 1] as number);
   let [open, high, low, gridPrice] = [price, price, price, price];
   let gridEnd = startSeconds + VARIANCE_GRID_SECONDS;
   let [variance, volume, signedVolume, feeYield, liquiditySeconds] = [0, 0, 0, 0, 0];
-  let lastChange = startSeconds;
-  let [arrivals, lastBlock] = [0, -1];
-  for (const swap of swaps) {
-    if (swap.block !== lastBlock) arrivals++;
-    lastBlock = swap.block;
-    if (swap.timestamp > gridEnd) {
+  let [lastChange, arrivals, lastBlock] = [startSeconds, 0, -1];
+  for (let row = from; row < to; row++) {
+    const timestamp = columns.timestamp[row] as number;
+    const block = columns.block[row] as number;
+    if (block !== lastBlock) arrivals++;
+    lastBlock = block;
+    if (timestamp > gridEnd) {
       if (!Number.isNaN(gridPrice)) variance += (price - gridPrice) ** 2;
       gridPrice = price;
-      gridEnd += Math.ceil((swap.timestamp - gridEnd) / VARIANCE_GRID_SECONDS) * VARIANCE_GRID_SECONDS;
+      gridEnd += Math.ceil((timestamp - gridEnd) / VARIANCE_GRID_SECONDS) * VARIANCE_GRID_SECONDS;
     }
-    price = sqrtPriceX96ToLnPrice(swap.sqrtPriceX96, numeraire);
-    if (Number.isNaN(open)) [open, high, low, gridPrice] = [price, price, price, price];
+    price = columns.price[row] as number;
+    if (Number.isNaN(open)) {
+      open = price;
+      high = price;
+      low = price;
+      gridPrice = price;
+    }
     high = Math.max(high, price);
     low = Math.min(low, price);
-    const assetIn = numeraire === 0 ? swap.amount0 : swap.amount1;
-    const otherIn = numeraire === 0 ? swap.amount1 : swap.amount0;
-    // Who pays the asset in buys the other token.
-    const value = assetIn > 0n ? Number(assetIn) : Number(otherIn) * Math.exp(price);
-    volume += value;
-    signedVolume += assetIn > 0n ? value : -value;
-    const after = Number(swap.liquidity);
-    liquiditySeconds += (Number.isNaN(liquidity) ? after : liquidity) * (swap.timestamp - lastChange);
-    lastChange = swap.timestamp;
+    volume += columns.value[row] as number;
+    signedVolume += columns.signedValue[row] as number;
+    const after = columns.liquidity[row] as number;
+    liquiditySeconds += (Number.isNaN(liquidity) ? after : liquidity) * (timestamp - lastChange);
+    lastChange = timestamp;
     liquidity = after;
-    if (liquidity > 0) feeYield += (fee * value) / fullRangeValue(liquidity, price);
+    feeYield += columns.feeYield[row] as number;
   }
   if (Number.isNaN(price)) return emptyBar(startSeconds, endSeconds);
   liquiditySeconds += liquidity * (endSeconds - lastChange);
@@ -116,7 +123,7 @@ function swapsToBar(swaps: readonly SwapEvent[], before: Spot, parameters: Swaps
     signedVolume,
     feeYield,
     liquidity: liquiditySeconds / (endSeconds - startSeconds),
-    swaps: swaps.length,
+    swaps: to - from,
     arrivals,
   };
 }

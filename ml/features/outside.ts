@@ -76,7 +76,10 @@ export const outsideFeatures: readonly FeatureDescriptor[] = [
     windowSeconds: 720 * HOUR_SECONDS,
     knowable: "at the end of the index's hour",
     describe: "implied_vol less log_rv_720h: what options charge above what was",
-    compute: (view) => impliedVariance(view) - month.compute(view),
+    compute(view) {
+      const implied = impliedVariance(view);
+      return Number.isNaN(implied) ? implied : implied - month.compute(view);
+    },
   },
   {
     ...common,

@@ -1,5 +1,14 @@
 import { AT_BAR_END, type FeatureDescriptor } from "./descriptor.ts";
-import { clamp, enoughBars, type FeatureView, HOUR_SECONDS, lnFloored, windowMean, windowStart } from "./window.ts";
+import {
+  clamp,
+  enoughBars,
+  type FeatureView,
+  HOUR_SECONDS,
+  lnFloored,
+  share,
+  windowMean,
+  windowStart,
+} from "./window.ts";
 
 const DAY = 24;
 const WEEK = 168;
@@ -14,7 +23,9 @@ interface Moments {
 }
 
 /** Variances of log price and log liquidity over the week's hours that know both. */
-function moments(view: FeatureView): Moments {
+const moments = (view: FeatureView): Moments => share(view, "moments", () => momentsOf(view));
+
+function momentsOf(view: FeatureView): Moments {
   const { close, logLiquidity } = view.bars;
   const start = windowStart(view, WEEK);
   let [known, price, depth] = [0, 0, 0];

@@ -31,7 +31,7 @@ export function featureTable(bars: readonly Bar[], outside: Outside = {}): Featu
 
 /** Values of all features at the end of the row before `end`. */
 export function featureValues(bars: BarColumns, end: number, atSeconds: number, outside: Outside): Float64Array {
-  const view = { bars, first: 0, end, atSeconds, outside };
+  const view = { bars, first: 0, end, atSeconds, outside, shared: new Map<string, unknown>() };
   const values = new Float64Array(FEATURES.length);
   for (let i = 0; i < FEATURES.length; i++) {
     const value = (FEATURES[i] as (typeof FEATURES)[number]).compute(view);

@@ -1,6 +1,6 @@
 import type { Quantity } from "./columns.ts";
 import { AT_BAR_END, type FeatureDescriptor } from "./descriptor.ts";
-import { enoughBars, type FeatureView, HOUR_SECONDS, lnFloored, windowMean, windowStart } from "./window.ts";
+import { enoughBars, type FeatureView, HOUR_SECONDS, lnFloored, share, windowMean, windowStart } from "./window.ts";
 
 /** Variance per day below which logs are cut: 1 basis point of daily volatility. */
 const FLOOR = 1e-8;
@@ -12,7 +12,13 @@ const dailyMean = (view: FeatureView, quantity: Quantity, hours: number): number
 
 /** Mean squared hourly return over a window, scaled to a day. */
 export const closeVariance = (view: FeatureView, hours: number): number =>
-  dailyMean(view, view.bars.squaredReturn, hours);
+  share(view, VARIANCE_NAMES[hours] ?? `variance ${hours}`, () => dailyMean(view, view.bars.squaredReturn, hours));
+
+const VARIANCE_NAMES: Readonly<Record<number, string>> = {
+  24: "variance 24",
+  168: "variance 168",
+  720: "variance 720",
+};
 
 /** Variance from the highest and lowest price of a window (Parkinson), scaled to a day. */
 function parkinson(view: FeatureView, hours: number): number {
@@ -34,7 +40,7 @@ function volatilityOfVolatility(view: FeatureView): number {
   for (let day = 0; day < DAYS_OF_WEEK; day++) {
     const end = view.end - day * HOURS_PER_DAY;
     if (end - view.first < HOURS_PER_DAY) break;
-    const value = closeVariance({ ...view, end }, HOURS_PER_DAY);
+    const value = dailyMean({ ...view, end }, view.bars.squaredReturn, HOURS_PER_DAY);
     if (!Number.isNaN(value)) days.push(lnFloored(value, FLOOR));
   }
   if (days.length < 3) return Number.NaN;

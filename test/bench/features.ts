@@ -1,0 +1,76 @@
+/** Speed of features: rows of a table, one bar of a stream, one block of a busy pool with a month behind it. */
+import { FEATURE_NAMES } from "../../ml/features/index.ts";
+import { createBarStream, createPoolStream } from "../../ml/features/stream.ts";
+import { featureTable } from "../../ml/features/table.ts";
+import { hourlyBars, market } from "../ml/fixtures.ts";
+import { type Bench, type BenchRow, median } from "./bench.ts";
+
+const ROWS = 20_000;
+const RUNS = 7;
+const MONTH_HOURS = 730;
+/** As the busiest mainnet pool: 6,000 swaps a day. */
+const SWAPS_PER_HOUR = 250;
+const BLOCK_SECONDS = 12;
+const BLOCKS = 150;
+
+export const bench: Bench = async ({ progress }) => {
+  const rows: BenchRow[] = [];
+  const bars = hourlyBars(ROWS);
+  const processor = (work: () => void): number => {
+    const before = process.cpuUsage();
+    work();
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1_000_000;
+  };
+
+  progress(`${ROWS} rows of ${FEATURE_NAMES.length} features`);
+  const whole = () => {
+    const table = featureTable(bars);
+    for (let row = 0; row < bars.length; row++) table.at(row);
+  };
+  whole();
+  const perSecond = ROWS / median(Array.from({ length: RUNS }, () => processor(whole)));
+  rows.push({
+    name: `table of ${FEATURE_NAMES.length} features, processor time`,
+    value: perSecond,
+    unit: "rows/s",
+    against: "at least 100,000",
+    ratio: perSecond / 100_000,
+  });
+
+  progress("a stream of bars");
+  const stream = createBarStream();
+  const oneBar = median(
+    bars.slice(0, 3_000).map((bar) => {
+      const began = performance.now();
+      stream.push(bar);
+      return performance.now() - began;
+    }),
+  );
+  rows.push({ name: "stream, one bar", value: oneBar, unit: "ms", against: "at most 1 ms", ratio: oneBar });
+
+  progress("a stream of blocks");
+  const history = market({ hours: MONTH_HOURS, swapsPerHour: SWAPS_PER_HOUR });
+  const pool = createPoolStream({ pool: history.pool, numeraire: 1, fromTimestamp: history.fromTimestamp });
+  const last = history.toTimestamp - BLOCKS * BLOCK_SECONDS;
+  let next = history.swaps.findIndex(({ timestamp }) => timestamp > last);
+  pool.block(last, history.swaps.slice(0, next));
+  const times: number[] = [];
+  for (let at = last + BLOCK_SECONDS; at <= history.toTimestamp; at += BLOCK_SECONDS) {
+    const from = next;
+    while ((history.swaps[next]?.timestamp ?? Number.POSITIVE_INFINITY) <= at) next++;
+    const swaps = history.swaps.slice(from, next);
+    const began = performance.now();
+    pool.block(at, swaps);
+    times.push(performance.now() - began);
+  }
+  const oneBlock = median(times);
+  rows.push({
+    name: `stream, one block, ${history.swaps.length} swaps behind it`,
+    value: oneBlock,
+    unit: "ms",
+    against: "at most 1 ms",
+    ratio: oneBlock,
+  });
+  return rows;
+};
