@@ -4,6 +4,7 @@
  * fits, evaluates and writes ml/models/{volatility,il,yield}-mlp. `--fast` is for trying the path, never for a release.
  * `--walk-forward [--task TASK]` runs the protocol's walk-forward instead: resumable, results in ml/train/results.
  * `--ship [--task TASK]` makes the final fits and packages of the walked models.
+ * `--tables` prints docs/models.md from the results; it needs no data.
  * `--head` trains the on-chain head alone: ml/models/spread-head, and deploy/heads/spread-head for the chain.
  */
 import { spawnSync } from "node:child_process";
@@ -48,6 +49,7 @@ function readOptions() {
         out: { type: "string" },
         fast: { type: "boolean", default: false },
         head: { type: "boolean", default: false },
+        tables: { type: "boolean", default: false },
         "walk-forward": { type: "boolean", default: false },
         ship: { type: "boolean", default: false },
         task: { type: "string", multiple: true, default: [] },
@@ -55,12 +57,17 @@ function readOptions() {
     }).values;
   } catch (error) {
     return fail(
-      `${error.message}; known: --data DIR, --seed N, --out DIR, --fast, --head, --walk-forward, --ship, --task TASK`,
+      `${error.message}; known: --data DIR, --seed N, --out DIR, --fast, --head, --walk-forward, --ship, --task TASK, --tables`,
     );
   }
 }
 
 const options = readOptions();
+if (options.tables) {
+  const script = ["scripts/python-env.mjs", "--", "python", "ml/train/tables.py"];
+  step("tables", process.execPath, script);
+  process.exit(0);
+}
 const given = options.data ?? process.env.RANGEKEEPER_DATA;
 if (given === undefined) {
   fail(
@@ -117,6 +124,7 @@ if (options["walk-forward"]) {
   process.exit(0);
 }
 if (options.ship) {
+  if (options.task.length === 0 || options.task.includes("yield")) feeRows();
   const tasks = options.task.flatMap((task) => ["--task", task]);
   step("final fit", process.execPath, python("ship.py", "--data", dataset, "--out", out, ...tasks));
   if (options.out === undefined) {
