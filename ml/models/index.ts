@@ -35,7 +35,7 @@ const onnx = <T extends ModelTask>(
 ): ModelDefinition<T> => defineModel({ id, task, folder: id, load: (options) => open(packageFolder(options, id)) });
 
 const volatilityMlp = onnx("volatility-mlp", "volatility", openVolatilityModel);
-const ilMlp = onnx("il-mlp", "il", openRangeRiskModel);
+const ilQuantiles = onnx("il-quantiles", "il", openRangeRiskModel);
 const yieldHar = onnx("yield-har", "yield", openYieldModel);
 const rulesVolatility = defineModel({
   id: "rules-volatility",
@@ -52,7 +52,7 @@ export type AnyModelDefinition = { [T in ModelTask]: ModelDefinition<T> }[ModelT
 /** THE REGISTRY: every model there is, one line each. */
 export const MODELS: readonly AnyModelDefinition[] = [
   volatilityMlp,
-  ilMlp,
+  ilQuantiles,
   yieldHar,
   rulesVolatility,
   rulesIl,
@@ -68,7 +68,7 @@ export interface ModelSetDefinition {
 
 /** What a decision can be made with: one model per task. */
 export const MODEL_SETS: Readonly<Record<string, ModelSetDefinition>> = {
-  rangekeeper: { volatility: volatilityMlp, il: ilMlp, yield: yieldHar },
+  rangekeeper: { volatility: volatilityMlp, il: ilQuantiles, yield: yieldHar },
   rules: { volatility: rulesVolatility, il: rulesIl, yield: rulesYield },
 };
 
