@@ -34,9 +34,9 @@ def card(results: dict[str, Any]) -> str:
         verdict,
         "",
         f"A Transformer ({setting['layers']} layers, width {setting['width']}, 60 days in tokens of five) over prices "
-        "and every outside source at hand, each cell with a mask; whole sources drop out at random in training. It gives "
-        "the probabilities that the next week's variance lies in the lower, middle or upper third of the past's, and "
-        "the log variance of the next day.",
+        "and every outside source at hand, each cell with a mask; whole sources drop out at random in training. It "
+        "gives the probabilities that the next week's variance lies in the lower, middle or upper third of the "
+        "past's, and the log variance of the next day.",
         "",
         "```text",
         *table(results),
@@ -67,8 +67,9 @@ def card(results: dict[str, Any]) -> str:
         "",
         f"{len(windows)} windows from {_day(windows[0]['from'])} to {_day(windows[-1]['until'] - 1)}, each fitted on "
         f"everything known before it ({windows[0]['rows']:,} to {windows[-1]['rows']:,} days of both assets), labels "
-        f"purged. Seeds {seeds}, averaged. Rows of a step, rate and width were fixed beforehand; the number of steps "
-        f"was chosen in each window by its own past: {steps}.",
+        f"purged. Seeds {seeds}, averaged. Rows of a step, rate and width were fixed beforehand; training "
+        f"starts from a HAR in closed form, and the number of steps from there was chosen in each "
+        f"window by its own past: {steps}.",
         "",
         f"Data hash `{results['dataHash']}`. Sources:",
         "",

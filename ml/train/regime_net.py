@@ -91,6 +91,12 @@ def answers(weights: Weights, fixed: Weights, sequence: Any, mask: Any, variance
     return jnp.concatenate([jax.nn.softmax(out[:, :CLASSES], axis=1), told], axis=1)
 
 
+@functools.partial(jax.jit, static_argnames=("variance",))
+def all_answers(weights: Weights, fixed: Weights, sequence: Any, mask: Any, *, variance: int) -> Any:
+    """The answers of several seeds' weights, side by side: [seeds, N, 4]."""
+    return jax.vmap(lambda one: answers(one, fixed, sequence, mask, variance))(weights)
+
+
 @functools.partial(jax.jit, static_argnames=("variance", "groups", "steps"))
 def train(
     start: Weights,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +15,8 @@ import regime_net
 
 COLUMNS = 4
 VARIANCE = 1
+# What onnxruntime-web is held against by test/ml/runtime/regimeGraph.test.ts.
+FIXTURE = Path(__file__).resolve().parents[3] / "test" / "ml" / "runtime"
 
 
 def _rows(count: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -67,8 +72,31 @@ def test_the_graph_says_what_jax_says_in_any_batch() -> None:
     assert np.allclose(single, whole[2:3], rtol=1e-5, atol=1e-5)
 
 
+def test_the_recorded_graph_is_what_the_exporter_writes_now() -> None:
+    model = regime_net.to_onnx(_weights(), _fixed(), COLUMNS, VARIANCE)
+    recorded = onnx.load(FIXTURE / "regime.fixture.onnx")
+    assert recorded.graph.node == model.graph.node
+    case = json.loads((FIXTURE / "regime.fixture.json").read_text())
+    sequence, mask = _rows(2)
+    assert np.allclose(np.asarray(case["sequence"]), sequence.ravel(), atol=1e-6)
+    answer = np.asarray(regime_net.answers(_weights(), _fixed(), sequence, mask, VARIANCE))
+    assert np.allclose(np.asarray(case["regime"]).reshape(2, 4), answer, atol=1e-4)
+
+
+def record() -> None:
+    """Writes the fixture: `python -c "import test_regime_net; test_regime_net.record()"`."""
+    (FIXTURE / "regime.fixture.onnx").write_bytes(
+        regime_net.to_onnx(_weights(), _fixed(), COLUMNS, VARIANCE).SerializeToString()
+    )
+    sequence, mask = _rows(2)
+    answer = np.asarray(regime_net.answers(_weights(), _fixed(), sequence, mask, VARIANCE))
+    case = {"rows": 2, "days": regime_net.DAYS, "columns": COLUMNS}
+    case |= {"sequence": sequence.ravel().tolist(), "mask": mask.ravel().tolist(), "regime": answer.ravel().tolist()}
+    (FIXTURE / "regime.fixture.json").write_text(json.dumps(case) + "\n")
+
+
 def test_training_learns_a_regime_that_the_last_days_tell_and_seeds_differ() -> None:
-    sequence, mask = _rows(600)
+    sequence, mask = _rows(500)
     score = sequence[:, -3:, VARIANCE].mean(axis=1)
     regime = np.digitize(score, np.quantile(score, [1 / 3, 2 / 3])).astype(np.int32)
     rows = {
@@ -79,8 +107,8 @@ def test_training_learns_a_regime_that_the_last_days_tell_and_seeds_differ() -> 
     }
     starts = [regime_net.initial_weights(COLUMNS, np.random.default_rng(seed)) for seed in (1, 2)]
     start = jax.tree.map(lambda *parts: jnp.stack([jnp.asarray(p) for p in parts]), *starts)
-    steps = 60
-    picks = jnp.asarray(np.random.default_rng(5).integers(0, 500, (2, steps, 128)))
+    steps = 40
+    picks = jnp.asarray(np.random.default_rng(5).integers(0, 400, (2, steps, 96)))
     keys = jnp.stack([jax.random.PRNGKey(seed) for seed in (1, 2)])
     fixed = _fixed() | {"mean": np.zeros(COLUMNS, np.float32), "std": np.ones(COLUMNS, np.float32)}
     learned = regime_net.train(
@@ -89,7 +117,7 @@ def test_training_learns_a_regime_that_the_last_days_tell_and_seeds_differ() -> 
     hits = []
     for seed in range(2):
         weights = jax.tree.map(lambda part, seed=seed: part[seed], learned)
-        out = np.asarray(regime_net.answers(weights, fixed, sequence[500:], 0 * mask[500:], VARIANCE))
-        hits.append(np.mean(out[:, :3].argmax(axis=1) == regime[500:]))
+        out = np.asarray(regime_net.answers(weights, fixed, sequence[400:], 0 * mask[400:], VARIANCE))
+        hits.append(np.mean(out[:, :3].argmax(axis=1) == regime[400:]))
     assert min(hits) > 0.55
     assert not np.allclose(learned["embed"][0], learned["embed"][1])
