@@ -21,11 +21,13 @@ async function ask(from: number, to: number, change = (value: number, _at: numbe
   const part = (values: readonly number[]) => values.slice(from * perRow, to * perRow);
   const tensor = (values: readonly number[]) =>
     new ort.Tensor("float32", Float32Array.from(values), [to - from, days, columns]);
-  const { regime } = await session.run({
+  const answers = await session.run({
     sequence: tensor(part(recorded.sequence).map(change)),
     mask: tensor(part(recorded.mask)),
   });
-  return [...(regime?.data as Float32Array)];
+  const data = answers.regime?.data;
+  if (!(data instanceof Float32Array)) throw new TypeError("regime must be an output of float32");
+  return [...data];
 }
 
 describe("the regime model's graph in onnxruntime-web", () => {
