@@ -82,8 +82,11 @@ def fields_of(task: str, meta: dict[str, Any], protocol: Protocol) -> list[str]:
     return names
 
 
-def load_table(folder: Path, task: str, meta: dict[str, Any], protocol: Protocol) -> Table:
-    """One task's table; raises DatasetError naming file, line, column, value and rule."""
+def load_table(folder: Path, task: str, meta: dict[str, Any], protocol: Protocol, unlabelled: bool = False) -> Table:
+    """One task's table; raises DatasetError naming file, line, column, value and rule.
+
+    Rows of volatility.csv whose label is not known (an empty field) are left out, or kept as NaN if `unlabelled`.
+    """
     path = folder / FILES[task]
     if not path.is_file():
         raise DatasetError(f"dataset: no {path.name} in {folder}; {EXPORT_HINT}")
@@ -112,7 +115,10 @@ def load_table(folder: Path, task: str, meta: dict[str, Any], protocol: Protocol
     if not series:
         raise DatasetError(f"dataset: {path.name} has no rows")
     values = np.frombuffer(numbers, dtype=np.float64).reshape(len(series), len(wanted))
-    _refuse_gaps(path.name, values, wanted, ["at", *ranged, *TARGETS[task]])
+    _refuse_gaps(path.name, values, wanted, ["at", *ranged, *(TARGETS[task] if task != "volatility" else [])])
+    if task == "volatility" and not unlabelled:
+        known = np.isfinite(values[:, -1])
+        values, series = values[known], np.asarray(series)[known].tolist()
     width = len(names)
     features = values[:, 1 : 1 + width]
     mask = ~np.isfinite(features)
@@ -152,7 +158,7 @@ def _refuse_gaps(name: str, values: np.ndarray, columns: list[str], required: li
 
 def _check_signs(name: str, task: str, targets: np.ndarray) -> None:
     rules = {
-        "volatility": [("rv_24h", targets[:, 0] >= 0, "must be ≥ 0")],
+        "volatility": [("rv_24h", ~(targets[:, 0] < 0), "must be ≥ 0")],
         "yield": [("fee_yield", targets[:, 0] >= 0, "must be ≥ 0")],
         "il": [
             ("il", targets[:, 0] <= 1e-9, "must be ≤ 0"),

@@ -15,7 +15,7 @@ from errors import ExportError
 from package import Package, TestedOn, TrainedOn, domain_of, run_graph, sample_cases, sha256, write_package
 from protocol import Protocol
 from walk import RESULTS, load_results
-from walk_volatility import CODE, HERE, SPANS, STRIDE_SECONDS, read_market, rows_known, table
+from walk_volatility import CODE, HERE, SPANS, STRIDE_SECONDS, hash_of, read_market, rows_known, table
 
 NAME = "volatility-har-net"
 VERSION = "1.0.0"
@@ -28,7 +28,9 @@ Say = Callable[[str], None]
 def ship(folder: Path, out: Path, protocol: Protocol, say: Say, results_folder: Path = RESULTS) -> None:
     """Fits all seeds on what was known at the end of the protocol's train span, and writes the package."""
     results = load_results("volatility", results_folder)
-    market, meta = read_market(folder, protocol)
+    market, _ = read_market(folder, protocol)
+    if hash_of(market) != results["dataHash"]:
+        raise ExportError("export: the walk-forward was of other rows than this dataset holds; run it again")
     known = int(protocol["split"]["calendar"]["train_until"].timestamp())
     rows, chosen = rows_known(market, known, protocol["volatility"]["half_life_days"])
     if not len(chosen):
@@ -63,7 +65,7 @@ def ship(folder: Path, out: Path, protocol: Protocol, say: Say, results_folder: 
                 since=int(market.at[chosen].min()),
                 until=known,
                 rows=len(chosen),
-                data_hash=meta.get("hash", ""),
+                data_hash=hash_of(market),
                 sources=results["sources"],
                 split="calendar",
                 seeds=seeds,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +46,7 @@ class Market:
 def read_market(folder: Path, protocol: Protocol) -> tuple[Market, dict[str, Any]]:
     """The assets' rows of the exported dataset, and dataset.json."""
     meta = load_meta(folder, protocol["feature_schema"])
-    table = load_table(folder, "volatility", meta, protocol)
+    table = load_table(folder, "volatility", meta, protocol, unlabelled=True)
     assets = walk_rule({"walk_forward": {"x": protocol["walk_forward"]}}, "x", "assets")["assets"]
     return market_of(table, assets, protocol), meta
 
@@ -83,6 +84,14 @@ def market_of(table: Table, assets: list[str], protocol: Protocol) -> Market:
         )
     joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     return Market(assets=assets, paths=paths, **joined)
+
+
+def hash_of(market: Market) -> str:
+    """sha256 of the rows that are read, whatever else the dataset holds."""
+    digest = hashlib.sha256(",".join(market.assets).encode())
+    for values in (market.at, market.features, market.mask, market.realised):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return "0x" + digest.hexdigest()
 
 
 def rows_known(market: Market, known: int, half_life_days: float) -> tuple[har_net.Rows, np.ndarray]:
@@ -124,7 +133,8 @@ def run(folder: Path, work: Path, protocol: Protocol, fast: bool, say: Say) -> d
     if fast:
         windows, seeds = windows[:2], seeds[:1]
     half_life = protocol["volatility"]["half_life_days"]
-    stamp = stamp_of(protocol, meta.get("hash", ""), CODE)
+    data_hash = hash_of(market)
+    stamp = stamp_of(protocol, data_hash, CODE)
     found = walk(
         "volatility", windows, seeds, lambda w, s: fit_window(market, w, s, half_life), work / "volatility", stamp, say
     )
@@ -136,7 +146,7 @@ def run(folder: Path, work: Path, protocol: Protocol, fast: bool, say: Say) -> d
         "task": "volatility",
         "model": "volatility-har-net",
         "protocol": "walk_forward" if not fast else "fast",
-        "dataHash": meta.get("hash", ""),
+        "dataHash": data_hash,
         "sources": [s for s in meta["sources"] if any(a in s["file"] for a in market.assets)],
         "stamp": stamp,
         "seeds": list(seeds),

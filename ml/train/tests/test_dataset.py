@@ -52,9 +52,22 @@ def test_refuses_a_missing_column(folder):
 
 
 def test_refuses_an_empty_target_and_names_the_line(folder):
+    set_cell(folder, "ranges.csv", "il", "")
+    with pytest.raises(DatasetError, match=r"ranges.csv line 5: il is nan, must be finite"):
+        load(folder, "il")
+
+
+def test_leaves_out_days_whose_variance_is_not_known(folder):
+    whole = load(folder)
     set_cell(folder, "volatility.csv", "rv_24h", "")
-    with pytest.raises(DatasetError, match=r"volatility.csv line 5: rv_24h is nan, must be finite"):
-        load(folder)
+    table = load(folder)
+    assert len(table.at) == len(whole.at) - 1
+    assert len(table.series) == len(table.at)
+    assert whole.at[3] not in table.at[:10]
+    meta = load_meta(folder, "main@1")
+    kept = load_table(folder, "volatility", meta, PROTOCOL, unlabelled=True)
+    assert np.isnan(kept.targets[3, 0])
+    assert len(kept.at) == len(whole.at)
 
 
 def test_refuses_a_positive_impermanent_loss(folder):
