@@ -1,7 +1,7 @@
 /**
  * Trains the model packages from a data folder, start to finish:
  * `node scripts/train.mjs --data DIR [--seed N] [--fast] [--out DIR]` exports the dataset, makes the Python environment,
- * fits, evaluates and writes ml/models/{volatility,il,yield}-mlp. `--fast` is for trying the path, never for a release.
+ * fits, evaluates and writes the packages of ml/models. `--fast` is for trying the path, never for a release.
  * `--walk-forward [--task TASK]` runs the protocol's walk-forward instead: resumable, results in ml/train/results.
  * `--ship [--task TASK]` makes the final fits and packages of the walked models.
  * `--tables` prints docs/models.md from the results; it needs no data.
@@ -134,10 +134,15 @@ if (options.ship) {
 }
 step("fit", process.execPath, python("train.py", "--data", dataset, "--out", runs, ...fast));
 step("evaluate", process.execPath, python("evaluate.py", "--data", dataset, "--runs", runs));
-step("packages", process.execPath, python("export.py", "--data", dataset, "--runs", runs, "--out", out));
+const nets = ["il", "yield"];
+const named = nets.flatMap((task) => ["--task", task]);
+step("packages", process.execPath, python("export.py", "--data", dataset, "--runs", runs, "--out", out, ...named));
+if (!options.fast) {
+  step("walked models", process.execPath, python("ship.py", "--data", dataset, "--out", out, "--task", "volatility"));
+}
 // Cards are Markdown like any other page here: formatted by the same formatter.
 if (options.out === undefined) {
-  const cards = ["volatility", "il", "yield"].map((task) => `${out}/${task}-mlp/README.md`);
+  const cards = [...nets.map((task) => `${task}-mlp`), "volatility-har-net"].map((id) => `${out}/${id}/README.md`);
   step("format the cards", join(root, "node_modules/.bin/biome"), ["format", "--write", ...cards]);
 }
 console.log(`\ntrain: packages are in ${out}; ${Math.round((Date.now() - started) / 1000)} s in all`);

@@ -34,7 +34,7 @@ const onnx = <T extends ModelTask>(
   open: (folder: string) => Promise<Extract<Model, { task: T }>>,
 ): ModelDefinition<T> => defineModel({ id, task, folder: id, load: (options) => open(packageFolder(options, id)) });
 
-const volatilityMlp = onnx("volatility-mlp", "volatility", openVolatilityModel);
+const volatilityHarNet = onnx("volatility-har-net", "volatility", openVolatilityModel);
 const ilQuantiles = onnx("il-quantiles", "il", openRangeRiskModel);
 const yieldHar = onnx("yield-har", "yield", openYieldModel);
 const rulesVolatility = defineModel({
@@ -51,7 +51,7 @@ export type AnyModelDefinition = { [T in ModelTask]: ModelDefinition<T> }[ModelT
 
 /** THE REGISTRY: every model there is, one line each. */
 export const MODELS: readonly AnyModelDefinition[] = [
-  volatilityMlp,
+  volatilityHarNet,
   ilQuantiles,
   yieldHar,
   rulesVolatility,
@@ -68,7 +68,7 @@ export interface ModelSetDefinition {
 
 /** What a decision can be made with: one model per task. */
 export const MODEL_SETS: Readonly<Record<string, ModelSetDefinition>> = {
-  rangekeeper: { volatility: volatilityMlp, il: ilQuantiles, yield: yieldHar },
+  rangekeeper: { volatility: volatilityHarNet, il: ilQuantiles, yield: yieldHar },
   rules: { volatility: rulesVolatility, il: rulesIl, yield: rulesYield },
 };
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from errors import FitError
-from ops import JaxOps, Ops
+from ops import NumpyOps, Ops
 
 HORIZONS = (3600, 14400, 86400, 604800)
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
@@ -86,7 +86,7 @@ def normalisation(rows: Rows) -> Weights:
         "level": np.full((1, 1), np.nanmean(known[:, :n])),
         "shape": np.nanmean(known[:, n : n + len(SHAPES)], axis=0)[None, :],
     }
-    raw = np.asarray(basis(JaxOps(), fixed, rows.features, rows.mask), np.float64)
+    raw = np.asarray(basis(NumpyOps(), fixed, rows.features, rows.mask), np.float64)
     total = rows.weight.sum()
     centre = rows.weight @ raw / total
     scale = np.sqrt(rows.weight @ (raw - centre) ** 2 / total)
@@ -95,7 +95,7 @@ def normalisation(rows: Rows) -> Weights:
 
 def member(rows: Rows, fixed: Weights, seed: int) -> Weights:
     """One seed's weights: coefficients [1 + B + UNITS, H] of the log forecast per day, and its spread per horizon."""
-    z = np.asarray(basis(JaxOps(), fixed, rows.features, rows.mask), np.float64)
+    z = np.asarray(basis(NumpyOps(), fixed, rows.features, rows.mask), np.float64)
     rng = np.random.default_rng(seed)
     inner = rng.normal(0.0, 1.0 / np.sqrt(z.shape[1]), (z.shape[1], UNITS))
     offset = rng.normal(0.0, 0.5, (1, UNITS))
@@ -233,6 +233,6 @@ def _shares(ops: Ops, horizon: Any) -> Any:
 def predict(
     fixed: Weights, weights: Weights, features: np.ndarray, mask: np.ndarray, horizon_seconds: int
 ) -> np.ndarray:
-    """The same in JAX, [N, COLUMNS], for one horizon."""
-    days = np.full((len(features), 1), np.log(horizon_seconds / 86400.0), np.float32)
-    return np.asarray(forward(JaxOps(), fixed, weights, features, mask, days), np.float64)
+    """The same in numpy, [N, COLUMNS], for one horizon."""
+    days = np.full((len(features), 1), np.log(horizon_seconds / 86400.0))
+    return np.asarray(forward(NumpyOps(), fixed, weights, features, mask, days), np.float64)

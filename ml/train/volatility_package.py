@@ -189,10 +189,10 @@ def card(manifest: dict[str, Any], results: dict[str, Any]) -> str:
         "",
         "- Fitted on ETH and BTC against a dollar; other pairs are served by the same shape and were not scored.",
         "- Realised variance is of hourly returns; moves inside an hour that come back are not in it.",
-        "- At 1 h one squared return is the target: the gain over a log-HAR there is small, see the table.",
+        "- At 1 h a single squared return is the target: read the table before using the model there.",
         "- Settings (ridge precision, number of random features, stride) were set once and not searched; four variants"
         " of the model were scored on the walk-forward span while it was written (with and without random features,"
-        " with and without weights by age), all of which beat the baselines.",
+        " with and without weights by age); each beat every baseline at a day and at a week.",
         f"- The shipped weights know nothing after {_day(trained['to'])}, so that backtests of later days are out of"
         " sample; the walk-forward above shows what refitting gives.",
         "",

@@ -84,11 +84,11 @@ describe("a worker that cannot start", () => {
   it("says which model file has another hash than its manifest", async () => {
     const packages = mkdtempSync(join(tmpdir(), "rangekeeper-models-"));
     cpSync(join(import.meta.dirname, "../../ml/models"), packages, { recursive: true });
-    const file = join(packages, "volatility-mlp", "model.onnx");
+    const file = join(packages, "volatility-har-net", "model.onnx");
     const bytes = readFileSync(file);
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
     writeFileSync(file, bytes);
-    await expect(loadModelSet("rangekeeper", { packages })).rejects.toThrow(/volatility-mlp.*model\.onnx/);
+    await expect(loadModelSet("rangekeeper", { packages })).rejects.toThrow(/volatility-har-net.*model\.onnx/);
     await expect(loadModelSet("rangekeeper", { packages })).rejects.toThrow(/sha256|hash/i);
   });
 

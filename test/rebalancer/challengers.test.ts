@@ -56,7 +56,7 @@ describe("a live worker with challengers", () => {
     const sameInputs = of("rangekeeper").map(({ decision }) => [decision?.block, decision?.atSeconds, decision?.vault]);
     expect(sameInputs).toEqual(decisions.map(({ decision }) => [decision.block, decision.atSeconds, decision.vault]));
     expect(new Set(of("rangekeeper").map(({ decision }) => decision?.models[0]?.id))).toEqual(
-      new Set(["volatility-mlp"]),
+      new Set(["volatility-har-net"]),
     );
     const digests = new Set(proposals.map(({ proposal }) => proposal.inputsDigest));
     expect(proposals.length).toBeGreaterThan(0);

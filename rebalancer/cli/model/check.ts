@@ -31,7 +31,7 @@ export function registerModelCheck(model: Command): void {
     verb,
     "rangekeeper model check ./my-rule",
     "rangekeeper model check ./my-rule --seal  after an edit of its code",
-    "rangekeeper model check volatility-mlp",
+    "rangekeeper model check volatility-har-net",
   );
 }
 

@@ -34,7 +34,7 @@ export function registerModelCompare(model: Command): void {
       );
     }),
   );
-  examples(verb, "rangekeeper model compare ./my-trees volatility-mlp");
+  examples(verb, "rangekeeper model compare ./my-trees volatility-har-net");
 }
 
 const hashOf = ({ trainedOn }: Manifest): string | null =>

@@ -53,7 +53,7 @@ export function registerModelShow(model: Command): void {
       answer(options, { folder, ...manifest }, () => formatManifest(folder, manifest));
     }),
   );
-  examples(show, "rangekeeper model show volatility-mlp", "rangekeeper model show my-rule@0.1.0 --json");
+  examples(show, "rangekeeper model show volatility-har-net", "rangekeeper model show my-rule@0.1.0 --json");
 
   const card = withModelOptions(
     model

@@ -7,7 +7,7 @@ import { openModel } from "../../../ml/runtime/session.ts";
 
 const FOLDER = join(import.meta.dirname, "../../../ml/models");
 
-describe.each(["il-quantiles", "volatility-mlp", "yield-har"])("%s", (name) => {
+describe.each(["il-quantiles", "volatility-har-net", "yield-har"])("%s", (name) => {
   const manifest = parseManifest(readFileSync(join(FOLDER, name, "manifest.json"), "utf8"), name);
 
   it("is computed by the engine that onnxruntime agrees with", async () => {
