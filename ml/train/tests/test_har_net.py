@@ -80,6 +80,12 @@ def test_unknown_labels_and_missing_windows_change_nothing_else(fitted):
     some = member(Rows(rows.features, rows.mask, realised, rows.weight), fixed, 1)
     np.testing.assert_allclose(some["outer"][:, :3], members[0]["outer"][:, :3])
     assert not np.allclose(some["outer"][:, 3], members[0]["outer"][:, 3])
+    # Which window is rough matters, not their mean alone.
+    rough = rows.features.copy()
+    rough[:, FEATURES.index("log_rv_1h")] += 1.0
+    rough[:, FEATURES.index("log_rv_168h")] -= 1.0
+    moved = predict(fixed, members[0], rough, rows.mask, 86400)[:, 0]
+    assert not np.allclose(moved, predict(fixed, members[0], rows.features, rows.mask, 86400)[:, 0], rtol=1e-3)
     # A window that is not known counts as the mean of the others: near the same answer, not a collapse.
     mask = rows.mask.copy()
     mask[:, FEATURES.index("log_rv_720h")] = 1.0
