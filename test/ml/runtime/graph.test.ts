@@ -100,10 +100,16 @@ describe("the graph engine", () => {
       const bytes = readFileSync(join(FOLDER, folder, manifest.file));
       const fields = manifest.featureSchema.fields;
       const ranged = manifest.inputs.some(({ name }) => name === "range");
+      const timed = manifest.inputs.some(({ name }) => name === "horizon");
       const engine = createEngine({
         graph: readOnnx(bytes),
         output: "quantiles",
-        widths: { features: fields.length, mask: fields.length, ...(ranged ? { range: 3 } : {}) },
+        widths: {
+          features: fields.length,
+          mask: fields.length,
+          ...(ranged ? { range: 3 } : {}),
+          ...(timed ? { horizon: 1 } : {}),
+        },
         perRow: new Set(ranged ? ["range"] : []),
       });
       const random = seededRandom(7);
@@ -120,22 +126,23 @@ describe("the graph engine", () => {
           const lower = 0.6 * (random() - 0.6);
           range.set([lower, lower + 0.001 + 0.8 * random() ** 3, Math.log(0.25 + 2.75 * random())], 3 * i);
         }
-        return { features: row(values), mask: row(missing), range: { rows, columns: 3, data: range } };
+        const horizon = row([Math.log(7 * (1 / 168) ** random())]);
+        return { features: row(values), mask: row(missing), range: { rows, columns: 3, data: range }, horizon };
       });
 
       it("answers as onnxruntime does, within the tolerance of the samples", async () => {
         expect(engine).not.toBeNull();
         const session = await openRuntimeSession(bytes, folder);
-        for (const { features, mask, range } of moments) {
+        for (const { features, mask, range, horizon } of moments) {
           const inputs = {
             features: repeatRow(features, rows),
             mask: repeatRow(mask, rows),
             ...(ranged ? { range } : {}),
+            ...(timed ? { horizon: repeatRow(horizon, rows) } : {}),
           };
           const { data: wanted } = await session.run(inputs);
-          const found =
-            engine?.evaluate({ features: features.data, mask: mask.data, range: range.data }, rows) ??
-            new Float32Array();
+          const shared = { features: features.data, mask: mask.data, horizon: horizon.data };
+          const found = engine?.evaluate({ ...shared, range: range.data }, rows) ?? new Float32Array();
           expect(found).toHaveLength(wanted.length);
           const { relative, absolute } = manifest.samples;
           wanted.forEach((value, i) => {
@@ -148,8 +155,8 @@ describe("the graph engine", () => {
       it("gives each row the same bits in whatever batch it comes", () => {
         const [moment] = moments;
         if (!moment || !engine) throw new Error("nothing to run");
-        const { features, mask, range } = moment;
-        const fixed = { features: features.data, mask: mask.data };
+        const { features, mask, range, horizon } = moment;
+        const fixed = { features: features.data, mask: mask.data, horizon: horizon.data };
         const whole = engine.evaluate({ ...fixed, range: range.data }, rows);
         const width = whole.length / rows;
         for (let i = 0; i < rows; i++) {
