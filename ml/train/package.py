@@ -63,6 +63,9 @@ class TrainedOn:
 class TestedOn:
     """The span of the out-of-sample scores, "held-out" (begins after training ended) or "walk-forward" (refitted)."""
 
+    # pytest takes a class of this name for tests.
+    __test__ = False
+
     since: int
     until: int
     by: str = HELD_OUT
