@@ -6,13 +6,14 @@ import { getBlock } from "../chain.ts";
 import { decideAt } from "../decideAt.ts";
 import { ConfigError } from "../errors.ts";
 import { poolGroups } from "../main.ts";
+import { explainDecision } from "./explain.ts";
 import { answer, type CommonOptions, examples, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { patiently } from "./progress.ts";
 import { formatTable } from "./table.ts";
 import { vaultNamed } from "./vaultNamed.ts";
 import { wrap } from "./wrap.ts";
 
-type ScoreOptions = CommonOptions & { readonly top: number };
+type ScoreOptions = CommonOptions & { readonly top: number; readonly explain?: boolean };
 
 /** `score VAULT`: the candidate table at the newest block; nothing is journaled or sent. */
 export function registerScore(program: Command): void {
@@ -23,16 +24,20 @@ export function registerScore(program: Command): void {
       .description("the candidate table now, with why each range is taken or not; nothing is sent"),
   )
     .addOption(new Option("--top <n>", "how many ranges, the best first").argParser(wholeAbove0).default(12))
+    .option("--explain", "what each column costs the chosen one, and what the best of the others lacked")
     .action((wanted: string, options: ScoreOptions) =>
       guarded(options, async () => {
-        const decision = await patiently(options, "scoring", scoreNow(wanted, options));
-        answer(options, decision, () => formatDecision(decision, options.top));
+        const { decision, inputs } = await patiently(options, "scoring", scoreNow(wanted, options));
+        answer(options, decision, () =>
+          options.explain === true ? explainDecision(decision, inputs.settings) : formatDecision(decision, options.top),
+        );
       }),
     );
   examples(
     score,
     'rangekeeper score "Rangekeeper WETH" --config vaults.toml',
     "rangekeeper score 0x5FbD...0aa3 --top 40 --models rules",
+    "rangekeeper score demo --explain",
     "rangekeeper score demo --json | jq '.candidates[] | select(.refusal == null)'",
   );
 }
@@ -44,7 +49,7 @@ export function wholeAbove0(text: string): number {
   throw new InvalidArgumentError(`${text}; rule: a whole number above 0.`);
 }
 
-async function scoreNow(wanted: string, options: CommonOptions): Promise<Decision> {
+async function scoreNow(wanted: string, options: CommonOptions) {
   const config = readConfig(options);
   const vault = vaultNamed(config, wanted);
   const { client } = await openChain(config);
@@ -52,7 +57,7 @@ async function scoreNow(wanted: string, options: CommonOptions): Promise<Decisio
   if (!group) throw new ConfigError(`vault: ${wanted}; rule: must have a pool`);
   const block = await getBlock(client, "latest");
   const [history, models] = await Promise.all([group.history.at(block), loadModelSet(config.models.set)]);
-  return (await decideAt({ client, config, models, group, vault, block, history })).decision;
+  return decideAt({ client, config, models, group, vault, block, history });
 }
 
 /**

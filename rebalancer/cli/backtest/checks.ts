@@ -5,7 +5,7 @@ import { type RecursiveReport, recursiveCheck } from "../../../ml/backtest/check
 import { modelPolicy } from "../../../ml/backtest/modelPolicy.ts";
 import { policies } from "../../../ml/backtest/policies/index.ts";
 import type { PolicyFactory, RunSettings } from "../../../ml/backtest/types.ts";
-import { loadModelSet, MODEL_SETS } from "../../../ml/models/index.ts";
+import { loadModelSet } from "../../../ml/models/index.ts";
 import { ConfigError } from "../../errors.ts";
 import { answer, guarded } from "../options.ts";
 import { formatTable } from "../table.ts";
