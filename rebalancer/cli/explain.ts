@@ -76,7 +76,7 @@ function lacked(other: Candidate, taken: Candidate, stay: Candidate, settings: D
   return `${name} nets ${other.netBps.toFixed(2)} bp, ${behind.toFixed(2)} bp less after the right to decide later.`;
 }
 
-const signed = (value: number): string => (value === 0 ? "0.00" : value.toFixed(2));
+const signed = (value: number): string => value.toFixed(2).replace(/^-0\.00$/, "0.00");
 
 const nameOf = ({ kind, range }: Candidate): string =>
   kind === "range" && range !== null
