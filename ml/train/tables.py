@@ -78,6 +78,8 @@ def no_verdicts(results: Results) -> list[str]:
     return []
 
 
+# Of results that do not say which model they are of.
+MODELS = {"il": "il-quantiles"}
 # Title, results file, module whose table(results) gives the lines, verdicts, and the command that makes the results.
 Section = tuple[str, str, str, Callable[[Results], list[str]], str]
 SECTIONS: list[Section] = [
@@ -117,7 +119,9 @@ def tables(folder: Path) -> list[str]:
         seeds = results.get("seeds", [])
         seeds = seeds if isinstance(seeds, str) else ", ".join(map(str, seeds))
         found = verdicts(results)
-        lines += [f"Model `{results['model']}`, seeds: {seeds}. Data `{results['dataHash'][:18]}…`, made by:", ""]
+        data = results.get("dataHash") or results["data"]
+        model = results.get("model") or MODELS[name]
+        lines += [f"Model `{model}`, seeds: {seeds}. Data `{data[:18]}…`, made by:", ""]
         lines += [f"`{command}`", "", "```text", *importlib.import_module(module).table(results), "```", ""]
         if found:
             lines += ["What was asked for:", "", *[f"- {line}" for line in found], ""]
