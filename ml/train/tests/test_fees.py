@@ -3,10 +3,12 @@
 import csv
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 
+import fee_package
 import fees
 import geometry
 import walk_yield
@@ -15,7 +17,7 @@ from fee_baselines import Baselines, ewma, past_mean
 from fee_rows import load_days, load_fee_meta, load_hours
 from package import run_graph
 from protocol import load_protocol
-from walk import Window
+from walk import RESULTS, Window
 from yield_table import yield_table
 
 OPS = fees.NumpyOps()
@@ -97,7 +99,7 @@ def rows(folder):
 
 def known(rows, until):
     window = Window(0, until, until + 1, until)
-    return {h: np.flatnonzero(np.isfinite(rows.labels[h][:, 0]) & window.learns(rows.at, h * HOUR)) for h in fees.HOURS}
+    return {h: np.flatnonzero(walk_yield.known_by(rows, window, h)) for h in fees.HOURS}
 
 
 @pytest.fixture(scope="module")
@@ -187,15 +189,39 @@ def test_baselines_know_only_the_past(rows):
 
 def test_the_ewma_takes_the_half_life_that_its_past_prefers(rows):
     mine = np.flatnonzero((rows.series == 0) & np.isfinite(rows.labels[1][:, 0]))
-    # Fees that only waver around a constant are best averaged long.
-    steady = rows.features.copy()
     rng = np.random.default_rng(2)
     noise = rng.normal(0, 0.8, len(rows.at))
-    steady[:, 0] = noise
-    labels = {h: np.exp(rng.normal(0, 0.8, v.shape)) * h / 24 for h, v in rows.labels.items()}
-    flat = Baselines(dataclasses.replace(rows, features=steady, labels=labels), -6.0)
-    _, life = flat.forecast("ewma", 1, mine, mine[:5])
-    assert life is not None and life >= 16
+    walk = np.cumsum(rng.normal(0, 0.5, len(rows.at)))
+    # Fees that waver around a constant are best averaged long, fees that wander are best taken as they are.
+    for past, future, fits in (
+        (noise, rng.normal(0, 0.8, len(noise)), lambda x: x >= 16),
+        (walk, walk, lambda x: x <= 2),
+    ):
+        features = rows.features.copy()
+        features[:, 0], features[:, 2] = past, past[mine[0]] if past is walk else 0.3
+        labels = {h: np.repeat(np.exp(future)[:, None] * h / 24, v.shape[1], axis=1) for h, v in rows.labels.items()}
+        made = Baselines(dataclasses.replace(rows, features=features, labels=labels), -6.0)
+        _, life = made.forecast("ewma", 1, mine, mine[:5])
+        assert life is not None and fits(life), life
+
+
+def test_the_package_is_fitted_on_long_pools_alone_and_its_card_says_what_was_missed(folder, tmp_path):
+    rows = tmp_path / "rows"
+    shutil.copytree(folder, rows)
+    lines = (rows / "yield-hours.csv").read_text().splitlines()
+    short = [line.replace("late", "short") for line in lines if line.startswith("late")][:50]
+    (rows / "yield-hours.csv").write_text("\n".join([*lines, *short]) + "\n")
+    fee_package.ship(rows, tmp_path, load_protocol(), lambda line: None)
+    manifest = json.loads((tmp_path / "yield-har" / "manifest.json").read_text())
+    assert manifest["trainedOn"]["series"] == ["early", "late"]
+    assert manifest["trainedOn"]["rows"]["1h"] == len(lines) - 1
+    assert manifest["testedOn"]["by"] == "walk-forward"
+    card = (tmp_path / "yield-har" / "README.md").read_text()
+    results = json.loads((RESULTS / "yield.json").read_text())
+    assert "\n".join(yield_table(results)) in card
+    for horizon, target in results["targets"].items():
+        missed = results["pooled"][horizon]["ratio"] > target
+        assert (f"{horizon} ({results['pooled'][horizon]['ratio']:.3f} ×)" in card.split("## Limits")[1]) == missed
 
 
 def run(folder, tmp_path, fast=False):
