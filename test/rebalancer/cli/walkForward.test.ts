@@ -1,0 +1,75 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { placeboMarket } from "../../../ml/backtest/checks/placeboMarket.ts";
+import { readProtocol, type WalkReport } from "../../../rebalancer/cli/backtest/walk.ts";
+import { registerBacktest } from "../../../rebalancer/cli/backtest.ts";
+import { verbRunner } from "../../support/verb.ts";
+
+const NAME = "ethereum_dai_weth_03_events_2031-05-05";
+const SHORT = "polygon_usdc_weth_005_minute";
+let folder: string;
+let work: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "rangekeeper-walk-"));
+  work = join(folder, "work");
+  const { events } = placeboMarket({ seed: 9, days: 1.25, feePips: 3000, sigmaPerDay: 0.06 });
+  const columns =
+    "block_number,timestamp,log_index,type,sender,recipient_or_owner,amount0,amount1,sqrt_price_x96,liquidity,tick,tick_lower,tick_upper,liquidity_delta";
+  const rows = events.map(({ block, timestamp, sender, owner, amount0, amount1, sqrtPriceX96, liquidity, tick }) =>
+    [block, timestamp, 0, "SWAP", sender, owner, amount0, amount1, sqrtPriceX96, liquidity, tick, "", "", ""].join(),
+  );
+  writeFileSync(join(folder, `${NAME}.csv`), `${[columns, ...rows].join("\n")}\n`);
+  const minute = (i: number) => [1_658_188_800 + 60 * i, 202_700, 202_700, 202_690, 202_710, 3e10, 2e19, 5e17].join();
+  const header = "timestamp,close_tick,open_tick,lowest_tick,highest_tick,in_amount0,in_amount1,current_liquidity";
+  writeFileSync(
+    join(folder, `${SHORT}.csv`),
+    `${[header, ...Array.from({ length: 120 }, (_, i) => minute(i))].join("\n")}\n`,
+  );
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+const verb = verbRunner(registerBacktest, "backtest");
+
+describe("rangekeeper backtest walk-forward", () => {
+  it("walks files that it has never seen, says which are too short, and goes on from what it has", async () => {
+    const out = join(folder, "out", "decision.json");
+    const first = await verb("walk-forward", "--data", folder, "--work", work, "--out", out, "--json");
+    expect([first.status, first.stderr]).toEqual([0, ""]);
+    const report = JSON.parse(first.stdout) as WalkReport;
+    expect(JSON.parse(readFileSync(out, "utf8"))).toEqual(report);
+    expect(report.pools).toMatchObject([{ market: NAME, feeModel: "exact", asset: "DAI", inSample: false }]);
+    expect(report.pools[0]?.windows).toHaveLength(6);
+    expect(report.refused.map(({ market }) => market)).toEqual([`${SHORT} from 2022-07-19`]);
+    expect(report.refused[0]?.reason).toMatch(/the span has 2 h/);
+    // What is kept is what is told the next time.
+    const [kept = ""] = readdirSync(work);
+    const file = join(work, kept);
+    writeFileSync(file, readFileSync(file, "utf8").replace(/"greedyMoves": \d+/, '"greedyMoves": 4321'));
+    const again = await verb("walk-forward", "--data", folder, "--work", work);
+    expect(again.status).toBe(0);
+    expect(again.stdout).toContain("4321");
+    expect(again.stdout).toContain("not walked: polygon_usdc_weth_005_minute from 2022-07-19: the span has 2 h");
+    expect(again.stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  it("keeps to the protocol", () => {
+    expect(readProtocol()).toEqual({
+      rule: { firstShare: 0.4, windowShare: 0.1, embargoSeconds: 3600 },
+      capitalUsd: 10_000,
+      blockHours: 24,
+      level: 0.95,
+    });
+  });
+
+  it.each([
+    [["--market", "nowhere"], /--market: nowhere; rule: a file of/],
+    [["--models", "nobody"], /--models: nobody; rule: one of/],
+    [["--fee-pips", "x"], /--fee-pips: x; rule/],
+  ])("refuses %o", async (args, message) => {
+    const { status, stderr } = await verb("walk-forward", "--data", folder, "--work", work, ...args);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(message);
+  });
+});
