@@ -47,7 +47,11 @@ export function cpuSeconds(work: () => void): number {
 }
 
 const number = (value: number): string =>
-  Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(4);
+  Number.isNaN(value)
+    ? "-"
+    : Math.abs(value) >= 1000
+      ? Math.round(value).toLocaleString("en-US")
+      : value.toPrecision(4);
 
 /** Not awaited at the top: a benchmark imports this file, which would wait for the benchmark. */
 async function main(): Promise<void> {

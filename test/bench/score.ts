@@ -56,6 +56,22 @@ export const bench: Bench = async ({ progress }) => {
   const input = { x: { rows: RANGES, columns: WIDTHS[0], data: whole } };
   const theirs = await time("the same in onnxruntime-web", null, "", () => session.run(input));
   rows.push({ name: "ours against onnxruntime-web", value: theirs / ours, unit: "times", against: "", ratio: null });
+  const native = await openNative(net.file);
+  if (native === null) {
+    const hint = "ONNXRUNTIME_NODE_INSTALL=skip npm i --no-save onnxruntime-node";
+    rows.push({
+      name: "onnxruntime-node",
+      value: Number.NaN,
+      unit: "",
+      against: `not installed: ${hint}`,
+      ratio: null,
+    });
+  } else {
+    const many = await time("the same in onnxruntime-node", null, "one thread", () => native(whole, RANGES));
+    const one = whole.subarray(0, WIDTHS[0]);
+    await time("one range in onnxruntime-node", null, "one thread", () => native(one, 1));
+    rows.push({ name: "ours against onnxruntime-node", value: many / ours, unit: "times", against: "", ratio: null });
+  }
 
   const coarse = market({ hours: 168, swapsPerHour: 40 });
   const history = { ...coarse, pool: { ...coarse.pool, tickSpacing: 1 } };
@@ -80,6 +96,28 @@ export const bench: Bench = async ({ progress }) => {
   }
   return rows;
 };
+
+/** The part of onnxruntime-node that is used here: it is found where it is installed, and is no dependency. */
+interface NativeRuntime {
+  readonly Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => unknown;
+  readonly InferenceSession: {
+    create(bytes: Uint8Array, options: object): Promise<{ run(feeds: Record<string, unknown>): Promise<unknown> }>;
+  };
+}
+
+/** The net in onnxruntime's native build, on one thread like ours; null where it is not installed. */
+async function openNative(file: Uint8Array): Promise<((x: Float32Array, rows: number) => Promise<unknown>) | null> {
+  const name = "onnxruntime-node";
+  let ort: NativeRuntime;
+  try {
+    const found = (await import(name)) as NativeRuntime & { readonly default?: NativeRuntime };
+    ort = found.InferenceSession === undefined && found.default !== undefined ? found.default : found;
+  } catch {
+    return null;
+  }
+  const session = await ort.InferenceSession.create(file, { intraOpNumThreads: 1, interOpNumThreads: 1 });
+  return (x, rows) => session.run({ x: new ort.Tensor("float32", x, [rows, WIDTHS[0]]) });
+}
 
 /** A net with ReLU between its layers: in our engine with the ranges' inputs apart, and as a file with one input. */
 function denseNet(): { engine: Engine; file: Uint8Array } {
