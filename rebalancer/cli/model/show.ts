@@ -69,7 +69,7 @@ export function registerModelShow(model: Command): void {
       answer(options, { file, card: text }, () => text.trimEnd());
     }),
   );
-  examples(card, "rangekeeper model card yield-mlp");
+  examples(card, "rangekeeper model card yield-har");
 }
 
 function formatManifest(folder: string, manifest: Manifest): string {
