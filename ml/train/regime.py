@@ -141,14 +141,7 @@ def stack_scores(days: Days, ask: np.ndarray, of_window: np.ndarray, said: np.nd
 
     def stacked(regime: np.ndarray | None) -> np.ndarray:
         inputs = ones if regime is None else np.concatenate([ones, _extras(regime, other)], axis=1)
-        forecast = np.full(len(at), np.nan)
-        for window in np.unique(of_window[scored]):
-            mine = scored & (of_window == window)
-            past = good & (at + DAY <= at[mine].min())
-            weights, *_ = np.linalg.lstsq(inputs[past], np.log(target[past]), rcond=None)
-            middle = np.exp(inputs @ weights)
-            forecast[mine] = middle[mine] * np.mean(target[past] / middle[past])
-        return forecast[scored]
+        return stack(at, target, inputs, of_window, good)[scored]
 
     truth = target[scored]
     losses = {
@@ -172,6 +165,20 @@ def stack_scores(days: Days, ask: np.ndarray, of_window: np.ndarray, said: np.nd
             "p": rounded(_p_of(t), 2),
         }
     return out
+
+
+def stack(
+    at: np.ndarray, target: np.ndarray, inputs: np.ndarray, of_window: np.ndarray, good: np.ndarray
+) -> np.ndarray:
+    """Each window's variances by a regression of logs on what had happened when it began; NaN while it only teaches."""
+    forecast = np.full(len(at), np.nan)
+    for window in np.unique(of_window[good & (of_window >= of_window.min() + TEACHING)]):
+        mine = good & (of_window == window)
+        past = good & (at + DAY <= at[mine].min())
+        weights, *_ = np.linalg.lstsq(inputs[past], np.log(target[past]), rcond=None)
+        middle = np.exp(inputs @ weights)
+        forecast[mine] = middle[mine] * np.mean(target[past] / middle[past])
+    return forecast
 
 
 def _extras(regime: np.ndarray, other: np.ndarray) -> np.ndarray:

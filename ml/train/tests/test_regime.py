@@ -86,6 +86,20 @@ def test_the_stack_gains_nothing_from_noise() -> None:
     assert not (pooled["ratio"] < 1 and pooled["p"] < 0.05)
 
 
+def test_the_stack_of_a_window_knows_nothing_of_it_or_later() -> None:
+    rng = np.random.default_rng(2)
+    at = START + DAY * np.arange(700)
+    windows = np.arange(700) // 90
+    target = np.exp(rng.standard_normal(700))
+    inputs = np.stack([np.ones(700), np.log(target) + rng.standard_normal(700)], axis=1)
+    good = np.ones(700, bool)
+    said = regime.stack(at, target, inputs, windows, good)
+    changed = regime.stack(at, np.where(windows >= 6, 100 * target, target), inputs, windows, good)
+    assert np.isnan(said[windows < regime.TEACHING]).all() and np.isfinite(said[windows >= regime.TEACHING]).all()
+    assert np.array_equal(said[windows <= 6], changed[windows <= 6], equal_nan=True)
+    assert not np.allclose(said[windows == 7], changed[windows == 7])
+
+
 def test_says_what_is_missing(tmp_path: Any) -> None:
     with pytest.raises(DatasetError, match=r"no regime-days\.csv"):
         regime_days.read_days(tmp_path, ASSETS)
