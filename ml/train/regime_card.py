@@ -67,9 +67,12 @@ def card(results: dict[str, Any]) -> str:
         "",
         f"{len(windows)} windows from {_day(windows[0]['from'])} to {_day(windows[-1]['until'] - 1)}, each fitted on "
         f"everything known before it ({windows[0]['rows']:,} to {windows[-1]['rows']:,} days of both assets), labels "
-        f"purged. Seeds {seeds}, averaged. Rows of a step, rate and width were fixed beforehand; training "
+        f"purged. Seeds {seeds}, averaged. Rows of a step, rate and width are the same in all windows; training "
         f"starts from a HAR in closed form, and the number of steps from there was chosen in each "
         f"window by its own past: {steps}.",
+        "",
+        "Exploratory to this extent: two windows of a first design (no choice of steps, no HAR to start from) were looked "
+        "at before this one was fixed, and led to it.",
         "",
         f"Data hash `{results['dataHash']}`. Sources:",
         "",
