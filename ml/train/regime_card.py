@@ -71,8 +71,8 @@ def card(results: dict[str, Any]) -> str:
         f"starts from a HAR in closed form, and the number of steps from there was chosen in each "
         f"window by its own past: {steps}.",
         "",
-        "Exploratory to this extent: two windows of a first design (no choice of steps, no HAR to start from) were looked "
-        "at before this one was fixed, and led to it.",
+        "Exploratory to this extent: two windows of a first design (no choice of steps, no HAR to start from) were "
+        "looked at before this one was fixed, and led to it.",
         "",
         f"Data hash `{results['dataHash']}`. Sources:",
         "",
