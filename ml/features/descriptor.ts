@@ -22,4 +22,4 @@ export interface FeatureDescriptor {
 }
 
 /** When what bars give can be known. */
-export const AT_BAR_END = "end of the last bar";
+export const AT_BAR_END = "bar's end";

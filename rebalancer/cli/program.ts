@@ -11,6 +11,7 @@ import { registerData } from "./data.ts";
 import { registerDataset } from "./dataset.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
+import { registerFeatures } from "./features.ts";
 import { registerHead } from "./head.ts";
 import { registerJournal } from "./journal.ts";
 import { registerKeys } from "./keys.ts";
@@ -57,6 +58,7 @@ export function createProgram(): Command {
   registerJournal(program);
   registerData(program);
   registerDataset(program);
+  registerFeatures(program);
   registerHead(program);
   registerModel(program);
   registerParity(program);

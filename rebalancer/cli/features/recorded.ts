@@ -1,0 +1,66 @@
+import { swapsOf, toBars } from "../../../ml/data/bars.ts";
+import type { MarketData } from "../../../ml/data/market.ts";
+import { computeFeatures, FEATURE_NAMES, LOOKBACK_BARS } from "../../../ml/features/index.ts";
+import type { Features, Numeraire } from "../../../ml/types.ts";
+
+const HOUR = 3600;
+
+export interface FeaturesAtParameters {
+  readonly market: MarketData;
+  readonly numeraire: Numeraire;
+  readonly atSeconds: number;
+  /** How much history a worker would hold then. */
+  readonly lookbackSeconds: number;
+}
+
+/** The features at a moment of a recorded market, from its swaps until then; null before its first price. */
+export function featuresAt({ market, numeraire, atSeconds, lookbackSeconds }: FeaturesAtParameters): Features | null {
+  const first = market.events[0]?.timestamp ?? atSeconds;
+  const fromTimestamp = Math.max(first, atSeconds - lookbackSeconds);
+  const swaps = swapsOf(market.events).filter(({ timestamp }) => timestamp >= fromTimestamp && timestamp <= atSeconds);
+  const source = { swaps, fromTimestamp, pool: market.pool };
+  const bars = toBars(source, numeraire, { barSeconds: HOUR, untilSeconds: atSeconds, atMost: LOOKBACK_BARS });
+  return bars.length === 0 || Number.isNaN(bars.at(-1)?.close) ? null : computeFeatures(bars);
+}
+
+/** One feature in two sources. */
+export interface Skew {
+  readonly name: string;
+  /** Rows that both know, that only one of them knows, and that differ in any bit. */
+  readonly compared: number;
+  readonly oneSided: number;
+  readonly different: number;
+  /** Largest difference between two known values. */
+  readonly largest: number;
+}
+
+/** What was recorded at a moment; null = missing. */
+export interface RecordedFeatures {
+  readonly atSeconds: number;
+  readonly numeraire: Numeraire;
+  readonly values: readonly (number | null)[];
+}
+
+/** Each feature's differences between what was recorded and what `recompute` gives for the same moments. */
+export function skewOf(
+  recorded: readonly RecordedFeatures[],
+  recompute: (row: RecordedFeatures) => Features | null,
+): readonly Skew[] {
+  const tallies = FEATURE_NAMES.map((name) => ({ name, compared: 0, oneSided: 0, different: 0, largest: 0 }));
+  for (const row of recorded) {
+    const again = recompute(row)?.values;
+    // A record of an earlier feature set has fewer values, in the same places.
+    tallies.slice(0, row.values.length).forEach((tally, i) => {
+      const was = row.values[i] ?? Number.NaN;
+      const is = again?.[i] ?? Number.NaN;
+      if (Number.isNaN(was) && Number.isNaN(is)) return;
+      if (!Object.is(was, is)) tally.different++;
+      if (Number.isNaN(was) || Number.isNaN(is)) tally.oneSided++;
+      else {
+        tally.compared++;
+        tally.largest = Math.max(tally.largest, Math.abs(was - is));
+      }
+    });
+  }
+  return tallies;
+}
