@@ -1,6 +1,8 @@
 import { type PublicClient, parseGwei } from "viem";
 import { decide } from "../ml/decide.ts";
 import { type Outlook, outlookOf } from "../ml/outlook.ts";
+import { advanceCalibration } from "../ml/risk/uncertainty/advance.ts";
+import { type CalibrationState, emptyCalibration } from "../ml/risk/uncertainty/calibration.ts";
 import type { Decision, DecisionSettings, ModelSet, Numeraire, PoolHistory, PoolMeta } from "../ml/types.ts";
 import { valueInAsset } from "../ml/units.ts";
 import { getBounds } from "../sdk/actions/getBounds.ts";
@@ -52,14 +54,17 @@ export async function readInputs(parameters: ReadInputsParameters): Promise<Vaul
 
 /** The decision on inputs. Vaults of a pool share the outlook of its history; the worker and `score` ask the same way. */
 export function decideOn(inputs: DecisionInputs, outlook: Outlook): Promise<Decision> {
-  const { state, bounds, settings, grid } = inputs;
+  const { state, bounds, settings, grid, calibration } = inputs;
   const { history, models } = outlook;
-  return decide({ history, state, models, bounds, settings, outlook, ...(grid === null ? {} : { grid }) });
+  const given = { ...(grid === null ? {} : { grid }), ...(calibration === undefined ? {} : { calibration }) };
+  return decide({ history, state, models, bounds, settings, outlook, ...given });
 }
 
 export interface DecideAtParameters extends ReadInputsParameters {
   readonly history: PoolHistory;
   readonly models: ModelSet;
+  /** What a worker has learned of these models; absent = what the history alone teaches. */
+  readonly calibration?: CalibrationState | undefined;
 }
 
 /** What one vault should do at a block, and what that was decided on. */
@@ -67,7 +72,11 @@ export async function decideAt(
   parameters: DecideAtParameters,
 ): Promise<{ readonly decision: Decision; readonly state: MovableState; readonly inputs: VaultInputs }> {
   const { history, models } = parameters;
-  const inputs = await readInputs(parameters);
+  const read = await readInputs(parameters);
+  const { numeraire } = read.state;
+  const known = parameters.calibration ?? emptyCalibration;
+  const calibration = await advanceCalibration({ state: known, history, numeraire, model: models.volatility });
+  const inputs = { ...read, calibration };
   const decision = await decideOn(inputs, outlookOf({ history, models }));
   return { decision, state: inputs.state, inputs };
 }

@@ -1,4 +1,5 @@
 import { ATTEMPTS_SCHEMA, type AttemptStore, attemptStore } from "./journal/attempts.ts";
+import { CALIBRATIONS_SCHEMA, type CalibrationStore, calibrationStore } from "./journal/calibrations.ts";
 import { CHALLENGERS_SCHEMA, type ChallengerStore, challengerStore } from "./journal/challengers.ts";
 import { openDatabase } from "./journal/database.ts";
 import { DEAD_LETTERS_SCHEMA, type DeadLetterStore, deadLetterStore } from "./journal/deadLetters.ts";
@@ -19,6 +20,7 @@ const META_SCHEMA = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, valu
  */
 export interface Journal
   extends DecisionStore,
+    CalibrationStore,
     InputStore,
     ProposalStore,
     AttemptStore,
@@ -41,6 +43,7 @@ export function openJournal(path: string, identity: () => string): Journal {
   const schema = [
     META_SCHEMA,
     DECISIONS_SCHEMA,
+    CALIBRATIONS_SCHEMA,
     INPUTS_SCHEMA,
     PROPOSALS_SCHEMA,
     ATTEMPTS_SCHEMA,
@@ -59,6 +62,7 @@ export function openJournal(path: string, identity: () => string): Journal {
     identity: String(db.one("SELECT value FROM meta WHERE key = 'identity'")?.value),
     together: db.transaction,
     ...decisionStore(db),
+    ...calibrationStore(db),
     ...inputStore(db),
     ...proposalStore(db),
     ...attemptStore(db),

@@ -1,6 +1,7 @@
 import { decide } from "../decide.ts";
 import { type Outlook, outlookOf } from "../outlook.ts";
 import type { GridSize } from "../ranges/candidates.ts";
+import type { CalibrationState } from "../risk/uncertainty/calibration.ts";
 import type { Bar, Bounds, Decision, DecisionSettings, ModelSet, PoolHistory } from "../types.ts";
 import { getTickAtSqrtPrice, lnPriceToSqrtPriceX96 } from "../units.ts";
 import { orientationOf } from "./price.ts";
@@ -45,6 +46,7 @@ export function modelDecision(
   { models, bounds, settings, grid, outlooks }: ModelPolicyParameters,
   context: PolicyContext,
   given?: Outlook,
+  calibration?: CalibrationState,
 ): Promise<Decision> {
   const { assetUnit } = orientationOf(context.pool, context.numeraire);
   const gasCost = settings.gasCost ?? BigInt(Math.round((context.moveGas ?? 0) * assetUnit));
@@ -58,6 +60,7 @@ export function modelDecision(
     settings: { ...settings, gasCost },
     ...(grid === undefined ? {} : { grid }),
     ...(outlook === undefined ? {} : { outlook }),
+    ...(calibration === undefined ? {} : { calibration }),
   });
 }
 

@@ -1,5 +1,6 @@
 import { type Outlook, outlookOf } from "../outlook.ts";
 import type { GridSize } from "../ranges/candidates.ts";
+import type { CalibrationState } from "../risk/uncertainty/calibration.ts";
 import type { Bounds, Decision, DecisionSettings, ModelSet, PoolHistory, VaultState } from "../types.ts";
 import type { MarketSession } from "./market.ts";
 import { modelDecision } from "./modelPolicy.ts";
@@ -16,6 +17,7 @@ export interface DecisionCase {
   readonly settings: DecisionSettings;
   /** Null = the default. */
   readonly grid: GridSize | null;
+  readonly calibration?: CalibrationState;
 }
 
 /** As much of a market's session as deciding again needs. */
@@ -53,7 +55,7 @@ export async function* replayDecisions<Case extends DecisionCase>({
     if (history === null) throw new TypeError("a decision can be taken again only where the market knows its swaps");
     const outlook: Outlook = same && shared !== null ? shared : outlookOf({ history, models });
     shared = outlook;
-    const { state, bounds, settings, grid } = of;
+    const { state, bounds, settings, grid, calibration } = of;
     const { pool } = history;
     const orientation = orientationOf(pool, state.numeraire);
     const context: PolicyContext = {
@@ -68,7 +70,7 @@ export async function* replayDecisions<Case extends DecisionCase>({
       nav: Number(state.nav) / orientation.assetUnit,
     };
     const given = { models, bounds, settings, ...(grid === null ? {} : { grid }) };
-    const decision = await modelDecision(given, context, outlook);
+    const decision = await modelDecision(given, context, outlook, calibration);
     yield { of, decision, history };
   }
 }

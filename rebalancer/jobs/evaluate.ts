@@ -1,5 +1,7 @@
 import { type Outlook, outlookOf } from "../../ml/outlook.ts";
-import type { Address, Decision, Hex, PoolHistory } from "../../ml/types.ts";
+import { advanceCalibration } from "../../ml/risk/uncertainty/advance.ts";
+import { type CalibrationState, emptyCalibration } from "../../ml/risk/uncertainty/calibration.ts";
+import type { Address, Decision, Hex, Numeraire, PoolHistory } from "../../ml/types.ts";
 import { atBlock } from "../chain/atBlock.ts";
 import { type BlockStamp, getBlock } from "../chain.ts";
 import type { VaultConfig } from "../config.ts";
@@ -180,7 +182,9 @@ async function decideAll(
   const { config, models, metrics } = context;
   const decided: Decided[] = [];
   const absent: Address[] = [];
-  for (const { vault, id, known, inputs } of read) {
+  const calibrations = new Map<Numeraire, CalibrationState>();
+  for (const { vault, id, known, inputs: bare } of read) {
+    const inputs = bare === null ? null : await calibrated(context, { group, outlook, calibrations, inputs: bare });
     if (known) decided.push({ vault, record: known, inputs: null });
     else if (!inputs) absent.push(vault.vault);
     else {
@@ -198,6 +202,30 @@ async function decideAll(
     }
   }
   return { decided, absent };
+}
+
+interface CalibratedParameters {
+  readonly group: PoolGroup;
+  readonly outlook: Outlook;
+  /** Of this block, as they are worked out. */
+  readonly calibrations: Map<Numeraire, CalibrationState>;
+  readonly inputs: VaultInputs;
+}
+
+/** The inputs with what the worker has learned up to this block; vaults of a pool in one unit share it. */
+async function calibrated(
+  { config, journal, models }: Context,
+  { group, outlook, calibrations, inputs }: CalibratedParameters,
+): Promise<VaultInputs> {
+  const { numeraire } = inputs.state;
+  const place = { chainId: config.chainId, pool: group.meta.address, numeraire, modelSet: models.id };
+  const { history } = outlook;
+  const state =
+    calibrations.get(numeraire) ?? journal.latestCalibration(place, history.toTimestamp) ?? emptyCalibration;
+  const calibration = await advanceCalibration({ state, history, numeraire, model: models.volatility });
+  calibrations.set(numeraire, calibration);
+  journal.recordCalibration(place, calibration);
+  return { ...inputs, calibration };
 }
 
 async function consequencesOf(

@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
 import type { GridSize } from "../../ml/ranges/candidates.ts";
+import type { CalibrationState } from "../../ml/risk/uncertainty/calibration.ts";
 import type { Address, Bounds, DecisionSettings, Hex, PoolHistory, VaultState } from "../../ml/types.ts";
+import { FatalError } from "../errors.ts";
 import { decodeJson, encodeJson } from "../json.ts";
+import { calibrationDigest, calibrationStore } from "./calibrations.ts";
 import type { Database } from "./database.ts";
 
 /** All that a decision was made from beside the models and the swaps: with these and the events it can be made again. */
@@ -13,6 +16,8 @@ export interface DecisionInputs {
   /** Null = the default grid. */
   readonly grid: GridSize | null;
   readonly history: HistoryStamp;
+  /** Absent where none is kept. Its own table has it: it changes once a day. */
+  readonly calibration?: CalibrationState;
 }
 
 /** What a history was, without its swaps: they are on the chain. */
@@ -58,6 +63,8 @@ export interface DecisionPlace {
   readonly modelSet: string;
 }
 
+type Conditions = Omit<DecisionInputs, "state" | "calibration"> & { readonly calibration?: string };
+
 /** Conditions that were written lately: vaults of one pool share them, so most need not be written again. */
 const REMEMBERED = 256;
 const LAST = Number.MAX_SAFE_INTEGER;
@@ -71,8 +78,16 @@ export const stampOf = ({ fromTimestamp, swaps, sqrtPriceX96, tick, liquidity }:
   liquidity,
 });
 
+function known(state: CalibrationState | null, digest: string): CalibrationState {
+  if (state === null)
+    throw new FatalError(`journal: no calibration ${digest}; rule: what a decision was made from is kept`);
+  return state;
+}
+
 /** The inputs of an open journal. */
-export function inputStore({ run, all, one }: Database): InputStore {
+export function inputStore(database: Database): InputStore {
+  const { run, all, one } = database;
+  const calibrations = calibrationStore(database);
   const written = new Map<string, string>();
   const conditionsOf = (body: string): string => {
     const known = written.get(body);
@@ -83,8 +98,9 @@ export function inputStore({ run, all, one }: Database): InputStore {
     return digest;
   };
   return {
-    recordInputs(decisionId, { state, ...conditions }) {
-      const body = encodeJson(conditions);
+    recordInputs(decisionId, { state, calibration, ...conditions }) {
+      const kept = calibration === undefined ? {} : { calibration: calibrationDigest(calibration) };
+      const body = encodeJson({ ...conditions, ...kept });
       const digest = conditionsOf(body);
       // Always written: what is remembered here may have been in a transaction that was rolled back.
       run("INSERT OR IGNORE INTO conditions VALUES (?, ?)", digest, body);
@@ -96,10 +112,10 @@ export function inputStore({ run, all, one }: Database): InputStore {
         decisionId,
       );
       if (row === null) return null;
-      return {
-        ...decodeJson<Omit<DecisionInputs, "state">>(String(row.body)),
-        state: decodeJson<VaultState>(String(row.state)),
-      };
+      const { calibration, ...conditions } = decodeJson<Conditions>(String(row.body));
+      const state = decodeJson<VaultState>(String(row.state));
+      if (calibration === undefined) return { ...conditions, state };
+      return { ...conditions, state, calibration: known(calibrations.calibration(calibration), calibration) };
     },
     decisionPlaces({ vault, fromBlock = 0, toBlock = LAST, sinceSeconds = 0, untilSeconds = LAST } = {}) {
       return all(

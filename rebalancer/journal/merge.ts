@@ -43,6 +43,7 @@ interface Table {
 /** In an order in which no row comes before what it refers to. Derived tables and what belongs to one worker are not here. */
 const TABLES: readonly Table[] = [
   { name: "decisions", key: ["id"] },
+  { name: "calibrations", key: ["digest"] },
   { name: "conditions", key: ["digest"] },
   { name: "inputs", key: ["decision_id"] },
   { name: "proposals", key: ["digest"] },

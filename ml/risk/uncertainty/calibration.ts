@@ -45,6 +45,8 @@ export const SETTINGS = {
   /** The interval's own miss rate, by which widths are judged. */
   missRate: 0.05,
   meanRate: 0.01,
+  /** What is not known of the coefficients may widen the posterior of ln variance by so much: a young one is wider, not absurd. */
+  widest: 1.5,
 } as const;
 
 const finite = z.number();
@@ -166,7 +168,7 @@ function intervalOf(state: CalibrationState, { base, x, atSeconds }: DayInputs):
       misses: ages.filter((age) => age >= 1 && age < SETTINGS.budget.windowDays).length,
     },
     ln,
-    inflation: Math.sqrt(1 + fitted.leverage(x)),
+    inflation: Math.min(SETTINGS.widest, Math.sqrt(1 + fitted.leverage(x))),
   };
 }
 
