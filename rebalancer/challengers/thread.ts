@@ -16,13 +16,14 @@ loaded.catch(() => undefined);
 port.on("message", async ({ batch, history, bars, cases }: ToChallenger) => {
   const outlooks = new Map<Numeraire, Outlook>();
   for (const { id, inputs } of cases) {
-    const { state, bounds, settings, grid } = inputs;
+    const { state, bounds, settings, grid, calibration } = inputs;
     try {
       const models = await loaded;
       const { numeraire } = state;
       const outlook = outlooks.get(numeraire) ?? outlookOf({ history, models, bars: bars[numeraire] });
       outlooks.set(numeraire, outlook);
-      const given = grid === null ? {} : { grid };
+      // The calibration is one of the champion's inputs: all are measured on the same ones.
+      const given = { ...(grid === null ? {} : { grid }), ...(calibration === undefined ? {} : { calibration }) };
       tell({
         kind: "decided",
         batch,
