@@ -21,7 +21,7 @@ export interface MissBudget {
 /**
  * How many times its usual width the next interval should have. The fewer misses the window still bears, the fewer are
  * risked; a place that comes free soon makes the last but one cheaper, since the shortage will be short. The prices are
- * those that cost the least Winkler score on simulated returns while no window of 60 days overdrew its six in 95 % of runs.
+ * of those that cost little Winkler score on simulated returns while no window of 60 days overdrew its six in 95 % of runs.
  *
  * @param ages Days since each miss; 1 = the last forecast. Those outside of the window do not count.
  */
