@@ -1,9 +1,9 @@
 /**
  * Trains the model packages from a data folder, start to finish:
- * `node scripts/train.mjs --data DIR [--seed N] [--fast] [--out DIR]` exports the dataset, makes the Python environment,
- * fits, evaluates and writes the packages of ml/models. `--fast` is for trying the path, never for a release.
- * `--walk-forward [--task TASK]` runs the protocol's walk-forward instead: resumable, results in ml/train/results.
- * `--ship [--task TASK]` makes the final fits and packages of the walked models.
+ * `node scripts/train.mjs --data DIR [--seed N] [--task TASK] [--out DIR]` builds the dataset, makes the Python
+ * environment, makes the final fits of the walked models and writes their packages into ml/models (`--ship` says the same).
+ * `--walk-forward [--task TASK] [--fast]` runs the protocol's walk-forward instead: resumable, results in
+ * ml/train/results. `--fast` is for trying the path, never for a result.
  * `--tables` prints docs/models.md from the results; it needs no data.
  * `--head` trains the on-chain head alone: ml/models/spread-head, and deploy/heads/spread-head for the chain.
  */
@@ -79,10 +79,10 @@ const data = resolve(given);
 if (!existsSync(data) || !statSync(data).isDirectory()) fail(`--data is ${data}, must be an existing folder`);
 
 const dataset = "ml/train/data";
-// Fast runs and runs for another folder must not leave their weights where a release would take them from.
-const runs = join(dataset, options.fast ? "runs-fast" : "runs");
+if (options.fast && !options.head && !options["walk-forward"])
+  fail("--fast goes with --head or --walk-forward; a final fit takes seconds");
 if (options.fast && options.out === undefined)
-  fail("--fast needs --out DIR: its packages must not replace the real ones");
+  fail("--fast needs --out DIR: what it leaves must not replace the real thing");
 const out = options.out === undefined ? "ml/models" : resolve(options.out);
 const python = (script, ...args) => ["scripts/python-env.mjs", "--", "python", `ml/train/${script}`, ...args];
 const fast = options.fast ? ["--fast"] : [];
@@ -123,24 +123,9 @@ if (options["walk-forward"]) {
   console.log(`\ntrain: results are in ${results}; ${Math.round((Date.now() - started) / 1000)} s in all`);
   process.exit(0);
 }
-if (options.ship) {
-  if (options.task.length === 0 || options.task.includes("yield")) feeRows();
-  const tasks = options.task.flatMap((task) => ["--task", task]);
-  step("final fit", process.execPath, python("ship.py", "--data", dataset, "--out", out, ...tasks));
-  if (options.out === undefined) {
-    step("format", join(root, "node_modules/.bin/biome"), ["format", "--write", "ml/models"]);
-  }
-  process.exit(0);
-}
-if (options.fast) {
-  // The nets of train.py, which no shipped package is of: the same path with few rows.
-  step("fit", process.execPath, python("train.py", "--data", dataset, "--out", runs, ...fast));
-  step("evaluate", process.execPath, python("evaluate.py", "--data", dataset, "--runs", runs));
-  step("packages", process.execPath, python("export.py", "--data", dataset, "--runs", runs, "--out", out));
-} else {
-  feeRows();
-  step("final fits", process.execPath, python("ship.py", "--data", dataset, "--out", out));
-}
+if (options.task.length === 0 || options.task.includes("yield")) feeRows();
+const tasks = options.task.flatMap((task) => ["--task", task]);
+step("final fits", process.execPath, python("ship.py", "--data", dataset, "--out", out, ...tasks));
 // Cards are Markdown like any other page here: formatted by the same formatter.
 if (options.out === undefined) {
   step("format the cards", join(root, "node_modules/.bin/biome"), ["format", "--write", out]);

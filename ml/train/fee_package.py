@@ -13,13 +13,23 @@ from cli import HERE
 from errors import ExportError
 from fee_rows import load_fee_meta, load_hours, trainable
 from fees import FEATURES, HOURS, MODEL, Rows, Weights
-from package import WALK_FORWARD, Package, TestedOn, TrainedOn, domain_of, run_graph, sample_cases, write_package
+from package import (
+    WALK_FORWARD,
+    Package,
+    TestedOn,
+    TrainedOn,
+    code_hash,
+    domain_of,
+    run_graph,
+    sample_cases,
+    write_package,
+)
 from protocol import Protocol
-from run import code_hash
 from walk import load_results
 from yield_table import cut_pools, yield_table
 
 VERSION = "2.0.0"
+SOURCES = ["fees", "fee_package", "fee_rows", "geometry", "ops"]
 TOLERANCE = 1e-3
 
 
@@ -61,7 +71,7 @@ def ship(data: Path, out: Path, protocol: Protocol, say: Callable[[str], None]) 
                 sources=[source for source in meta["sources"] if "daily" not in source["file"]],
                 split="walk-forward by shares of each pool's span; final fit on all labels of pools of a week or more",
                 seeds=protocol["walk_forward"]["seeds"],
-                code_hash=code_hash(HERE),
+                code_hash=code_hash([HERE / f"{name}.py" for name in SOURCES]),
                 embargo_seconds=int(protocol["walk_forward"]["yield"]["embargo_seconds"]),
                 series=[name for i, name in enumerate(rows.series_names) if (rows.series[used] == i).any()],
             ),

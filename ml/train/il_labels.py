@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from baselines import rebuild_path
 from errors import DatasetError
+from price_path import rebuild_path
 
 HOUR = 3600
 # Share of a horizon's hours that must be known.

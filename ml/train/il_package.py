@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,14 @@ from il_fit import Settings, assemble, fit_horizon, mean_fit, usable_rows
 from il_labels import HOUR, Market, read_markets, rows_hash
 from il_model import FIELDS, OUTPUTS, Weights, forward
 from ops import JaxOps, OnnxOps
-from package import Package, TestedOn, TrainedOn, domain_of, run_graph, sample_cases, write_package
+from package import Package, TestedOn, TrainedOn, code_hash, domain_of, run_graph, sample_cases, write_package
 from protocol import HERE, Protocol
 from walk import load_results
 
 NAME, VERSION = "il-quantiles", "1.0.0"
 HORIZONS_SECONDS = [3600, 14400, 86400, 259200, 604800]
 UNIT = "fraction of starting value; the last column a share of the horizon"
-SOURCES = ["il_package.py", "il_fit.py", "il_labels.py", "il_model.py", "geometry.py", "baselines.py", "ops.py"]
+SOURCES = ["il_package.py", "il_fit.py", "il_labels.py", "il_model.py", "geometry.py", "price_path.py", "ops.py"]
 # How far the graph may be from the network it was recorded from, |Δ| / (|value| + 1e-3).
 TOLERANCE = 2e-4
 COMMAND = "npm run train -- --ship --task il --data DIR"
@@ -67,7 +66,7 @@ def ship(data: Path, out: Path, protocol: Protocol, say: Say) -> None:
             sources=[source for source in meta["sources"] if source["file"].startswith("binance_spot")],
             split="everything known at the end of the data; scored by the walk-forward of the same fit",
             seeds=results["seeds"],
-            code_hash=_code_hash(),
+            code_hash=code_hash([HERE / name for name in SOURCES]),
             series=results["series"],
         ),
         tested_on=TestedOn(results["from"], results["until"], by="walk-forward"),
@@ -129,13 +128,6 @@ def _examples(markets: list[Market], known: int) -> tuple[np.ndarray, np.ndarray
     features = np.concatenate(parts)
     mask = ~np.isfinite(features)
     return np.where(mask, 0.0, features), mask.astype(np.float64)
-
-
-def _code_hash() -> str:
-    digest = hashlib.sha256()
-    for name in SOURCES:
-        digest.update(name.encode() + b"\0" + (HERE / name).read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def card_sections(results: dict[str, Any]) -> dict[str, str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-QUANTILES = np.asarray([0.1, 0.5, 0.9])
-
 
 def pinball(target: np.ndarray, forecast: np.ndarray, quantile: float) -> np.ndarray:
     """max(q(y − f), (q − 1)(y − f)) per row."""

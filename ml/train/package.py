@@ -105,6 +105,14 @@ class Package:
     notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
+def code_hash(files: Sequence[Path]) -> str:
+    """sha256 over names and bytes of the files that decide the weights, so that a card says which code made them."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
 def write_package(folder: Path, package: Package, created_at: datetime | None = None) -> dict[str, Any]:
     """Writes the package into `folder` and answers its manifest; raises ExportError where the parts contradict."""
     fields = [versioned(name) for name in package.features]

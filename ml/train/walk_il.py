@@ -22,7 +22,7 @@ from protocol import HERE, Protocol
 from walk import Arrays, Window, calendar_windows, stamp_of, walk, walk_rule
 
 DAY = 86400
-SOURCES = ["il_baselines.py", "il_fit.py", "il_labels.py", "il_model.py", "geometry.py", "baselines.py"]
+SOURCES = ["il_baselines.py", "il_fit.py", "il_labels.py", "il_model.py", "geometry.py", "price_path.py"]
 # Series the model learns from; the protocol's assets are those it is scored on.
 SERIES = ["ethusdt", "btcusdt", "ethbtc"]
 # Windows before the protocol's first, for settings and for the first shares of the two laws.

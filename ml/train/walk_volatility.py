@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 import har_net
-from baselines import rebuild_path
 from classics import CLASSICS, FLOOR, WEEKDAY, days_of, realised_after
 from dataset import Table, load_meta, load_table
 from errors import DatasetError
 from metrics import diebold_mariano, pinball, qlike, rounded
+from price_path import rebuild_path
 from protocol import Protocol
 from walk import DAY, Window, calendar_windows, stamp_of, walk, walk_rule
 
