@@ -177,7 +177,7 @@ const KNOWN_SPANS = 0.5;
 const DOUBT_SPANS = 2;
 
 /** Variances: too high a one cannot be drawn back into the domain without playing down a risk. */
-const isRisk = (name: string): boolean => /^log_(gk|rv|parkinson)_/.test(name);
+const isRisk = (name: string): boolean => /^log_(gk|rv|parkinson|down)_/.test(name);
 
 /**
  * The features with each one drawn to the edge of what the model knows, so that a net never extrapolates far. For a
