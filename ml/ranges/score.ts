@@ -135,8 +135,9 @@ function row(
     deviationBps,
     breach,
     netBps: round4(feesBps - weights.lvr * lvrBps - costBps - risks),
-    // Fees and losses are revised apart from each other, each by the spread of the forecast.
-    waitBps: kind === "range" ? round4(weights.waiting * Math.hypot(feesBps, lvrBps)) : 0,
+    // Fees and losses are revised apart from each other, each by the spread of the forecast. A root is the same number on
+    // every machine; Math.hypot need not be.
+    waitBps: kind === "range" ? round4(weights.waiting * Math.sqrt(feesBps * feesBps + lvrBps * lvrBps)) : 0,
     refusal,
   };
 }
