@@ -300,6 +300,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: vaultTests,
   },
   {
+    name: "what is left of a slice enters at the low price",
+    keeps: "V1, V2",
+    find: "Math.mulDiv(back, quote.supply, «quote.pricing.highNav» + 1)",
+    replace: "quote.pricing.lowNav",
+    tests: "test/robberies/MeasuredFailures.t.sol",
+  },
+  {
     name: "no minimum on the way in",
     keeps: "rule 7",
     find: "shares = _toSharesDown(state, pricing, assets);\n        «require(shares >= minShares, ErrorsLib.AmountBelowMin(shares, minShares));»",
@@ -323,7 +330,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "maxRedeem while not calm",
     keeps: "V7",
-    find: "«if (!refs.calm) return 0;»\n        ExitTerms memory quote = _terms(context, state, totalSupply, refs);\n        _reach(context, state, quote);\n        return _maxSharesDown",
+    find: "«if (!refs.calm) return 0;»\n        ExitTerms memory quote = _terms(context, state, totalSupply, refs, false);\n        _reach(context, state, quote);\n        return _maxSharesDown",
     replace: "",
     tests: vaultTests,
   },

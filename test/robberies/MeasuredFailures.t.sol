@@ -207,6 +207,32 @@ abstract contract MeasuredFailures is RobberyTest {
         _rebalance(order);
     }
 
+    /* A SLICE CUT AT SPOT, GIVEN BACK AT THE LOW PRICE */
+
+    /// Spot ran ahead of the mean, out of a narrow range on the asset's side, so a slice is all asset and worth more
+    /// than at the low price. What is asked for is less than the slice holds; the rest must not buy back too many shares.
+    function test_sliceGivenBack_buysNoMoreThanAnEntry() public {
+        _seed();
+        _calmDown();
+        _rebalance(_centredOrder(10 * poolSpacing, 1e18));
+        _begin();
+        uint256 shares = _enter(_assets(1000));
+        skip(12);
+        market.moveTo(_spotTick() + _cheaper(-400));
+        skip(12);
+        uint256 snapshot = vm.snapshotState();
+        vm.prank(mallory);
+        (uint256 out0, uint256 out1) =
+            vault.redeemInKind(InKindExit(shares, mallory, mallory, mallory, 0, 0, false, false));
+        vm.revertToState(snapshot);
+        uint256 slice = NavLib.toAssetDown(out0, out1, _spotX96(), assetIsToken0());
+        assertGt(assetIsToken0() ? out0 : out1, slice - slice / 10, "all but in the asset");
+        uint256 assets = _assets(100);
+        vm.prank(mallory);
+        uint256 used = vault.withdraw(assets, mallory, mallory, shares);
+        assertGe(used * slice, assets * shares, "fewer shares than the slice in kind would have cost");
+    }
+
     /* THE RESIDUE WHEN EVERYBODY HAS LEFT */
 
     /// forge-config: default.fuzz.runs = 64

@@ -48,7 +48,7 @@ library ExitLib {
     {
         ReferencePrices memory refs = PricingLib.referenceNow(context);
         if (!refs.calm) return 0;
-        ExitTerms memory quote = _terms(context, state, totalSupply, refs);
+        ExitTerms memory quote = _terms(context, state, totalSupply, refs, false);
         _reach(context, state, quote);
         return Math.min(_assetsDown(quote, balance), quote.available);
     }
@@ -60,7 +60,7 @@ library ExitLib {
     {
         ReferencePrices memory refs = PricingLib.referenceNow(context);
         if (!refs.calm) return 0;
-        ExitTerms memory quote = _terms(context, state, totalSupply, refs);
+        ExitTerms memory quote = _terms(context, state, totalSupply, refs, false);
         _reach(context, state, quote);
         return _maxSharesDown(quote, balance);
     }
@@ -70,7 +70,7 @@ library ExitLib {
         view
         returns (uint256)
     {
-        return _sharesUp(_terms(context, state, totalSupply, PricingLib.calmReference(context)), assets);
+        return _sharesUp(_terms(context, state, totalSupply, PricingLib.calmReference(context), false), assets);
     }
 
     function previewRedeem(VaultContext memory context, VaultState storage state, uint256 totalSupply, uint256 shares)
@@ -78,7 +78,7 @@ library ExitLib {
         view
         returns (uint256)
     {
-        return _assetsDown(_terms(context, state, totalSupply, PricingLib.calmReference(context)), shares);
+        return _assetsDown(_terms(context, state, totalSupply, PricingLib.calmReference(context), false), shares);
     }
 
     /* WITHOUT A SWAP */
@@ -159,7 +159,10 @@ library ExitLib {
         uint256 assets,
         uint256 maxShares
     ) external returns (uint256 shares) {
-        (ExitTerms memory quote, ReferencePrices memory refs) = _begin(context, state, totalSupply);
+        FeeLib.accrue(state, totalSupply);
+        ReferencePrices memory refs = PricingLib.goodReference(context, state);
+        // Both sides: what is left of the slice enters again.
+        ExitTerms memory quote = _terms(context, state, totalSupply, refs, true);
         require(assets <= quote.pricing.lowNav, ErrorsLib.AmountAboveMax(assets, quote.pricing.lowNav));
         shares = _sharesUp(quote, assets);
         if (assets <= quote.idleAsset) {
@@ -213,18 +216,19 @@ library ExitLib {
     {
         FeeLib.accrue(state, totalSupply);
         refs = PricingLib.goodReference(context, state);
-        quote = _terms(context, state, totalSupply, refs);
+        quote = _terms(context, state, totalSupply, refs, false);
     }
 
-    /// @dev The terms of a value-priced exit at these references.
+    /// @dev The terms of a value-priced exit at these references; `high` where something will enter again.
     function _terms(
         VaultContext memory context,
         VaultState storage state,
         uint256 totalSupply,
-        ReferencePrices memory refs
+        ReferencePrices memory refs,
+        bool high
     ) private view returns (ExitTerms memory result) {
         bool assetIsToken0 = context.assetIsToken0;
-        result.pricing = PricingLib.price(context, state, totalSupply, refs, false, true);
+        result.pricing = PricingLib.price(context, state, totalSupply, refs, high, true);
         result.supply = result.pricing.issued + result.pricing.pending;
         result.idleAsset = assetIsToken0 ? state.idle0 : state.idle1;
         uint256 count = state.positions.length;
@@ -360,7 +364,7 @@ library ExitLib {
     }
 
     /// @dev Buys with the other leg of the slice for `shares` what its asset leg lacks of `assets`; what is left of
-    /// the slice is given back for shares at the low price.
+    /// the slice enters again.
     /// @return used The shares to burn in the end.
     function _sliceAndBuy(
         VaultContext memory context,
@@ -391,7 +395,9 @@ library ExitLib {
         _takeIdle(context, state, assets);
     }
 
-    /// @dev Shares less those given back for what is left, at the low price.
+    /// @dev Shares less those given back for what is left, priced as an entry: what comes in at the low price, the
+    /// vault at the high one. At one price for both, a slice cut while spot stands far from the low reference would be
+    /// worth more in what is given back than it cost: a position holds more at its own price than at any other.
     function _afterReturn(
         VaultContext memory context,
         ExitTerms memory quote,
@@ -403,7 +409,7 @@ library ExitLib {
         uint256 back = NavLib.toAssetDown(
             assetIsToken0 ? left : otherLeft, assetIsToken0 ? otherLeft : left, quote.pricing.cheapestX96, assetIsToken0
         );
-        return shares - Math.min(shares, Math.mulDiv(back, quote.supply, quote.pricing.lowNav + 1));
+        return shares - Math.min(shares, Math.mulDiv(back, quote.supply, quote.pricing.highNav + 1));
     }
 
     function _recordSlice(
