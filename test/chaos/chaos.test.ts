@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { deployedChain } from "../support/deployedChain.ts";
 import { type Bundle, bundleWorker } from "./bundle.ts";
 import { FAULTS, type FaultName } from "./faults.ts";
+import { buildFleet, type Fleet } from "./fleet.ts";
 import { type Lane, openLane } from "./lane.ts";
 import { play } from "./play.ts";
 import { SABOTAGES, type SabotageName } from "./sabotage.ts";
@@ -39,6 +39,10 @@ const KINDS: readonly FaultName[] = [
   "kill-while-cancelling",
 ];
 
+let fleet: Fleet;
+/** What meets several vaults at once: two pools, two keys, each of which pays in either pool. */
+const FOR_FLEETS: readonly FaultName[] = ["kill-at-milestone", "reorg-loses", "transaction-dropped"];
+
 const folders: string[] = [];
 const bundles: Bundle[] = [];
 const lanes: Lane[] = [];
@@ -48,10 +52,13 @@ async function lane(sabotage?: SabotageName): Promise<Lane> {
   const bundle = await bundleWorker(sabotage);
   bundles.push(bundle);
   // No mount that a test run could leave behind: the disk is full by the size that its files may have.
-  const opened = await openLane({ saved: await deployedChain(), bundle: bundle.path, folder, mounts: false });
+  const opened = await openLane({ fleet, bundle: bundle.path, folder, mounts: false });
   lanes.push(opened);
   return opened;
 }
+beforeAll(async () => {
+  fleet = await buildFleet();
+}, 240_000);
 afterAll(async () => {
   for (const opened of lanes) await opened.stop();
   for (const bundle of bundles) bundle.remove();
@@ -77,6 +84,25 @@ describe("a worker that meets a fault", () => {
   );
 });
 
+describe("a worker of four vaults and two keys that meets a fault", () => {
+  let sound: Lane;
+  beforeAll(async () => {
+    sound = await lane();
+  }, 120_000);
+
+  it.each(FOR_FLEETS)(
+    "'%s' moves each vault once with its own key",
+    async (only) => {
+      const place = { seed: SEED, index: 100 + FOR_FLEETS.indexOf(only) };
+      const outcome = await play(sound, drawScenario({ ...place, only, alone: true, vaults: 4 }), PATIENCE);
+      expect(outcome.violations, failureText(outcome, { only, vaults: 4, log: true })).toEqual([]);
+      expect(outcome.executed).toBeGreaterThanOrEqual(4);
+      expect(outcome.decisions).toBeGreaterThanOrEqual(4);
+    },
+    240_000,
+  );
+});
+
 describe("the checks", () => {
   it.each([
     ["confirms-blindly", "transaction-dropped", { seed: SEED, index: 0 }, /is confirmed, and nothing was measured/],
@@ -94,6 +120,13 @@ describe("the checks", () => {
 });
 
 describe("a drawn scenario", () => {
+  it("keeps one, two or four vaults", () => {
+    const counts = Array.from({ length: 40 }, (_, index) => drawScenario({ seed: 1, index }).vaults);
+    expect([...new Set(counts)].sort()).toEqual([1, 2, 4]);
+    expect(drawScenario({ seed: 1, index: 0, vaults: 2 }).vaults).toBe(2);
+    expect(drawScenario({ seed: 1, index: 0, alone: true }).vaults).toBe(1);
+  });
+
   it("is the same for the same seed, and another for another", () => {
     expect(drawScenario({ seed: 1, index: 7 })).toEqual(drawScenario({ seed: 1, index: 7 }));
     expect(drawScenario({ seed: 1, index: 7 })).not.toEqual(drawScenario({ seed: 2, index: 7 }));

@@ -1,9 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { DeployedChain } from "../support/deployedChain.ts";
-import { type LocalMarket, resumeLocalMarket } from "../support/localMarket.ts";
 import { type Mischief, type RpcProxy, startRpcProxy } from "../support/rpcProxy.ts";
+import { type Fleet, type FleetMarket, openFleet } from "./fleet.ts";
 import { type RedisServer, startRedisServer } from "./redisServer.ts";
 
 /** Scenarios after which a lane takes a fresh anvil: one that was put back often keeps what it forgot in memory. */
@@ -11,13 +10,13 @@ const SCENARIOS_PER_ANVIL = 40;
 
 /** Chain, Redis and proxy that scenarios are played on, one after the other. */
 export interface Lane {
-  readonly saved: DeployedChain;
+  readonly fleet: Fleet;
   readonly bundle: string;
   readonly folder: string;
   /** Where journals lie: a file system of its own where this process may mount one, so that it can be filled. */
   readonly journals: string;
   readonly mounted: boolean;
-  readonly market: LocalMarket;
+  readonly market: FleetMarket;
   readonly redis: RedisServer;
   readonly proxy: RpcProxy;
   /** The same node under another address, which answers as it should. */
@@ -29,7 +28,7 @@ export interface Lane {
 }
 
 export interface OpenLaneParameters {
-  readonly saved: DeployedChain;
+  readonly fleet: Fleet;
   readonly bundle: string;
   readonly folder: string;
   /** Whether journals may be put on a file system of their own. */
@@ -37,11 +36,11 @@ export interface OpenLaneParameters {
 }
 
 /** Starts a lane's processes; stops them again when one does not start. */
-export async function openLane({ saved, bundle, folder, mounts = true }: OpenLaneParameters): Promise<Lane> {
+export async function openLane({ fleet, bundle, folder, mounts = true }: OpenLaneParameters): Promise<Lane> {
   const journals = join(folder, "journals");
   mkdirSync(journals, { recursive: true });
   const mounted = mounts && mount(journals);
-  let market: LocalMarket | null = null;
+  let market: FleetMarket | null = null;
   let proxy: RpcProxy | null = null;
   let secondProxy: RpcProxy | null = null;
   let redis: RedisServer | null = null;
@@ -52,7 +51,7 @@ export async function openLane({ saved, bundle, folder, mounts = true }: OpenLan
     await proxy?.stop();
     await secondProxy?.stop();
     await market?.stop();
-    market = await resumeLocalMarket({ state: saved.state, deployment: saved.market });
+    market = await openFleet(fleet);
     proxy = await startRpcProxy(market.anvil.url, (call, forward) => mischief(call, forward));
     secondProxy = await startRpcProxy(market.anvil.url, () => null);
     snapshot = await market.rpc.call<string>("evm_snapshot");
@@ -70,13 +69,13 @@ export async function openLane({ saved, bundle, folder, mounts = true }: OpenLan
     throw error;
   }
   return {
-    saved,
+    fleet,
     bundle,
     folder,
     journals,
     mounted,
     get market() {
-      return market as LocalMarket;
+      return market as FleetMarket;
     },
     get proxy() {
       return proxy as RpcProxy;
@@ -92,7 +91,7 @@ export async function openLane({ saved, bundle, folder, mounts = true }: OpenLan
       mischief = () => null;
       if (++played % SCENARIOS_PER_ANVIL === 0) await open();
       else {
-        const { rpc } = market as LocalMarket;
+        const { rpc } = market as FleetMarket;
         await rpc.call("evm_revert", [snapshot]);
         await rpc.call("anvil_dropAllTransactions");
         await rpc.call("anvil_setNextBlockBaseFeePerGas", ["0x0"]);

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { deployedChain } from "../support/deployedChain.ts";
 import { bundleWorker } from "./bundle.ts";
 import { FAULTS, type FaultName } from "./faults.ts";
+import { buildFleet } from "./fleet.ts";
 import { openLane } from "./lane.ts";
 import { type Outcome, play } from "./play.ts";
 import { SABOTAGES } from "./sabotage.ts";
@@ -19,6 +19,12 @@ const whole = (text: string): number => {
   return value;
 };
 
+const vaultCount = (text: string): number => {
+  const value = whole(text);
+  if (value < 1 || value > 4) throw new InvalidArgumentError("it must be 1 to 4");
+  return value;
+};
+
 interface Options {
   readonly scenarios: number;
   readonly seed: number;
@@ -26,6 +32,7 @@ interface Options {
   readonly lanes: number;
   readonly patience: number;
   readonly only?: FaultName;
+  readonly vaults?: number;
   readonly sabotage?: string;
   readonly story?: number;
   readonly log?: boolean;
@@ -40,6 +47,7 @@ const program = new Command("test:chaos")
   .option("--lanes <n>", "how many at the same time", whole, 2)
   .option("--patience <n>", "multiply the time a block may take: for a machine that is busy", whole, 1)
   .addOption(new Option("--only <kind>", "one kind of fault").choices(Object.keys(FAULTS)))
+  .option("--vaults <n>", "how many the worker keeps, 1 to 4; by default drawn", vaultCount)
   .addOption(new Option("--sabotage <name>", "break the worker on purpose").choices(Object.keys(SABOTAGES)))
   .option("--story <seed>", "tell one kill -9 line by line", whole)
   .option("--log", "with each failing scenario, all that its workers wrote")
@@ -48,23 +56,24 @@ const program = new Command("test:chaos")
 
 async function main(options: Options): Promise<void> {
   const story = options.story !== undefined;
-  const { seed, from, scenarios, lanes, only, patience } = story
+  const { seed, from, scenarios, lanes, only, patience, vaults } = story
     ? { ...options, seed: options.story as number, scenarios: 1, lanes: 1, only: "kill-at-milestone" as const }
     : options;
+  const drawn = { seed, alone: story, ...(only ? { only } : {}), ...(vaults ? { vaults } : {}) };
   const folder = mkdtempSync(join(tmpdir(), "rangekeeper-chaos-"));
   const began = performance.now();
   const outcomes: Outcome[] = [];
   const bundle = await bundleWorker(options.sabotage);
   try {
-    const saved = await deployedChain(folder);
+    const fleet = await buildFleet();
     let next = from;
     let files = 0;
     const lane = async () => {
-      const open = () => openLane({ saved, bundle: bundle.path, folder: join(folder, `lane-${files++}`) });
+      const open = () => openLane({ fleet, bundle: bundle.path, folder: join(folder, `lane-${files++}`) });
       let opened = await open();
       try {
         while (next < from + scenarios && !interrupted) {
-          const scenario = drawScenario({ seed, index: next++, alone: story, ...(only ? { only } : {}) });
+          const scenario = drawScenario({ ...drawn, index: next++ });
           const outcome = await play(opened, scenario, patience).catch(async (error: unknown) => {
             // The stage broke, not the worker: once more on a new one, and then it counts.
             process.stderr.write(

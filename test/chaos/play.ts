@@ -2,6 +2,7 @@ import { openJournal } from "../../rebalancer/journal.ts";
 import { createKillSwitch } from "../../rebalancer/stops/killSwitch.ts";
 import { type Check, check } from "./check.ts";
 import { FAULTS, type FaultName } from "./faults.ts";
+import { CHAIN_ID } from "./fleet.ts";
 import type { Lane } from "./lane.ts";
 import type { FaultPlan, Scenario } from "./scenario.ts";
 import type { LogLine } from "./supervised.ts";
@@ -26,6 +27,8 @@ export interface Outcome {
   readonly executed: number;
   readonly decisions: number;
   readonly blocks: number;
+  /** Transactions of the worker that reorganisations took out of the chain. */
+  readonly takenBack: number;
   /** Exits of a worker that nobody ordered; it was started again. */
   readonly deaths: number;
   /** From the last fault's end until the worker was at rest with the head, and the blocks that came in the meantime. */
@@ -65,9 +68,9 @@ export async function play(lane: Lane, scenario: Scenario, patience = 1): Promis
     }
   };
   const rested = async (limit: number): Promise<boolean> => {
-    const marker = await world.settled(limit);
+    const settled = await world.settled(limit);
     const head = world.blocks.at(-1);
-    if (!marker || !head) return false;
+    if (!settled || !head) return false;
     const due = dueOf(world, head);
     if (due) owed.push({ head, due });
     return true;
@@ -132,6 +135,7 @@ export async function play(lane: Lane, scenario: Scenario, patience = 1): Promis
       executed: found.executed,
       decisions: found.decisions,
       blocks: world.blocks.length,
+      takenBack: world.takenBack,
       deaths: deaths.filter(({ code }) => code !== 3).length,
       resumedMilliseconds,
       resumedBlocks,
@@ -147,7 +151,7 @@ export async function play(lane: Lane, scenario: Scenario, patience = 1): Promis
 /** Blocks until no proposal is under way, the last of them past every deadline; nothing new is begun meanwhile. */
 async function drain(world: World, rested: (limit: number) => Promise<boolean>, patience: number): Promise<void> {
   await world.redis((redis) => {
-    const killSwitch = createKillSwitch({ redis, journal: null, prefix: "rangekeeper", chainId: 31337 });
+    const killSwitch = createKillSwitch({ redis, journal: null, prefix: "rangekeeper", chainId: CHAIN_ID });
     const reason = "the scenario is over";
     return killSwitch.give({ scope: "all", level: 1, reason, by: "operator", atMilliseconds: Date.now() });
   });
@@ -163,7 +167,7 @@ function underWay(journals: Iterable<string>): number {
   for (const path of journals) {
     const journal = openJournal(path, () => "reader");
     for (const record of journal.proposals({ status: ["proposed", "simulated", "sent"] })) {
-      const rests = journal.rests({ chainId: 31337, pool: record.pool, blockHash: record.blockHash });
+      const rests = journal.rests({ chainId: CHAIN_ID, pool: record.pool, blockHash: record.blockHash });
       if (record.status === "sent" || !rests.has(record.vault)) open += 1;
     }
     journal.close();
@@ -176,5 +180,5 @@ function dueOf(world: World, head: Block): Block | null {
   const every = world.scenario.everySeconds;
   const start = Math.floor(head.timestamp / every) * every;
   const first = world.blocks.findIndex(({ timestamp }) => timestamp >= start);
-  return (first <= 0 && world.lane.saved.time >= start ? null : world.blocks[first]) ?? null;
+  return (first <= 0 && world.lane.fleet.time >= start ? null : world.blocks[first]) ?? null;
 }

@@ -14,6 +14,8 @@ export interface FaultPlan {
 export interface Scenario {
   readonly index: number;
   readonly seed: number;
+  /** How many the worker keeps: 1; 2, one in each of two pools, each with a key of its own; 4, both keys in both pools. */
+  readonly vaults: number;
   readonly everySeconds: number;
   readonly confirmations: number;
   /** Seconds before each block. */
@@ -38,10 +40,12 @@ export interface DrawScenarioParameters {
   readonly only?: FaultName;
   /** No further faults beside the first. */
   readonly alone?: boolean;
+  /** Vaults that the worker keeps; absent = drawn, one for a fault that is alone. */
+  readonly vaults?: number;
 }
 
 /** Draws the scenario of an index: its first fault goes through all kinds in turn, up to two more are drawn beside it. */
-export function drawScenario({ seed, index, only, alone = false }: DrawScenarioParameters): Scenario {
+export function drawScenario({ seed, index, only, alone = false, vaults }: DrawScenarioParameters): Scenario {
   // Neighbouring seeds must not give neighbouring streams.
   const draw = createDraw((Math.imul(seed, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b)) >>> 0);
   const first = only ?? (NAMES[index % NAMES.length] as FaultName);
@@ -70,6 +74,7 @@ export function drawScenario({ seed, index, only, alone = false }: DrawScenarioP
     webSocket: plans.some(({ name }) => FAULTS[name].webSocket === true),
     secondNode: plans.some(({ name }) => FAULTS[name].secondNode === true),
     heartbeats: plans.some(({ name }) => FAULTS[name].heartbeats === true),
+    vaults: vaults ?? (alone ? 1 : draw.pick([1, 2, 4, 4])),
   };
 }
 

@@ -1,11 +1,14 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
+import type { Address } from "../../ml/types.ts";
 import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
-import { type Marker, readMarker, settledKey } from "../../rebalancer/observe/marker.ts";
+import { environmentNames } from "../../rebalancer/keys/keys.ts";
+import { readMarker, settledKey } from "../../rebalancer/observe/marker.ts";
 import { writeConfig } from "../support/configFile.ts";
 import { SWAP_AMOUNT } from "../support/deployedChain.ts";
 import type { Mischief } from "../support/rpcProxy.ts";
+import { CHAIN_ID, type FleetVault } from "./fleet.ts";
 import type { Lane } from "./lane.ts";
 import type { Scenario } from "./scenario.ts";
 import { type LogLine, type Supervised, supervise } from "./supervised.ts";
@@ -25,6 +28,9 @@ export interface World {
   readonly lane: Lane;
   readonly scenario: Scenario;
   readonly folder: string;
+  /** Those that the worker keeps, and the pools that they are in. */
+  readonly vaults: readonly FleetVault[];
+  readonly pools: readonly Address[];
   readonly worker: Supervised;
   /** Further workers; each with the journal it writes to. */
   readonly rivals: { readonly supervised: Supervised; readonly journal: string }[];
@@ -37,6 +43,8 @@ export interface World {
   baseFee: string | null;
   /** Canonical blocks since the scenario began, oldest first, with the state before each. */
   readonly blocks: (Block & { readonly snapshot: string })[];
+  /** Transactions of the worker that reorganisations took out of the chain. */
+  takenBack: number;
   readonly log: LogLine[];
   now(): number;
   note(text: string): void;
@@ -44,8 +52,8 @@ export interface World {
   mine(seconds: number): Promise<Block>;
   /** Puts the chain back by `depth` blocks and builds one block more in their place, unseen until it is done. */
   reorganise(depth: number, options: { backToMempool: boolean }): Promise<number>;
-  /** The marker once the worker has come to rest with the head; null when it does not within the time. */
-  settled(limitMilliseconds: number): Promise<Marker | null>;
+  /** Whether the worker comes to rest with the head, in every pool, within the time. */
+  settled(limitMilliseconds: number): Promise<boolean>;
   startRival(name: string, own: boolean): Supervised;
   /** A worker on a journal that others have left. */
   resume(journal: string): Supervised;
@@ -64,16 +72,19 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
   const log: LogLine[] = [];
   const write = (worker: string, text: string) => void log.push({ at: now(), worker, text });
   const keys = localKeys();
-  const { market, saved, proxy } = lane;
-  const key = settledKey(31337, saved.market.pool);
+  const { market, fleet, proxy } = lane;
+  const vaults = fleet.vaults.slice(0, scenario.vaults);
+  const pools = [...new Set(vaults.map(({ pool }) => pool))];
+  const markers = pools.map((pool) => settledKey(CHAIN_ID, pool));
 
   const configure = (name: string, journal: string): NodeJS.ProcessEnv => {
     const path = join(folder, `${name}.toml`);
-    const addresses = join(folder, "addresses.json");
-    writeFileSync(addresses, saved.addresses);
-    writeConfig(path, saved.config, {
+    writeConfig(path, fleet.config, {
       rpcUrl: proxy.url,
-      addresses,
+      addresses: undefined,
+      vaults: vaults.map(({ name, keeper, pool, vault, strategy }) => ({
+        ...{ name, keeper: keeper.name, pool, vault, strategyContract: strategy, lens: fleet.lens },
+      })),
       "redis.url": lane.redis.url,
       "journal.path": journal,
       "log.level": "debug",
@@ -90,7 +101,7 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
       TMPDIR: process.env.TMPDIR,
       RANGEKEEPER_CONFIG: path,
       RANGEKEEPER_SIGNER_KEY: keys.modelSigner,
-      RANGEKEEPER_KEEPER_KEY: keys.keeper,
+      ...Object.fromEntries(vaults.map(({ keeper }) => [environmentNames(keeper.name).key, keeper.key])),
     };
   };
   const journal = join(lane.journals, `${scenario.index}-a.db`);
@@ -105,7 +116,7 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
       ...(finalCode === undefined ? {} : { finalCode }),
     });
 
-  let time = saved.time;
+  let time = fleet.time;
   let turn = 0;
   const call = <T>(method: string, params: readonly unknown[] = []) => market.rpc.call<T>(method, params);
   const play = async (seconds: number): Promise<Block> => {
@@ -128,6 +139,8 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
     lane,
     scenario,
     folder,
+    vaults,
+    pools,
     worker: launch("a", journal),
     rivals: [],
     journals: new Set([journal]),
@@ -135,6 +148,7 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
     raws: new Set(),
     baseFee: null,
     blocks: [],
+    takenBack: 0,
     log,
     now,
     note: (text) => write("*", text),
@@ -148,22 +162,25 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
       const first = removed[0];
       if (!first) return 0;
       const releases = [proxy.hold(), lane.secondProxy.hold()];
+      const paying = new Set(vaults.map(({ keeper }) => keeper.address.toLowerCase()));
+      const gone = (await minedIn(world, removed)).filter(({ from }) => paying.has(from));
+      world.takenBack += gone.length;
       try {
         await call("evm_revert", [first.snapshot]);
         await call("anvil_dropAllTransactions");
-        time = (world.blocks.at(-1)?.timestamp ?? saved.time) + 1;
+        time = (world.blocks.at(-1)?.timestamp ?? fleet.time) + 1;
         turn -= removed.length;
         if (backToMempool) for (const raw of world.raws) await call("eth_sendRawTransaction", [raw]).catch(() => {});
         for (let i = 0; i <= removed.length; i++) {
           await play(i === 0 ? Math.max(1, first.timestamp - time) : 12);
         }
-        await world.redis((redis) => redis.del(key)).catch(() => {});
+        await world.redis((redis) => redis.del(...markers)).catch(() => {});
       } finally {
         for (const release of releases) release();
       }
       const head = world.blocks.at(-1);
       world.note(
-        `blocks from ${first.number} on were replaced; the head is ${head?.number} ${head?.hash.slice(0, 10)}`,
+        `blocks from ${first.number} on were replaced, ${gone.length} transactions of the worker with them; the head is ${head?.number} ${head?.hash.slice(0, 10)}`,
       );
       return removed.length;
     },
@@ -173,9 +190,9 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
       const redis = connect(lane.redis.url);
       try {
         for (;;) {
-          const marker = await readMarker(redis, key).catch(() => null);
-          if (head && marker && marker.block >= head.number) return marker;
-          if (performance.now() > end) return null;
+          const read = await Promise.all(markers.map((key) => readMarker(redis, key).catch(() => null)));
+          if (head && read.every((marker) => marker !== null && marker.block >= head.number)) return true;
+          if (performance.now() > end) return false;
           await new Promise((resolve) => setTimeout(resolve, 15));
         }
       } finally {
@@ -220,6 +237,29 @@ export async function openWorld(lane: Lane, scenario: Scenario): Promise<World> 
     return null;
   });
   return world;
+}
+
+export interface Mined {
+  readonly hash: string;
+  readonly nonce: number;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Every transaction of some blocks. */
+export async function minedIn(
+  { lane }: Pick<World, "lane">,
+  blocks: readonly { readonly number: number }[],
+): Promise<readonly Mined[]> {
+  const found = await lane.market.rpc.batch<
+    { transactions: { hash: string; nonce: string; from: string; to: string | null }[] }[]
+  >(blocks.map(({ number }) => ({ method: "eth_getBlockByNumber", params: [`0x${number.toString(16)}`, true] })));
+  return found
+    .flatMap(({ transactions }) => transactions)
+    .map(({ hash, nonce, from, to }) => ({
+      ...{ hash, nonce: Number(nonce) },
+      ...{ from: from.toLowerCase(), to: to?.toLowerCase() ?? "" },
+    }));
 }
 
 /** A server that was just started again may refuse the first connections. */

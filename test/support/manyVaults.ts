@@ -71,7 +71,7 @@ interface Built {
 }
 
 /** Many vaults over many pools on one local chain; every pool trades one common asset, the chain's native token. */
-export interface ManyVaults extends Omit<Built, "time"> {
+export interface ManyVaults extends Built {
   readonly anvil: AnvilHandle;
   readonly rpc: Rpc;
   /** Mines a block with a swap in every pool, in which these vaults get so much that moving pays. */
@@ -122,6 +122,9 @@ export async function startManyVaults(parameters: StartManyVaultsParameters): Pr
       ...built,
       anvil,
       rpc,
+      get time() {
+        return time;
+      },
       async tick(seconds, enriched = []) {
         time += seconds;
         const calls = [
