@@ -1,16 +1,16 @@
-import { digestOf } from "./digest.ts";
 import { InvalidInputError } from "./errors.ts";
 import { type Outlook, outlookOf } from "./outlook.ts";
 import { DEFAULT_GRID, type GridSize } from "./ranges/candidates.ts";
+import { type CandidateTable, CURRENT, candidateAt, RANGE } from "./ranges/candidateTable.ts";
 import { type Confidence, confidenceLimits } from "./ranges/confidence.ts";
 import type { MoveMarket } from "./ranges/cost.ts";
 import { type Holdings, holdingsOf } from "./ranges/holdings.ts";
 import { planMove, planStandAside } from "./ranges/plan.ts";
-import { best } from "./ranges/rank.ts";
+import { bestRow } from "./ranges/rank.ts";
 import { score } from "./ranges/score.ts";
 import type { CalibrationState } from "./risk/uncertainty/calibration.ts";
+import { seal } from "./seal.ts";
 import { stateDay } from "./stated.ts";
-import { tableDigest } from "./table.ts";
 import type {
   Bar,
   Bounds,
@@ -18,7 +18,6 @@ import type {
   Decision,
   DecisionSettings,
   Features,
-  ModelIdentity,
   ModelSet,
   PoolHistory,
   StatedDay,
@@ -109,7 +108,7 @@ async function decideOnForecasts(
     settings,
     volatility,
   });
-  return choose({ parameters, features, volatility, ...day, confidence, holdings, market, candidates: table });
+  return choose({ parameters, features, volatility, ...day, confidence, holdings, market, table });
 }
 
 interface Scored {
@@ -121,51 +120,77 @@ interface Scored {
   readonly confidence: Confidence;
   readonly holdings: Holdings;
   readonly market: MoveMarket;
-  readonly candidates: readonly Candidate[];
+  readonly table: CandidateTable;
 }
 
-function choose(scored: Scored): Decision {
-  const { parameters, candidates } = scored;
-  const { state, settings } = parameters;
-  const idle = candidates.findIndex((candidate) => candidate.kind === "idle");
-  const current = candidates.findIndex((candidate) => candidate.kind === "current");
-  const stay = current >= 0 ? current : idle;
-  const stayNet = candidates[stay]?.netBps ?? 0;
-  // What is ahead of staying by enough has paid for itself within the horizon: its cost is in its net.
-  const clears = (candidate: Candidate): boolean => marginOf(candidate, stayNet, settings) > 0;
+/** Rows of the table that are always where they are. */
+const IDLE_ROW = 0;
+const CURRENT_ROW = 1;
 
-  const table = [...candidates];
+function choose(scored: Scored): Decision {
+  const { parameters, table } = scored;
+  const { state, settings } = parameters;
+  const holds = table.kind[CURRENT_ROW] === CURRENT && table.rows > CURRENT_ROW;
+  const stay = holds ? CURRENT_ROW : IDLE_ROW;
+  const stayNet = table.netBps[stay] as number;
+  // What is ahead of staying by enough has paid for itself within the horizon: its cost is in its net.
+  const clears = (row: number): boolean => marginAt(table, row, stayNet, settings) > 0;
+
   const blocked = moveBlocked(parameters);
   // Try the best range; a plan may still meet a bound, and then the next best is tried.
   for (;;) {
-    const pick = best(table, (c) => c.kind === "range" && c.refusal === null && clears(c), worthOf);
-    const candidate = table[pick];
+    const pick = bestRange(table, (row) => table.refusal[row] === null && clears(row));
+    const candidate = candidateAt(table, pick);
     if (candidate === undefined) break;
     if (blocked !== null) {
-      return finish(scored, table, stay, restAction(state), blocked.key, `${blocked.reason} ${wouldMove(candidate)}`);
+      return finish(scored, stay, restAction(state), blocked.key, `${blocked.reason} ${wouldMove(candidate)}`);
     }
     const plan = planMove({ ...scored, bounds: parameters.bounds, state, candidate, stayNetBps: stayNet });
     if (!("refusal" in plan)) {
       const edge = (candidate.netBps - stayNet).toFixed(2);
-      const reason = `Move to ${rangeText(candidate)}: it is expected to earn ${edge} bp more than ${current >= 0 ? "staying" : "standing aside"}.`;
-      return { ...finish(scored, table, pick, "move", "edge", reason), plan };
+      const reason = `Move to ${rangeText(candidate)}: it is expected to earn ${edge} bp more than ${holds ? "staying" : "standing aside"}.`;
+      return finish(scored, pick, "move", "edge", reason, plan);
     }
-    table[pick] = { ...candidate, refusal: plan.refusal };
+    table.refusal[pick] = plan.refusal;
   }
   // A score that was measured from a price nobody trusts is no reason to leave.
-  if (current >= 0 && state.calm && stayNet < -settings.hysteresisBps) {
+  if (holds && state.calm && stayNet < -settings.hysteresisBps) {
     const reason = `Close the position: staying is expected to lose ${(-stayNet).toFixed(2)} bp, and no allowed range pays.`;
-    return { ...finish(scored, table, idle, "stand-aside", "loss-exceeds-fees", reason), plan: planStandAside() };
+    return finish(scored, IDLE_ROW, "stand-aside", "loss-exceeds-fees", reason, planStandAside());
   }
-  return finish(scored, table, stay, restAction(state), ...whyRest(scored, table, stayNet));
+  return finish(scored, stay, restAction(state), ...whyRest(scored, stayNet));
 }
 
 /** What a range is worth now, the right to decide later given up. */
-const worthOf = ({ netBps, waitBps }: Candidate): number => netBps - waitBps;
+const worthAt = ({ netBps, waitBps }: CandidateTable, row: number): number =>
+  (netBps[row] as number) - (waitBps[row] as number);
+
+/** The range that is worth most of those that qualify, or -1. */
+const bestRange = (
+  table: CandidateTable,
+  qualifies: (row: number) => boolean,
+  worth = (row: number): number => worthAt(table, row),
+): number =>
+  bestRow({
+    rows: table.rows,
+    qualifies: (row) => table.kind[row] === RANGE && qualifies(row),
+    worth,
+    width: (row) => (table.upperTick[row] as number) - (table.lowerTick[row] as number),
+  });
 
 /** How far a range is beyond what it must beat: staying, the hysteresis and the right to wait, and nothing at all. */
-export const marginOf = (candidate: Candidate, stayNetBps: number, { hysteresisBps }: DecisionSettings): number =>
-  Math.min(candidate.netBps, worthOf(candidate) - stayNetBps - hysteresisBps);
+export const marginOf = ({ netBps, waitBps }: Candidate, stayNetBps: number, settings: DecisionSettings): number =>
+  marginBeyond(netBps, netBps - waitBps, stayNetBps, settings);
+
+const marginAt = (table: CandidateTable, row: number, stayNetBps: number, settings: DecisionSettings): number =>
+  marginBeyond(table.netBps[row] as number, worthAt(table, row), stayNetBps, settings);
+
+const marginBeyond = (
+  netBps: number,
+  worthBps: number,
+  stayNetBps: number,
+  { hysteresisBps }: DecisionSettings,
+): number => Math.min(netBps, worthBps - stayNetBps - hysteresisBps);
 
 /** Why moving into ranges is closed now whatever they promise, or null. De-risking stays open. */
 function moveBlocked({ history, state, bounds }: DecideParameters): { key: string; reason: string } | null {
@@ -182,11 +207,11 @@ function moveBlocked({ history, state, bounds }: DecideParameters): { key: strin
   return null;
 }
 
-function whyRest({ parameters, confidence }: Scored, table: readonly Candidate[], stayNet: number): [string, string] {
+function whyRest({ parameters, confidence, table }: Scored, stayNet: number): [string, string] {
   const { settings, state } = parameters;
   if (!state.calm) return ["not-calm", "The reference prices disagree, so the vault is not calm and nothing moves."];
-  const refused = best(table, (c) => c.kind === "range" && marginOf(c, stayNet, settings) > 0, worthOf);
-  const candidate = table[refused];
+  const refused = bestRange(table, (row) => marginAt(table, row, stayNet, settings) > 0);
+  const candidate = candidateAt(table, refused);
   if (candidate !== undefined && confidence.deRiskOnly) {
     return ["spread-ceiling", "The price may move so far in a day that only de-risking is accepted."];
   }
@@ -196,7 +221,11 @@ function whyRest({ parameters, confidence }: Scored, table: readonly Candidate[]
       `${rangeText(candidate)} would pay ${candidate.netBps.toFixed(2)} bp but is refused: ${candidate.refusal}.`,
     ];
   }
-  const leader = table[best(table, (c) => c.kind === "range")];
+  const every = (): boolean => true;
+  const leader = candidateAt(
+    table,
+    bestRange(table, every, (row) => table.netBps[row] as number),
+  );
   const bestText =
     leader === undefined ? "No range fits the bounds" : `The best range nets ${leader.netBps.toFixed(2)} bp`;
   const stayText = stayNet === 0 ? "standing aside nets 0" : `staying nets ${stayNet.toFixed(2)} bp`;
@@ -206,14 +235,14 @@ function whyRest({ parameters, confidence }: Scored, table: readonly Candidate[]
 }
 
 function finish(
-  { parameters, features, volatility, spreadWad, stated }: Scored,
-  candidates: readonly Candidate[],
+  { parameters, features, volatility, spreadWad, stated, table }: Scored,
   chosen: number,
   action: Decision["action"],
   reasonKey: string,
   reason: string,
+  plan: Decision["plan"] = null,
 ): Decision {
-  const verdict = { action, reasonKey, reason, candidates, chosen, spreadWad, volatility, features };
+  const verdict = { action, reasonKey, reason, table, chosen, plan, spreadWad, volatility, features };
   return seal(parameters, stated === undefined ? verdict : { ...verdict, stated });
 }
 
@@ -228,8 +257,9 @@ function rest(
     action: restAction(parameters.state),
     reasonKey,
     reason,
-    candidates: [],
+    table: null,
     chosen: -1,
+    plan: null,
     spreadWad: 0n,
     volatility: null,
     features: more.features ?? null,
@@ -238,65 +268,6 @@ function rest(
 
 const restAction = (state: VaultState): "hold" | "stand-aside" =>
   state.positions.some((position) => position.liquidity > 0n) ? "hold" : "stand-aside";
-
-export interface Verdict {
-  readonly action: Decision["action"];
-  readonly reasonKey: string;
-  readonly reason: string;
-  readonly candidates: readonly Candidate[];
-  readonly chosen: number;
-  readonly spreadWad: bigint;
-  readonly volatility: VolatilityPrediction | null;
-  readonly stated?: StatedDay;
-  readonly features: Features | null;
-}
-
-/** A decision with its identity and digest, and no plan yet. */
-export function seal(
-  { history, state, models, bounds, settings, calibration }: DecideParameters,
-  verdict: Verdict,
-): Decision {
-  const { action, reason, reasonKey, candidates, chosen, spreadWad, volatility, stated } = verdict;
-  const identities = [models.volatility, models.il, models.yield].map(identityOf);
-  const features = verdict.features && {
-    schema: verdict.features.schema,
-    values: Array.from(verdict.features.values, (value) => (Number.isNaN(value) ? null : value)),
-  };
-  const block = history.toBlock;
-  return {
-    version: 1,
-    vault: state.vault,
-    pool: history.pool.address,
-    block,
-    atSeconds: history.toTimestamp,
-    numeraire: state.numeraire,
-    sqrtPriceX96: history.sqrtPriceX96,
-    action,
-    reason,
-    reasonKey,
-    candidates,
-    chosen,
-    plan: null,
-    spreadWad,
-    volatility,
-    ...(stated === undefined ? {} : { stated }),
-    models: identities,
-    features,
-    inputsDigest: digestOf({
-      block,
-      state,
-      bounds,
-      settings,
-      features,
-      volatility,
-      candidates: tableDigest(candidates),
-      models: identities,
-      ...(calibration === undefined ? {} : { calibration }),
-    }),
-  };
-}
-
-const identityOf = ({ id, version, task, sha256 }: ModelIdentity): ModelIdentity => ({ id, version, task, sha256 });
 
 /** Names of the features that a model was not trained on. */
 export function outsideDomain(models: ModelSet, features: Features): string[] {

@@ -1,10 +1,12 @@
-import { type DecideParameters, marketOf, outsideDomain, seal } from "./decide.ts";
+import { type DecideParameters, marketOf, outsideDomain } from "./decide.ts";
 import { outlookOf } from "./outlook.ts";
+import { candidateAt } from "./ranges/candidateTable.ts";
 import { confidenceLimits } from "./ranges/confidence.ts";
 import { holdingsOf } from "./ranges/holdings.ts";
 import { planMove, planStandAside } from "./ranges/plan.ts";
 import { planWeighted } from "./ranges/planWeighted.ts";
 import { score } from "./ranges/score.ts";
+import { seal } from "./seal.ts";
 import { stateDay } from "./stated.ts";
 import type { Candidate, Decision, Range } from "./types.ts";
 
@@ -30,12 +32,10 @@ export interface OrderRefusal {
 export async function decideByHand(parameters: DecideByHandParameters): Promise<Decision | OrderRefusal> {
   const { ranges, state } = parameters;
   if (ranges.length === 0) {
-    const verdict = { candidates: [], chosen: -1, spreadWad: 0n, volatility: null, features: null };
+    const plan = planStandAside();
+    const verdict = { table: null, chosen: -1, plan, spreadWad: 0n, volatility: null, features: null };
     const reason = "To idle, by an operator's order.";
-    return {
-      ...seal(parameters, { action: "stand-aside", reasonKey: "by-hand", reason, ...verdict }),
-      plan: planStandAside(),
-    };
+    return seal(parameters, { action: "stand-aside", reasonKey: "by-hand", reason, ...verdict });
   }
   const outlook = outlookOf(parameters);
   const features = outlook.features(state.numeraire);
@@ -53,7 +53,7 @@ export async function decideByHand(parameters: DecideByHandParameters): Promise<
   if (holdings.value === 0n) return { refusal: "the vault holds nothing to place" };
   const market = marketOf(parameters, holdings);
   const forecasts = (wanted: readonly Range[]) => outlook.held(state.numeraire, wanted, settings.horizonSeconds);
-  const candidates = score({
+  const table = score({
     candidates: await forecasts(ranges.map(({ lowerTick, upperTick }) => ({ lowerTick, upperTick }))),
     held: await forecasts(state.positions.filter(({ liquidity }) => liquidity > 0n)),
     state,
@@ -65,26 +65,28 @@ export async function decideByHand(parameters: DecideByHandParameters): Promise<
     settings,
     volatility,
   });
-  const stayNetBps = candidates.find(({ kind }) => kind === "current")?.netBps ?? 0;
-  const first = candidates.length - ranges.length;
+  const first = table.rows - ranges.length;
+  const row = (index: number): Candidate => candidateAt(table, index) as Candidate;
+  // Idle comes first, and what is held after it.
+  const stayNetBps = row(first - 1).netBps;
   const shared = { stayNetBps, state, holdings, market, bounds, spreadWad };
   const [only] = ranges;
   let plan: ReturnType<typeof planMove>;
   if (ranges.length === 1 && only?.weightWad === null) {
-    const candidate = candidates[first] as Candidate;
+    const candidate = row(first);
     if (candidate.refusal !== null) return { refusal: candidate.refusal };
     plan = planMove({ ...shared, candidate, confidence });
   } else {
     const orders = ranges.map(({ weightWad, ...range }, index) => ({
       range,
       weightWad: weightWad ?? 0n,
-      candidate: candidates[first + index] as Candidate,
+      candidate: row(first + index),
     }));
     plan = planWeighted({ ...shared, orders });
   }
   if ("refusal" in plan) return plan;
   const places = ranges.map(({ lowerTick, upperTick }) => `${lowerTick}..${upperTick}`).join(", ");
   const reason = `Move to ticks ${places}, by an operator's order.`;
-  const verdict = { candidates, chosen: first, ...day, volatility, features };
-  return { ...seal(parameters, { action: "move", reasonKey: "by-hand", reason, ...verdict }), plan };
+  const verdict = { table, chosen: first, plan, ...day, volatility, features };
+  return seal(parameters, { action: "move", reasonKey: "by-hand", reason, ...verdict });
 }

@@ -1,7 +1,7 @@
 import { toBars } from "./data/bars.ts";
 import { computeFeatures, LOOKBACK_BARS } from "./features/index.ts";
 import { candidateRanges, type GridSize } from "./ranges/candidates.ts";
-import { forecastRanges, type RangeForecast } from "./ranges/forecast.ts";
+import { forecastRanges, type RangeForecasts } from "./ranges/forecast.ts";
 import type { Bar, Bounds, Features, ModelSet, Numeraire, PoolHistory, Range, VolatilityPrediction } from "./types.ts";
 
 const HOUR = 3600;
@@ -31,9 +31,9 @@ export interface Outlook {
   /** Of a day ahead. */
   volatility(numeraire: Numeraire): Promise<VolatilityPrediction>;
   /** The candidate ranges that bounds allow, with their forecasts. */
-  candidates(parameters: GridForecastParameters): Promise<readonly RangeForecast[]>;
+  candidates(parameters: GridForecastParameters): Promise<RangeForecasts>;
   /** Ranges that a vault holds, with their forecasts. */
-  held(numeraire: Numeraire, ranges: readonly Range[], horizonSeconds: number): Promise<readonly RangeForecast[]>;
+  held(numeraire: Numeraire, ranges: readonly Range[], horizonSeconds: number): Promise<RangeForecasts>;
 }
 
 export interface OutlookParameters {

@@ -2,6 +2,7 @@ import { toBars } from "./data/bars.ts";
 import { rangeOutcome, realisedVariance } from "./data/dataset/outcome.ts";
 import { InvalidInputError } from "./errors.ts";
 import { offsetsOf } from "./ranges/cost.ts";
+import { chosenOf } from "./table.ts";
 import type { Bar, Decision, PoolHistory, Quantiles } from "./types.ts";
 import { ratioToBps, sqrtPriceX96ToLnPrice } from "./units.ts";
 
@@ -85,7 +86,7 @@ function barsAfter({ atSeconds, numeraire, sqrtPriceX96 }: Decision, history: Po
 function outcomeOf(decision: Decision, bars: readonly Bar[], horizonSeconds: number): Outcome {
   const { numeraire } = decision;
   const lnPrice = sqrtPriceX96ToLnPrice(decision.sqrtPriceX96, numeraire);
-  const chosen = decision.candidates[decision.chosen];
+  const chosen = chosenOf(decision);
   const base = {
     fromSeconds: decision.atSeconds,
     toSeconds: decision.atSeconds + horizonSeconds,

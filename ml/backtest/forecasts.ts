@@ -1,3 +1,4 @@
+import { chosenOf } from "../table.ts";
 import type { Decision } from "../types.ts";
 import { ratioToBps } from "../units.ts";
 import type { RunMove, RunPoint } from "./types.ts";
@@ -59,7 +60,7 @@ export function forecastsOf(parameters: ForecastParameters): ForecastSummary {
 function pairsOf({ journal, points, moves, horizonSeconds }: ForecastParameters): ForecastPair[] {
   const end = points.at(-1)?.atSeconds ?? 0;
   return journal.flatMap((decision) => {
-    const chosen = decision.candidates[decision.chosen];
+    const chosen = chosenOf(decision);
     const from = decision.atSeconds;
     const to = from + horizonSeconds;
     if (chosen === undefined || chosen.kind === "idle" || !(chosen.share > 0) || to > end) return [];

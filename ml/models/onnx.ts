@@ -83,7 +83,12 @@ export async function openVolatilityModel(folder: string): Promise<VolatilityMod
   };
 }
 
-async function runRanges(session: ModelSession, features: Features, queries: readonly RangeQuery[]): Promise<Matrix> {
+async function runRanges(
+  session: ModelSession,
+  features: Features,
+  queries: readonly RangeQuery[],
+  only?: readonly number[],
+): Promise<Matrix> {
   const { id, horizonSeconds, featureSchema } = session.manifest;
   const [least, greatest] = [Math.min(...horizonSeconds), Math.max(...horizonSeconds)];
   for (const query of queries) {
@@ -92,11 +97,12 @@ async function runRanges(session: ModelSession, features: Features, queries: rea
     }
   }
   const range = rangeTensor(queries);
-  return session.run({
-    ...featureTensors(clampToDomain(features, session.manifest), featureSchema.fields),
-    range,
-  });
+  const market = featureTensors(clampToDomain(features, session.manifest), featureSchema.fields);
+  return session.run({ ...market, range }, only);
 }
+
+/** What scoring takes of a range-risk answer: means and tail of IL, mean of LVR, time in range. */
+const SCORED = [0, 1, 4, 8];
 
 /** A range-risk package: IL and LVR quantiles and the share of time in range. */
 export async function openRangeRiskModel(folder: string): Promise<RangeRiskModel> {
@@ -114,12 +120,12 @@ export async function openRangeRiskModel(folder: string): Promise<RangeRiskModel
     },
     async predictColumns(features, queries) {
       if (queries.length === 0) return { ilMean: [], ilQ10: [], lvrMean: [], inRange: [] };
-      const answer = await runRanges(session, features, queries);
+      const answer = await runRanges(session, features, queries, SCORED);
       return {
         ilMean: columnOf(answer, 0),
         ilQ10: columnOf(answer, 1),
-        lvrMean: columnOf(answer, 4),
-        inRange: columnOf(answer, 8),
+        lvrMean: columnOf(answer, 2),
+        inRange: columnOf(answer, 3),
       };
     },
   };
@@ -136,7 +142,7 @@ export async function openYieldModel(folder: string): Promise<YieldModel> {
       return queries.map((_, row) => quantilesAt(answer, row, 0));
     },
     async predictMeans(features, queries) {
-      return queries.length === 0 ? [] : columnOf(await runRanges(session, features, queries), 0);
+      return queries.length === 0 ? [] : columnOf(await runRanges(session, features, queries, [0]), 0);
     },
   };
 }

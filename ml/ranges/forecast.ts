@@ -1,31 +1,37 @@
 import { fullRangeValue } from "../data/bars.ts";
-import { concentration, type Offsets } from "../risk/position.ts";
+import { concentration } from "../risk/position.ts";
 import type {
   Features,
   ModelSet,
   Numeraire,
   PoolHistory,
   Range,
+  RangeQuery,
   RangeRiskColumns,
   RangeRiskPrediction,
 } from "../types.ts";
 import { sqrtPriceX96ToLnPrice } from "../units.ts";
 import { offsetsOf, otherShareOf } from "./cost.ts";
 
-/** What is expected of a range at a history's price, whoever holds it. Fractions of a position's starting value. */
-export interface RangeForecast {
-  readonly range: Range;
-  readonly offsets: Offsets;
+/**
+ * What is expected of ranges at a history's price, whoever holds them: one column for each quantity, fractions of a
+ * position's starting value. Thousands of objects would take longer to make than to weigh.
+ */
+export interface RangeForecasts {
+  readonly ranges: readonly Range[];
+  /** Log-price distances of the edges from spot, in the numeraire. */
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
   /** Part of a position's value at spot that is in the other token. */
-  readonly otherShare: number;
+  readonly otherShare: Float64Array;
   /** Liquidity that a unit of value buys, pool units per asset unit. */
-  readonly liquidityPerValue: number;
-  readonly inRange: number;
-  readonly fees: number;
-  readonly il: number;
-  readonly lvr: number;
+  readonly liquidityPerValue: Float64Array;
+  readonly inRange: Float64Array;
+  readonly fees: Float64Array;
+  readonly il: Float64Array;
+  readonly lvr: Float64Array;
   /** The loss tail beyond what is expected: expected impermanent loss is expected LVR, which is counted already. */
-  readonly tail: number;
+  readonly tail: Float64Array;
 }
 
 export interface ForecastRangesParameters {
@@ -38,20 +44,29 @@ export interface ForecastRangesParameters {
 }
 
 /** Forecasts of ranges in one batch per model. Throws TypeError for an answer that is no finite number. */
-export async function forecastRanges(parameters: ForecastRangesParameters): Promise<readonly RangeForecast[]> {
+export async function forecastRanges(parameters: ForecastRangesParameters): Promise<RangeForecasts> {
   const { models, features, history, numeraire, ranges, horizonSeconds } = parameters;
   const lnPrice = sqrtPriceX96ToLnPrice(history.sqrtPriceX96, numeraire);
   const spot = { numeraire, lnPrice };
-  const offsets = ranges.map((range) => offsetsOf(range, spot));
-  const queries = offsets.map(({ lower, upper }) => ({ lowerOffset: lower, upperOffset: upper, horizonSeconds }));
+  const queries = ranges.map((range) => {
+    const { lower, upper } = offsetsOf(range, spot);
+    return { lowerOffset: lower, upperOffset: upper, horizonSeconds };
+  });
   const [risks, yields] = await Promise.all([
     models.il.predictColumns?.(features, queries) ?? models.il.predict(features, queries).then(toColumns),
     models.yield.predictMeans?.(features, queries) ??
       models.yield.predict(features, queries).then((answers) => answers.map(({ mean }) => mean)),
   ]);
   const fullRange = fullRangeValue(1, lnPrice);
-  return ranges.map((range, i) => {
-    const own = offsets[i] as Offsets;
+  const column = () => new Float64Array(ranges.length);
+  const found = {
+    ranges,
+    ...{ lower: column(), upper: column(), otherShare: column(), liquidityPerValue: column() },
+    ...{ inRange: column(), fees: column(), il: column(), lvr: column(), tail: column() },
+  };
+  for (let i = 0; i < ranges.length; i++) {
+    const { lowerOffset: lower, upperOffset: upper } = queries[i] as RangeQuery;
+    const own = { lower, upper };
     // An answer that is not there is no number either.
     const il = risks.ilMean[i] ?? Number.NaN;
     const lvr = risks.lvrMean[i] ?? Number.NaN;
@@ -60,19 +75,18 @@ export async function forecastRanges(parameters: ForecastRangesParameters): Prom
     const tail = tailOf(risks.ilQ10[i] ?? Number.NaN, lvr);
     // One of them is no number where their sum is none.
     if (!Number.isFinite(inRange + fees + il + lvr + tail)) throw notFinite(inRange, fees, il, lvr);
-    return {
-      range,
-      offsets: own,
-      otherShare: otherShareOf(own),
-      // Per unit of value, from what the same value buys over all prices.
-      liquidityPerValue: concentration(own) / fullRange,
-      inRange,
-      fees,
-      il,
-      lvr,
-      tail,
-    };
-  });
+    found.lower[i] = lower;
+    found.upper[i] = upper;
+    found.otherShare[i] = otherShareOf(own);
+    // Per unit of value, from what the same value buys over all prices.
+    found.liquidityPerValue[i] = concentration(own) / fullRange;
+    found.inRange[i] = inRange;
+    found.fees[i] = fees;
+    found.il[i] = il;
+    found.lvr[i] = lvr;
+    found.tail[i] = tail;
+  }
+  return found;
 }
 
 const toColumns = (answers: readonly RangeRiskPrediction[]): RangeRiskColumns => ({

@@ -1,10 +1,11 @@
 import type { Offsets } from "../risk/position.ts";
-import type { Bounds, Candidate, DecisionSettings, Range, VaultState, VolatilityPrediction } from "../types.ts";
+import type { Bounds, DecisionSettings, Range, VaultState, VolatilityPrediction } from "../types.ts";
 import { bpsToRatio, fromWad, ratioToBps, valueInAsset } from "../units.ts";
 import { breachProbability } from "./breach.ts";
+import { type CandidateTable, CURRENT, emptyTable, IDLE, NO_TICK, RANGE } from "./candidateTable.ts";
 import type { Confidence } from "./confidence.ts";
 import { type MoveMarket, placementOf, swapCost } from "./cost.ts";
-import type { RangeForecast } from "./forecast.ts";
+import type { RangeForecasts } from "./forecast.ts";
 import type { Holdings } from "./holdings.ts";
 import { logSpread, waitingThreshold } from "./waiting.ts";
 
@@ -13,8 +14,8 @@ const HOUR = 3600;
 
 export interface ScoreParameters {
   /** Of the candidate ranges, and of the positions with liquidity in their order. */
-  readonly candidates: readonly RangeForecast[];
-  readonly held: readonly RangeForecast[];
+  readonly candidates: RangeForecasts;
+  readonly held: RangeForecasts;
   readonly state: VaultState;
   readonly holdings: Holdings;
   readonly market: MoveMarket;
@@ -26,34 +27,24 @@ export interface ScoreParameters {
   readonly volatility: VolatilityPrediction;
 }
 
-const IDLE: Candidate = {
-  kind: "idle",
-  range: null,
-  share: 0,
-  inRange: 0,
-  feesBps: 0,
-  ilBps: 0,
-  lvrBps: 0,
-  costBps: 0,
-  tailBps: 0,
-  deviationBps: 0,
-  breach: 0,
-  netBps: 0,
-  waitBps: 0,
-  refusal: null,
-};
+/** One table for all decisions: each is read, and written down, before the next one is made. */
+let shared = emptyTable(0);
 
 /**
  * The candidate table: idle, the current holding if there is one, then every range. Idle is worth exactly nothing:
- * everything else must beat that.
+ * everything else must beat that. The table is good until `score` is called again.
  */
-export function score(parameters: ScoreParameters): Candidate[] {
+export function score(parameters: ScoreParameters): CandidateTable {
   const { candidates, held } = parameters;
-  const table: Candidate[] = [IDLE];
+  const room = candidates.ranges.length + 2;
+  if (shared.kind.length < room) shared = emptyTable(room);
+  const table = shared;
   const weights = weightsOf(parameters);
-  if (held.length > 0) table.push(currentCandidate(parameters, weights));
+  table.rows = 0;
+  put(table, IDLE, null, 0, NOTHING, weights, null);
+  if (held.ranges.length > 0) putCurrent(table, parameters, weights);
   const limits = limitsOf(parameters);
-  for (const forecast of candidates) table.push(rangeCandidate(limits, weights, forecast));
+  for (let i = 0; i < candidates.ranges.length; i++) putRange(table, limits, weights, candidates, i);
   return table;
 }
 
@@ -97,24 +88,29 @@ const round4 = (value: number): number => Math.round(value * 1e4) / 1e4 + 0;
 const bps = (fraction: number): number => round4(ratioToBps(fraction));
 
 interface Parts {
-  readonly inRange: number;
-  readonly fees: number;
-  readonly il: number;
-  readonly lvr: number;
-  readonly cost: number;
-  readonly tail: number;
-  readonly deviation: number;
-  readonly breach: number;
+  inRange: number;
+  fees: number;
+  il: number;
+  lvr: number;
+  cost: number;
+  tail: number;
+  deviation: number;
+  breach: number;
 }
 
-function row(
-  kind: Candidate["kind"],
+const NOTHING: Readonly<Parts> = { inRange: 0, fees: 0, il: 0, lvr: 0, cost: 0, tail: 0, deviation: 0, breach: 0 };
+
+/** Adds a row. */
+function put(
+  table: CandidateTable,
+  kind: number,
   range: Range | null,
   share: number,
-  parts: Parts,
+  parts: Readonly<Parts>,
   weights: Weights,
   refusal: string | null,
-): Candidate {
+): void {
+  const row = table.rows++;
   const feesBps = bps(parts.fees);
   const lvrBps = bps(parts.lvr);
   const costBps = bps(parts.cost);
@@ -122,41 +118,45 @@ function row(
   const deviationBps = bps(parts.deviation);
   const breach = round4(parts.breach);
   const risks = weights.tail * tailBps + weights.deviation * deviationBps + weights.breachBps * breach;
-  return {
-    kind,
-    range,
-    share,
-    inRange: round4(parts.inRange),
-    feesBps,
-    ilBps: bps(parts.il),
-    lvrBps,
-    costBps,
-    tailBps,
-    deviationBps,
-    breach,
-    netBps: round4(feesBps - weights.lvr * lvrBps - costBps - risks),
-    // Fees and losses are revised apart from each other, each by the spread of the forecast. A root is the same number on
-    // every machine; Math.hypot need not be.
-    waitBps: kind === "range" ? round4(weights.waiting * Math.sqrt(feesBps * feesBps + lvrBps * lvrBps)) : 0,
-    refusal,
-  };
+  table.kind[row] = kind;
+  table.lowerTick[row] = range === null ? NO_TICK : range.lowerTick;
+  table.upperTick[row] = range === null ? NO_TICK : range.upperTick;
+  table.share[row] = share;
+  table.inRange[row] = round4(parts.inRange);
+  table.feesBps[row] = feesBps;
+  table.ilBps[row] = bps(parts.il);
+  table.lvrBps[row] = lvrBps;
+  table.costBps[row] = costBps;
+  table.tailBps[row] = tailBps;
+  table.deviationBps[row] = deviationBps;
+  table.breach[row] = breach;
+  table.netBps[row] = round4(feesBps - weights.lvr * lvrBps - costBps - risks);
+  // Fees and losses are revised apart from each other, each by the spread of the forecast. A root is the same number on
+  // every machine; Math.hypot need not be.
+  table.waitBps[row] = kind === RANGE ? round4(weights.waiting * Math.sqrt(feesBps * feesBps + lvrBps * lvrBps)) : 0;
+  table.refusal[row] = refusal;
 }
 
-function currentCandidate({ state, holdings, sqrtPriceX96, held }: ScoreParameters, weights: Weights): Candidate {
+function putCurrent(
+  table: CandidateTable,
+  { state, holdings, sqrtPriceX96, held }: ScoreParameters,
+  weights: Weights,
+): void {
   const positions = state.positions.filter((position) => position.liquidity > 0n);
   const total = Number(holdings.value);
-  const parts = { inRange: 0, fees: 0, il: 0, lvr: 0, cost: 0, tail: 0, deviation: 0, breach: 0 };
+  const parts = { ...NOTHING };
   let share = 0;
   positions.forEach((position, i) => {
-    const { inRange, fees, il, lvr, tail, offsets } = held[i] as RangeForecast;
+    const of = (column: Float64Array): number => column[i] as number;
+    const offsets = { lower: of(held.lower), upper: of(held.upper) };
     const part = total === 0 ? 0 : Number(valueInAsset(position, sqrtPriceX96, state.numeraire)) / total;
     share += part;
-    parts.inRange += part * inRange;
+    parts.inRange += part * of(held.inRange);
     // Our liquidity is in the pool that the fee forecast was made from: nothing to dilute.
-    parts.fees += part * fees;
-    parts.il += part * il;
-    parts.lvr += part * lvr;
-    parts.tail += part * tail;
+    parts.fees += part * of(held.fees);
+    parts.il += part * of(held.il);
+    parts.lvr += part * of(held.lvr);
+    parts.tail += part * of(held.tail);
     parts.deviation += part * deviationOf(offsets, weights);
     // Of several ranges, the one that is likeliest to lose the whole bound alone.
     parts.breach = Math.max(parts.breach, breachOf(offsets, part, 0, weights));
@@ -164,7 +164,7 @@ function currentCandidate({ state, holdings, sqrtPriceX96, held }: ScoreParamete
   if (share > 0) parts.inRange /= share;
   const only = positions.length === 1 ? positions[0] : undefined;
   const range = only === undefined ? null : { lowerTick: only.lowerTick, upperTick: only.upperTick };
-  return row("current", range, floor4(share), parts, weights, null);
+  put(table, CURRENT, range, floor4(share), parts, weights, null);
 }
 
 /** How far a range's centre lies from the reference price, logs. */
@@ -213,10 +213,12 @@ function limitsOf({ bounds, confidence, holdings, market, settings }: ScoreParam
   };
 }
 
-function rangeCandidate(limits: Limits, weights: Weights, forecast: RangeForecast): Candidate {
+function putRange(table: CandidateTable, limits: Limits, weights: Weights, forecasts: RangeForecasts, i: number): void {
   const { market, nav, maxShare, maxSwapShare } = limits;
-  const { share, diluted, refusal: poolRefusal } = deployable(limits, forecast.liquidityPerValue);
-  const { swapShare } = placementOf(forecast.otherShare, limits.otherShare, share, maxShare);
+  const of = (column: Float64Array): number => column[i] as number;
+  const offsets = { lower: of(forecasts.lower), upper: of(forecasts.upper) };
+  const { share, diluted, refusal: poolRefusal } = deployable(limits, of(forecasts.liquidityPerValue));
+  const { swapShare } = placementOf(of(forecasts.otherShare), limits.otherShare, share, maxShare);
   const cost = swapCost(swapShare, nav, market);
   const refusal =
     poolRefusal ??
@@ -227,16 +229,16 @@ function rangeCandidate(limits: Limits, weights: Weights, forecast: RangeForecas
         : null);
   const lost = Number.isFinite(cost) ? cost + limits.gas : 1;
   const parts = {
-    inRange: forecast.inRange,
-    fees: share * forecast.fees * diluted,
-    il: share * forecast.il,
-    lvr: share * forecast.lvr,
+    inRange: of(forecasts.inRange),
+    fees: share * of(forecasts.fees) * diluted,
+    il: share * of(forecasts.il),
+    lvr: share * of(forecasts.lvr),
     cost: lost,
-    tail: share * forecast.tail,
-    deviation: share * deviationOf(forecast.offsets, weights),
-    breach: breachOf(forecast.offsets, share, lost, weights),
+    tail: share * of(forecasts.tail),
+    deviation: share * deviationOf(offsets, weights),
+    breach: breachOf(offsets, share, lost, weights),
   };
-  return row("range", forecast.range, floor4(share), parts, weights, refusal);
+  put(table, RANGE, forecasts.ranges[i] as Range, floor4(share), parts, weights, refusal);
 }
 
 /** How much of NAV goes into the range under the share bounds, and what our own size leaves of the fee forecast. */

@@ -20,9 +20,10 @@ export interface ModelSession {
   readonly engine: "graph" | "onnxruntime" | "typescript";
   /**
    * One batch through the graph: inputs by name → `quantiles`, all finite. `range` says how many rows there are, else
-   * `features` does; `features` and `mask` have as many, or one that all rows share.
+   * `features` does; `features` and `mask` have as many, or one that all rows share. `only` names the columns that are
+   * wanted: the others are neither computed, where that can be spared, nor looked at.
    */
-  run(inputs: Inputs): Promise<Matrix>;
+  run(inputs: Inputs, only?: readonly number[]): Promise<Matrix>;
 }
 
 type Inputs = Readonly<Record<string, Matrix>>;
@@ -42,26 +43,36 @@ export async function openModel(folder: string): Promise<ModelSession> {
       details: { file: path, expected: manifest.sha256, found },
     });
   }
-  const { engine, compute } = await computeOf(bytes, manifest, path);
-  const model: ModelSession = { manifest, engine, run: (inputs) => runBatch(compute, manifest, inputs) };
+  const computed = await computeOf(bytes, manifest, path);
+  const { engine } = computed;
+  const model: ModelSession = { manifest, engine, run: (inputs, only) => runBatch(computed, manifest, inputs, only) };
   await model.run(warmInputs(manifest));
   // The first packages were released before samples were asked for.
   if (manifest.schemaVersion > 1) await checkSamples(model.run, manifest, folder);
   return model;
 }
 
-async function computeOf(
-  bytes: Uint8Array,
-  manifest: Manifest,
-  path: string,
-): Promise<{ engine: ModelSession["engine"]; compute: Compute }> {
+interface Computed {
+  readonly engine: ModelSession["engine"];
+  readonly compute: Compute;
+  /** Computes these columns alone; absent where that saves nothing. */
+  readonly only?: (columns: readonly number[]) => Compute;
+}
+
+async function computeOf(bytes: Uint8Array, manifest: Manifest, path: string): Promise<Computed> {
   if (manifest.format === "typescript") return { engine: "typescript", compute: await openRule(path, manifest) };
   checkGraph(bytes, manifest, path);
   const own = compiled(bytes, manifest);
   const reference = await interpreted(bytes, path);
-  return own !== null && (await agree(own, reference, manifest))
-    ? { engine: "graph", compute: own }
-    : { engine: "onnxruntime", compute: reference };
+  if (own === null || !(await agree(own, reference, manifest))) return { engine: "onnxruntime", compute: reference };
+  const known = new Map<string, Compute>();
+  const only = (columns: readonly number[]): Compute => {
+    const key = columns.join();
+    const found = known.get(key) ?? compiled(bytes, manifest, columns) ?? own;
+    known.set(key, found);
+    return found;
+  };
+  return { engine: "graph", compute: own, only };
 }
 
 function read(path: string): Buffer {
@@ -74,7 +85,7 @@ function read(path: string): Buffer {
 }
 
 /** The graph in our own engine, which computes what all rows share once; null for a graph that it does not know. */
-function compiled(bytes: Uint8Array, manifest: Manifest): Compute | null {
+function compiled(bytes: Uint8Array, manifest: Manifest, only?: readonly number[]): Compute | null {
   let graph: OnnxGraph;
   try {
     graph = readOnnx(bytes);
@@ -86,7 +97,7 @@ function compiled(bytes: Uint8Array, manifest: Manifest): Compute | null {
     manifest.inputs.map(({ name }) => [name, width(manifest.inputs, name) ?? manifest.featureSchema.fields.length]),
   );
   const perRow = new Set(Object.keys(widths).filter((name) => name === PER_ROW));
-  const engine = createEngine({ graph, output: "quantiles", widths, perRow });
+  const engine = createEngine({ graph, output: "quantiles", widths, perRow, ...(only === undefined ? {} : { only }) });
   if (engine === null) return null;
   const dataOf = (inputs: Inputs) =>
     Object.fromEntries(Object.entries(inputs).map(([name, { data }]) => [name, data] as const));
@@ -125,7 +136,12 @@ function width(
   return typeof last === "number" ? last : null;
 }
 
-async function runBatch(compute: Compute, manifest: Manifest, inputs: Inputs): Promise<Matrix> {
+async function runBatch(
+  computed: Computed,
+  manifest: Manifest,
+  inputs: Inputs,
+  only?: readonly number[],
+): Promise<Matrix> {
   const shared = Object.values(inputs)[0]?.rows ?? 0;
   const rows = inputs[PER_ROW]?.rows ?? shared;
   const feeds: Record<string, Matrix> = {};
@@ -141,8 +157,10 @@ async function runBatch(compute: Compute, manifest: Manifest, inputs: Inputs): P
     }
     feeds[name] = matrix;
   }
+  if (only !== undefined && computed.only === undefined) return pick(await runBatch(computed, manifest, inputs), only);
+  const compute = only === undefined ? computed.compute : (computed.only?.(only) ?? computed.compute);
   const { data, dims } = await compute(feeds, rows);
-  const columns = width(manifest.outputs, "quantiles") ?? Number(dims.at(-1));
+  const columns = only?.length ?? width(manifest.outputs, "quantiles") ?? Number(dims.at(-1));
   if (dims[0] !== rows || data.length !== rows * columns) {
     throw new ModelOutputError(
       `${manifest.id}: output quantiles is [${dims.join(", ")}], but must be float32 [${rows}, ${columns}]`,
@@ -152,13 +170,23 @@ async function runBatch(compute: Compute, manifest: Manifest, inputs: Inputs): P
   if (bad >= 0) {
     const [row, column] = [Math.floor(bad / columns), bad % columns];
     throw new ModelOutputError(
-      `${manifest.id}: output quantiles[${row}][${column}] is ${data[bad]}, but must be finite`,
+      `${manifest.id}: output quantiles[${row}][${only?.[column] ?? column}] is ${data[bad]}, but must be finite`,
       {
         details: { id: manifest.id, row, column },
       },
     );
   }
   return { rows, columns, data };
+}
+
+/** These columns of a matrix. */
+function pick({ rows, columns, data }: Matrix, only: readonly number[]): Matrix {
+  const picked = new Float32Array(rows * only.length);
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < only.length; i++)
+      picked[row * only.length + i] = data[row * columns + (only[i] as number)] as number;
+  }
+  return { rows, columns: only.length, data: picked };
 }
 
 /** Index of the first value that is no number, or -1. */

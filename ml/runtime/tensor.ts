@@ -53,6 +53,7 @@ const DAY_SECONDS = 86_400;
 export function rangeTensor(queries: readonly RangeQuery[]): Matrix {
   const data = new Float32Array(queries.length * 3);
   let at = 0;
+  let [known, logDays] = [DAY_SECONDS, 0];
   for (const { lowerOffset, upperOffset, horizonSeconds } of queries) {
     if (!(lowerOffset < upperOffset)) {
       throw new ModelInputError(`lowerOffset ${lowerOffset} must be below upperOffset ${upperOffset}`);
@@ -60,7 +61,9 @@ export function rangeTensor(queries: readonly RangeQuery[]): Matrix {
     if (!(horizonSeconds > 0)) throw new ModelInputError(`horizonSeconds ${horizonSeconds} must be positive`);
     data[at++] = lowerOffset;
     data[at++] = upperOffset;
-    data[at++] = Math.log(horizonSeconds / DAY_SECONDS);
+    // Ranges of a decision share their horizon.
+    if (horizonSeconds !== known) [known, logDays] = [horizonSeconds, Math.log(horizonSeconds / DAY_SECONDS)];
+    data[at++] = logDays;
   }
   return { rows: queries.length, columns: 3, data };
 }

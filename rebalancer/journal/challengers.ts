@@ -1,7 +1,8 @@
-import { decodeTable, encodeTable } from "../../ml/table.ts";
+import { decodeTable, withoutTable } from "../../ml/table.ts";
 import type { Address, Decision } from "../../ml/types.ts";
 import { decodeJson, encodeJson } from "../json.ts";
 import type { Database, Row } from "./database.ts";
+import { tableColumn } from "./decisions.ts";
 
 /** What another model set would have done on the inputs of a journaled decision; never executed. */
 export interface ChallengerRecord {
@@ -66,13 +67,12 @@ function decisionOf(row: Row): Decision {
 export function challengerStore({ run, all }: Database): ChallengerStore {
   return {
     recordChallenger({ decisionId, modelSet, decision, error }) {
-      const { candidates, ...rest } = decision ?? { candidates: [] };
       run(
         "INSERT OR IGNORE INTO challengers VALUES (?, ?, ?, ?, ?)",
         decisionId,
         modelSet,
-        decision === null ? null : encodeJson(rest),
-        candidates.length === 0 ? null : Buffer.from(encodeTable(candidates)),
+        decision === null ? null : encodeJson(withoutTable(decision)),
+        decision === null ? null : tableColumn(decision),
         error,
       );
     },

@@ -1,4 +1,4 @@
-import { decodeTable, encodeTable } from "../../ml/table.ts";
+import { decisionTable, decodeTable, tableRows, withoutTable } from "../../ml/table.ts";
 import type { Address, Decision, Hex } from "../../ml/types.ts";
 import { decodeJson, encodeJson } from "../json.ts";
 import type { Database, Row } from "./database.ts";
@@ -64,6 +64,12 @@ export const toDecision = (row: Row): DecisionRecord => ({
   sharePrice: BigInt(String(row.share_price)),
 });
 
+/** The table as a column of its own; null where nothing was scored. */
+export function tableColumn(decision: Decision): Buffer | null {
+  const bytes = decisionTable(decision);
+  return tableRows(bytes) === 0 ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 /** The table is in a column of its own, or, in older rows, in the decision. */
 function decisionOf(row: Row): Decision {
   const decision = decodeJson<Decision>(String(row.decision));
@@ -80,7 +86,7 @@ export function decisionStore({ run, all, one }: Database): DecisionStore {
     recordDecision(record) {
       const before = store.decision(record.id);
       if (before) return before;
-      const { candidates, ...decision } = record.decision;
+      const decision = withoutTable(record.decision);
       run(
         `INSERT INTO decisions (id, chain_id, vault, pool, block, block_hash, at_seconds, model_set, action, reason_key,
            reason, inputs_digest, nav, share_price, decision, candidates)
@@ -100,7 +106,7 @@ export function decisionStore({ run, all, one }: Database): DecisionStore {
         record.nav.toString(),
         record.sharePrice.toString(),
         encodeJson(decision),
-        candidates.length === 0 ? null : Buffer.from(encodeTable(candidates)),
+        tableColumn(record.decision),
       );
       return record;
     },

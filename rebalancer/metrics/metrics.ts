@@ -1,5 +1,6 @@
 import type { Worker } from "bullmq";
 import { collectDefaultMetrics, Registry } from "prom-client";
+import { chosenOf } from "../../ml/table.ts";
 import type { Address, Decision, ModelSet, PoolMeta, VaultState } from "../../ml/types.ts";
 import type { BlockStamp } from "../chain.ts";
 import type { Config, VaultConfig } from "../config.ts";
@@ -72,7 +73,7 @@ export function createMetrics(parameters: CreateMetricsParameters): Metrics {
       vault.ranges = state.positions;
       vault.referenceTick = state.referenceTick;
       vault.paused = state.paused;
-      const chosen = decision.candidates[decision.chosen];
+      const chosen = chosenOf(decision);
       if (chosen !== undefined) vault.predictedNetBps = chosen.netBps;
       placeVault(facts, decision.vault, decision.atSeconds);
       if (decision.features !== null && pool.features.at(-1)?.block !== decision.block) {

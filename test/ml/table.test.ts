@@ -1,6 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { decodeTable, encodeTable, tableDigest, tableJson } from "../../ml/table.ts";
+import { decide } from "../../ml/decide.ts";
+import { loadModelSet } from "../../ml/models/index.ts";
+import {
+  chosenOf,
+  decisionTable,
+  decodeTable,
+  encodeTable,
+  tableDigest,
+  tableJson,
+  withoutTable,
+} from "../../ml/table.ts";
 import type { Candidate } from "../../ml/types.ts";
+import { bounds, market, settings, vault } from "./fixtures.ts";
 
 const row: Candidate = {
   kind: "range",
@@ -90,5 +101,46 @@ describe("encodeTable", () => {
     expect(() => decodeTable(bytes.subarray(0, bytes.length - 1))).toThrow(/must be of version 1 to 4 and whole/);
     expect(() => decodeTable(new Uint8Array(5))).toThrow(/of 5 bytes/);
     expect(() => decodeTable(new Uint8Array(64))).toThrow(/must be of version/);
+  });
+});
+
+describe("a decision's table", () => {
+  const history = market({ hours: 72, feeOverLvr: 3 });
+  const decided = async () =>
+    decide({ history, state: vault(history, 1), models: await loadModelSet("rules"), bounds, settings });
+
+  it("is rows for whoever looks, and the same bytes for whoever keeps it", async () => {
+    const decision = await decided();
+    const { candidates, ...rest } = decision;
+    expect(candidates.length).toBeGreaterThan(100);
+    expect(decision.candidates).toBe(candidates);
+    expect(Buffer.from(decisionTable(decision)).equals(encodeTable(candidates))).toBe(true);
+    // A copy has rows and no bytes of its own.
+    expect(Buffer.from(decisionTable({ ...decision })).equals(encodeTable(candidates))).toBe(true);
+    expect(withoutTable(decision)).toEqual(rest);
+    expect(JSON.parse(JSON.stringify(candidates))).toEqual(candidates);
+  });
+
+  it("gives the chosen row alone, and none where nothing was scored", async () => {
+    const decision = await decided();
+    expect(decision.action).toBe("move");
+    const chosen = chosenOf(decision);
+    expect(chosen).toEqual(decision.candidates[decision.chosen]);
+    expect(chosen).toEqual(chosenOf({ ...decision }));
+    expect(chosenOf({ ...decision, chosen: -1 })).toBeUndefined();
+  });
+
+  it("is not written over by the next decision", async () => {
+    const first = await decided();
+    const kept = Buffer.from(decisionTable(first));
+    const later = market({ hours: 72, feeOverLvr: 1, seed: 9 });
+    await decide({
+      history: later,
+      state: vault(later, 1),
+      models: await loadModelSet("rules"),
+      bounds,
+      settings,
+    });
+    expect(kept.equals(encodeTable(first.candidates))).toBe(true);
   });
 });

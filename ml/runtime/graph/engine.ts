@@ -52,12 +52,15 @@ export interface CreateEngineParameters {
   readonly widths: Readonly<Record<string, number>>;
   /** Inputs that differ from row to row; empty = every row is alike and one is computed. */
   readonly perRow: ReadonlySet<string>;
+  /** Columns of the output to answer; what only the others need is not computed. Absent = all. */
+  readonly only?: readonly number[];
 }
 
 /** Prepares a graph of dense layers and elementwise functions; null when it does anything else. */
-export function createEngine({ graph, output, widths, perRow }: CreateEngineParameters): Engine | null {
-  const answers = columnsOf(graph, output, widths, perRow);
-  if (answers === null || answers.length === 0) return null;
+export function createEngine({ graph, output, widths, perRow, only }: CreateEngineParameters): Engine | null {
+  const all = columnsOf(graph, output, widths, perRow);
+  if (all === null || all.length === 0 || only?.some((column) => all[column] === undefined)) return null;
+  const answers = only === undefined ? all : only.map((column) => all[column] as Column);
   const kernel = newKernel();
   const layout = layOut(answers);
   const base = kernel.memory.buffer.byteLength;

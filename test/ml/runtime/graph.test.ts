@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MODELS } from "../../../ml/models/index.ts";
 import { seededRandom } from "../../../ml/random.ts";
-import { createEngine } from "../../../ml/runtime/graph/engine.ts";
+import { type CreateEngineParameters, createEngine } from "../../../ml/runtime/graph/engine.ts";
 import { type OnnxGraph, readOnnx } from "../../../ml/runtime/graph/onnxFile.ts";
 import { parseManifest } from "../../../ml/runtime/manifest.ts";
 import { openRuntimeSession } from "../../../ml/runtime/onnxRuntime.ts";
@@ -101,7 +101,7 @@ describe("the graph engine", () => {
       const fields = manifest.featureSchema.fields;
       const ranged = manifest.inputs.some(({ name }) => name === "range");
       const timed = manifest.inputs.some(({ name }) => name === "horizon");
-      const engine = createEngine({
+      const parameters: CreateEngineParameters = {
         graph: readOnnx(bytes),
         output: "quantiles",
         widths: {
@@ -111,7 +111,8 @@ describe("the graph engine", () => {
           ...(timed ? { horizon: 1 } : {}),
         },
         perRow: new Set(ranged ? ["range"] : []),
-      });
+      };
+      const engine = createEngine(parameters);
       const random = seededRandom(7);
       const row = (data: readonly number[]) => ({ rows: 1, columns: data.length, data: Float32Array.from(data) });
       const rows = ranged ? ROWS : 1;
@@ -128,6 +129,20 @@ describe("the graph engine", () => {
         }
         const horizon = row([Math.log(7 * (1 / 168) ** random())]);
         return { features: row(values), mask: row(missing), range: { rows, columns: 3, data: range }, horizon };
+      });
+
+      it("answers single columns with the very numbers that they have among all", () => {
+        const only = [3, 0];
+        const some = createEngine({ ...parameters, only });
+        for (const { features, mask, range, horizon } of moments) {
+          const inputs = { features: features.data, mask: mask.data, range: range.data, horizon: horizon.data };
+          const [all, picked] = [engine?.evaluate(inputs, rows), some?.evaluate(inputs, rows)];
+          if (!all || !picked) throw new Error("the engine does not know this graph");
+          const columns = all.length / rows;
+          const wanted = Array.from({ length: rows }, (_, row) => only.map((column) => all[row * columns + column]));
+          expect(Array.from(picked)).toEqual(wanted.flat());
+        }
+        expect(createEngine({ ...parameters, only: [99] })).toBeNull();
       });
 
       it("answers as onnxruntime does, within the tolerance of the samples", async () => {
