@@ -1,8 +1,17 @@
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { listFiles } from "../../ml/data/market.ts";
+import { type Medians, readMedians } from "../../ml/data/medians.ts";
 import { ratioBars, readCandles } from "../../ml/data/ohlcv.ts";
-import { BASELINE, type Comparison, compareIntervals, type IntervalScore } from "../../ml/risk/uncertainty/compare.ts";
+import {
+  BASELINE,
+  CALIBRATED,
+  type Comparison,
+  compareIntervals,
+  type IntervalScore,
+} from "../../ml/risk/uncertainty/compare.ts";
 import type { Bar } from "../../ml/types.ts";
 import { ConfigError } from "../errors.ts";
 import { commandProgress } from "./data/progress.ts";
@@ -22,8 +31,12 @@ const EXPLORATORY =
   "exploratory: the layer's rates of misses and its step were fixed after looks at this span, where the protocol " +
   "asks for settings from before 2019; ethbtc was not looked at before they were";
 
+/** What the shipped volatility model said of each midnight's day ahead when it was fitted on the past of each window. */
+const KEPT_MEDIANS = fileURLToPath(new URL("../../ml/train/results/medians.csv", import.meta.url));
+
 interface CalibrationOptions {
   readonly data?: string;
+  readonly medians?: string;
   readonly candles: readonly string[];
   readonly from: string;
   readonly until: string;
@@ -52,6 +65,7 @@ export function registerCalibration(program: Command): void {
     .description("do stated 95 % intervals cover 95 %? over past days, out of sample")
     .option("--data <dir>", "a data folder with the hourly candles of the protocol")
     .option("--candles <file>", "hourly candles of any other price; may be repeated", collect, [])
+    .option("--medians <csv>", "series,at,median: what a model said of each day; absent = volatility-har-net's")
     .option("--from <date>", "first day that counts", CALIBRATION_SPAN.from)
     .option("--until <date>", "end of the last day", CALIBRATION_SPAN.until)
     .option("--json", "answer in JSON");
@@ -59,6 +73,7 @@ export function registerCalibration(program: Command): void {
     verb,
     "rangekeeper calibration --data DIR",
     "rangekeeper calibration --candles FILE --from 2022-01-01 --until 2023-01-01",
+    "rangekeeper calibration --candles pair.csv.gz --medians medians.csv",
   ).action((options: CalibrationOptions) =>
     guarded(options, async () => {
       const report = await calibrate(options);
@@ -77,11 +92,18 @@ async function calibrate(options: CalibrationOptions): Promise<CalibrationReport
     ...options.candles.map((file) => ({ name: nameOf(file), protocol: false, bars: readCandles(file, HOUR) })),
   ];
   if (series.length === 0) throw new ConfigError("calibration: no prices; rule: --data DIR or --candles FILE");
+  const medians = mediansOf(options.medians);
   const progress = commandProgress(options.json);
   const compared: CalibrationReport["series"][number][] = [];
   for (const { name, protocol, bars } of series) {
     const span = { fromSeconds, untilSeconds, rollingDays: CALIBRATION_SPAN.rollingDays };
-    const comparison = await compareIntervals(bars, span, (done, total) => progress.at(done, total, `days of ${name}`));
+    const known = bars.some(({ endSeconds }) => medians(name, endSeconds) !== undefined);
+    const comparison = await compareIntervals({
+      bars,
+      span,
+      median: known ? (at) => medians(name, at) : undefined,
+      onProgress: (done, total) => progress.at(done, total, `days of ${name}`),
+    });
     if (comparison === null) {
       const rule = `${CALIBRATION_SPAN.rollingDays} whole days there after 90 before`;
       throw new ConfigError(`${name}: too few days from ${options.from} to ${options.until}; rule: ${rule}`);
@@ -90,6 +112,13 @@ async function calibrate(options: CalibrationOptions): Promise<CalibrationReport
   }
   progress.end();
   return { targets: TARGETS, baseline: BASELINE, series: compared };
+}
+
+function mediansOf(given: string | undefined): Medians {
+  const path = given ?? KEPT_MEDIANS;
+  if (existsSync(path)) return readMedians(path);
+  if (given !== undefined) throw new ConfigError(`--medians: ${given}; rule: must be an existing file`);
+  return () => undefined;
 }
 
 function protocolSeries(folder: string): Series[] {
@@ -149,9 +178,24 @@ export function formatCalibration({ series }: CalibrationReport): string {
     ({ name, days, fromSeconds, untilSeconds }) =>
       `${name}: ${days.toLocaleString("en-US")} days, ${day(fromSeconds)} to ${day(untilSeconds)}`,
   );
-  const ranks = series.map(
-    ({ name, ranks: { q10, q50, q90 } }) =>
-      `${name}: ${q10.toFixed(3)} below the 10 % quantile, ${q50.toFixed(3)} below the median, ${q90.toFixed(3)} below the 90 %`,
+  const shares = formatTable(
+    [
+      { title: "price", max: 7 },
+      { title: "below the" },
+      ...["10 %", "50 %", "90 %"].map((title) => ({ title, ...right })),
+    ],
+    series.flatMap(({ name, ranks }) =>
+      ranks.map(({ method, q10, q50, q90 }, i) => [
+        i === 0 ? name : "",
+        method,
+        ...[q10, q50, q90].map((share) => share.toFixed(3)),
+      ]),
+    ),
+  );
+  const verdicts = series.flatMap(({ name, scores, protocol }) =>
+    scores
+      .filter(({ method }) => (CALIBRATED as readonly string[]).includes(method))
+      .map((score) => `${name}, ${score.method}: ${verdict(score)}${protocol ? "" : " (not in the protocol)"}`),
   );
   return [
     "95 % intervals of the return of the day ahead, each formed from what came before",
@@ -163,12 +207,11 @@ export function formatCalibration({ series }: CalibrationReport): string {
       `worst: of any ${CALIBRATION_SPAN.rollingDays} days in a row; ×: over ${BASELINE}; width in ln of the price`,
       2,
     ),
-    ...series.map((one) =>
-      wrap(`${one.name}: ${verdict(one.scores[0] as IntervalScore)}${one.protocol ? "" : " (not in the protocol)"}`, 2),
-    ),
+    ...verdicts.map((line) => wrap(line, 2)),
     ...(series.some(({ protocol }) => protocol) ? [wrap(EXPLORATORY, 2)] : []),
-    "posterior of realised variance, share of days:",
-    ...ranks.map((line) => wrap(`  ${line}`, 4)),
+    "",
+    "share of days whose realised variance was below that quantile of the posterior",
+    shares,
   ].join("\n");
 }
 

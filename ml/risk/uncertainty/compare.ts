@@ -1,5 +1,5 @@
 import type { Bar } from "../../types.ts";
-import { emptyCalibration, judgeDay } from "./calibration.ts";
+import { emptyCalibration, judgeDay, type LearnedDay } from "./calibration.ts";
 import { type DayObservation, dayObservation, midnights } from "./dayInputs.ts";
 
 /** What the protocol fixes of the comparison. */
@@ -10,7 +10,10 @@ export interface CompareSpan {
   readonly rollingDays: number;
 }
 
-export const METHODS = ["calibrated", "rolling-conformal-90", "aci", "ewma-normal"] as const;
+/** The layer around a model that was fitted as time went on, and around a mean over day, week and month. */
+export const CALIBRATED = ["model-calibrated", "mean-calibrated"] as const;
+export type Calibrated = (typeof CALIBRATED)[number];
+export const METHODS = [...CALIBRATED, "rolling-conformal-90", "aci", "ewma-normal"] as const;
 export type Method = (typeof METHODS)[number];
 export const BASELINE: Method = "rolling-conformal-90";
 
@@ -33,7 +36,20 @@ export interface Comparison {
   readonly untilSeconds: number;
   readonly scores: readonly IntervalScore[];
   /** Share of days whose realised variance was at most the posterior's 10 %, 50 % and 90 % quantile. */
-  readonly ranks: { readonly q10: number; readonly q50: number; readonly q90: number };
+  readonly ranks: readonly {
+    readonly method: Calibrated;
+    readonly q10: number;
+    readonly q50: number;
+    readonly q90: number;
+  }[];
+}
+
+export interface CompareIntervalsParameters {
+  readonly bars: readonly Bar[];
+  readonly span: CompareSpan;
+  /** What a model said at a time of the day ahead; absent = no model is wrapped. Where it said nothing, the mean counts. */
+  readonly median?: ((atSeconds: number) => number | undefined) | undefined;
+  readonly onProgress?: (done: number, total: number) => void | Promise<void>;
 }
 
 const MISS_RATE = 0.05;
@@ -42,29 +58,33 @@ const MISS_RATE = 0.05;
 type Widths = readonly number[];
 
 /** Every method's intervals over the days of hourly bars, each formed from what came before. Null without a day in the span. */
-export async function compareIntervals(
-  bars: readonly Bar[],
-  span: CompareSpan,
-  onProgress: (done: number, total: number) => void | Promise<void> = () => {},
-): Promise<Comparison | null> {
+export async function compareIntervals(parameters: CompareIntervalsParameters): Promise<Comparison | null> {
+  const { bars, span, median, onProgress = () => {} } = parameters;
   const starts = midnights(bars);
   const days: DayObservation[] = [];
-  const calibrated: number[] = [];
-  const ranks: number[] = [];
-  let state = emptyCalibration;
+  const around: Record<Calibrated, LearnedDay[]> = { "model-calibrated": [], "mean-calibrated": [] };
+  const states = { model: emptyCalibration, mean: emptyCalibration };
   for (const [done, start] of starts.entries()) {
     const day = dayObservation(bars, start);
     if (day === null || day.inputs.atSeconds >= span.untilSeconds) continue;
-    const judged = judgeDay(state, day);
-    state = judged.state;
+    const judged = judgeDay(states.mean, day);
+    states.mean = judged.state;
+    around["mean-calibrated"].push(judged);
+    if (median !== undefined) {
+      const said = median(day.inputs.atSeconds);
+      const wrapped = said === undefined ? day : (dayObservation(bars, start, () => said) ?? day);
+      const found = judgeDay(states.model, wrapped);
+      states.model = found.state;
+      around["model-calibrated"].push(found);
+    }
     days.push(day);
-    calibrated.push(judged.interval.halfWidth);
-    ranks.push(judged.rank);
     if (done % 100 === 0) await onProgress(done, starts.length);
   }
   const sizes = days.map((day) => Math.abs(day.return));
+  const widthsOf = (method: Calibrated): Widths => around[method].map(({ interval }) => interval.halfWidth);
   const widths: Readonly<Record<Method, Widths>> = {
-    calibrated,
+    "model-calibrated": widthsOf("model-calibrated"),
+    "mean-calibrated": widthsOf("mean-calibrated"),
     "rolling-conformal-90": rollingConformal(sizes, 90),
     aci: adaptiveConformal(sizes, 90, 0.005),
     "ewma-normal": ewmaNormal(
@@ -72,14 +92,16 @@ export async function compareIntervals(
       0.94,
     ),
   };
+  const asked = METHODS.filter((method) => method !== "model-calibrated" || median !== undefined);
   const counted = days.flatMap(({ inputs }, i) =>
-    inputs.atSeconds >= span.fromSeconds && METHODS.every((method) => !Number.isNaN(widths[method][i])) ? [i] : [],
+    inputs.atSeconds >= span.fromSeconds && asked.every((method) => !Number.isNaN(widths[method][i])) ? [i] : [],
   );
   const [first, last] = [counted[0], counted.at(-1)];
   if (first === undefined || last === undefined || counted.length < span.rollingDays) return null;
-  const measured = METHODS.map((method) => ({ method, ...measure(counted, sizes, widths[method], span.rollingDays) }));
+  const measured = asked.map((method) => ({ method, ...measure(counted, sizes, widths[method], span.rollingDays) }));
   const base = measured.find(({ method }) => method === BASELINE) as (typeof measured)[number];
-  const share = (level: number) => counted.filter((i) => (ranks[i] as number) <= level).length / counted.length;
+  const share = (method: Calibrated, level: number) =>
+    counted.filter((i) => (around[method][i] as LearnedDay).rank <= level).length / counted.length;
   return {
     days: counted.length,
     fromSeconds: (days[first] as DayObservation).inputs.atSeconds,
@@ -89,7 +111,12 @@ export async function compareIntervals(
       widthRatio: one.width / base.width,
       winklerRatio: one.winkler / base.winkler,
     })),
-    ranks: { q10: share(0.1), q50: share(0.5), q90: share(0.9) },
+    ranks: CALIBRATED.filter((method) => asked.includes(method)).map((method) => ({
+      method,
+      q10: share(method, 0.1),
+      q50: share(method, 0.5),
+      q90: share(method, 0.9),
+    })),
   };
 }
 

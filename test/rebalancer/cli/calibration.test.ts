@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../ml/random.ts";
-import { METHODS } from "../../../ml/risk/uncertainty/compare.ts";
+import { CALIBRATED, METHODS } from "../../../ml/risk/uncertainty/compare.ts";
 import { CALIBRATION_SPAN, registerCalibration, verdict } from "../../../rebalancer/cli/calibration.ts";
 import { verbRunner } from "../../support/verb.ts";
 
@@ -29,6 +29,8 @@ function candles(name: string, from: string, days: number): string {
 }
 
 const walk = candles("a_price_of_its_own", "2022-01-01", 260);
+const zero = join(folder, "zero.csv");
+writeFileSync(zero, "series,at,median\na,0,0\n");
 const SPAN = ["--from", "2022-05-01", "--until", "2022-09-01"];
 
 describe("rangekeeper calibration", () => {
@@ -45,7 +47,7 @@ describe("rangekeeper calibration", () => {
       until: day(protocol.walk_forward.until),
       rollingDays: protocol.uncertainty.rolling_days,
     });
-    expect(METHODS.slice(1)).toEqual(protocol.uncertainty.baselines);
+    expect(METHODS.slice(CALIBRATED.length)).toEqual(protocol.uncertainty.baselines);
     expect([protocol.uncertainty.coverage, protocol.uncertainty.horizon_seconds]).toEqual([0.95, 86_400]);
   });
 
@@ -53,7 +55,8 @@ describe("rangekeeper calibration", () => {
     const { status, stdout, stderr } = await calibration("--candles", walk, ...SPAN);
     expect(status, stderr).toBe(0);
     expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
-    for (const method of METHODS) expect(stdout).toContain(method);
+    for (const method of METHODS.slice(1)) expect(stdout).toContain(method);
+    expect(stdout, "no model is known to have said anything of it").not.toContain("model-calibrated");
     expect(stdout).toContain("a_price_of_its_own: 123 days, 2022-05-01 to 2022-09-01");
     expect(stdout).not.toContain("exploratory");
   });
@@ -61,7 +64,7 @@ describe("rangekeeper calibration", () => {
   it("answers in JSON with the baseline at 1", async () => {
     const { stdout } = await calibration("--candles", walk, ...SPAN, "--json");
     const [series] = JSON.parse(stdout).series;
-    const ours = series.scores.find(({ method }: { method: string }) => method === "calibrated");
+    const ours = series.scores.find(({ method }: { method: string }) => method === "mean-calibrated");
     const base = series.scores.find(({ method }: { method: string }) => method === "rolling-conformal-90");
     expect([base.widthRatio, base.winklerRatio]).toEqual([1, 1]);
     expect(ours.widthRatio).toBeCloseTo(ours.width / base.width, 12);
@@ -69,8 +72,20 @@ describe("rangekeeper calibration", () => {
     expect(series.protocol).toBe(false);
   });
 
+  it("wraps the medians of a file, and prints both", async () => {
+    const start = Date.parse("2022-03-01T00:00:00Z") / 1000;
+    const path = join(folder, "medians.csv");
+    const rows = Array.from({ length: 180 }, (_, i) => `a_price_of_its_own,${start + i * 86_400},7.5e-4`);
+    writeFileSync(path, ["series,at,median", ...rows].join("\n"));
+    const { status, stdout, stderr } = await calibration("--candles", walk, ...SPAN, "--medians", path);
+    expect(status, stderr).toBe(0);
+    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    expect(stdout).toContain("a_pric…  model-calibrated");
+    expect(stdout.match(/a_price_of_its_own, (model|mean)-calibrated: /g)).toHaveLength(2);
+  });
+
   it("says what is missed and by how much", () => {
-    const score = { method: "calibrated", width: 0.1, winkler: 0.2 } as const;
+    const score = { method: "mean-calibrated", width: 0.1, winkler: 0.2 } as const;
     expect(verdict({ ...score, coverage: 0.95, worst: 0.9, widthRatio: 0.94, winklerRatio: 0.94 })).toBe(
       "all four targets reached",
     );
@@ -88,6 +103,7 @@ describe("rangekeeper calibration", () => {
     ["a day that is none", ["--candles", walk, "--until", "2022-02-31x"], "--until: 2022-02-31x; rule: a date"],
     ["an end before the start", ["--candles", walk, "--from", "2022-05-01", "--until", "2022-04-01"], "rule: after"],
     ["a span without days", ["--candles", walk, "--from", "2023-01-01"], "too few days from 2023-01-01 to 2024-06-29"],
+    ["medians that are not there", ["--candles", walk, "--medians", "none.csv"], "--medians: none.csv; rule: must be"],
     ["a folder without the candles", ["--data", folder], "must hold binance_spot_ethusdt_1h"],
   ] as const)
     it(`refuses ${name}`, async () => {
@@ -96,17 +112,26 @@ describe("rangekeeper calibration", () => {
       expect(stderr).toContain(message);
     });
 
+  it("names the line of a median that is none", async () => {
+    const { status, stderr } = await calibration("--candles", walk, "--medians", zero);
+    expect(status).toBe(1);
+    expect(stderr).toContain('zero.csv line 2: median is "0", but must be above 0');
+  });
+
   const data = process.env.RANGEKEEPER_DATA;
   it.skipIf(data === undefined)(
-    "reaches the targets on ether and bitcoin over 2,006 days",
+    "reaches the targets on ether and bitcoin over 2,006 days, but for one day of ether",
     async () => {
       const { stdout } = await calibration("--data", data as string, "--json");
       const { series } = JSON.parse(stdout);
-      for (const name of ["ethusdt", "btcusdt"]) {
+      const said = (name: string, method: string) => {
         const one = series.find((found: { name: string }) => found.name === name);
         expect(one.days).toBe(2006);
-        expect(verdict(one.scores[0])).toBe("all four targets reached");
-      }
+        return verdict(one.scores.find((score: { method: string }) => score.method === method));
+      };
+      for (const name of ["ethusdt", "btcusdt"]) expect(said(name, "mean-calibrated")).toBe("all four targets reached");
+      expect(said("btcusdt", "model-calibrated")).toBe("all four targets reached");
+      expect(said("ethusdt", "model-calibrated")).toBe("missed: covered 0.0001 too often");
     },
     120_000,
   );

@@ -191,7 +191,7 @@ describe("the comparison", () => {
   const span = { fromSeconds: START + 120 * DAY, untilSeconds: START + 400 * DAY, rollingDays: 60 };
 
   it("scores every method on the same days, with the baseline at 1", async () => {
-    const compared = await compareIntervals(bars, span);
+    const compared = await compareIntervals({ bars, span });
     expect(compared?.days).toBe(280);
     expect(compared?.fromSeconds).toBe(span.fromSeconds);
     expect(compared?.untilSeconds).toBe(span.untilSeconds);
@@ -208,10 +208,27 @@ describe("the comparison", () => {
       ...bars.slice(0, 24 * 400),
       ...market(20, 77).map((bar, i) => ({ ...(bars[24 * 400 + i] as Bar), close: bar.close })),
     ];
-    expect(await compareIntervals(more, span)).toEqual(await compareIntervals(bars, span));
+    expect(await compareIntervals({ bars: more, span })).toEqual(await compareIntervals({ bars, span }));
+  });
+
+  it("wraps what a model said, day by day; where it said nothing, the mean over past days counts", async () => {
+    const around = async (median: (atSeconds: number) => number | undefined) => {
+      const compared = await compareIntervals({ bars, span, median });
+      const of = (method: string) => compared?.scores.find((score) => score.method === method);
+      return { model: of("model-calibrated"), mean: of("mean-calibrated"), ranks: compared?.ranks ?? [] };
+    };
+    const silent = await around(() => undefined);
+    expect({ ...silent.model, method: "" }).toEqual({ ...silent.mean, method: "" });
+    // One that knows nothing: every other day a tenth of the market's variance, then ten times.
+    const wild = await around((at) => ((at / DAY) % 2 === 0 ? 1e-4 : 1e-2));
+    expect(wild.mean).toEqual(silent.mean);
+    expect(wild.model?.winkler).not.toBe(wild.mean?.winkler);
+    expect(wild.ranks.map(({ method }) => method)).toEqual(["model-calibrated", "mean-calibrated"]);
+    const unwrapped = await compareIntervals({ bars, span });
+    expect(unwrapped?.scores.map(({ method }) => method)).not.toContain("model-calibrated");
   });
 
   it("has no answer without enough days", async () => {
-    expect(await compareIntervals(bars.slice(0, 24 * 130), span)).toBeNull();
+    expect(await compareIntervals({ bars: bars.slice(0, 24 * 130), span })).toBeNull();
   });
 });
