@@ -3,6 +3,7 @@ import { toBars } from "../ml/data/bars.ts";
 import { LOOKBACK_BARS } from "../ml/features/index.ts";
 import type { Bar, Numeraire, PoolHistory } from "../ml/types.ts";
 import { type ChallengerParameters, startChallenger } from "./challengers/challenger.ts";
+import { lookupOf } from "./config/modelsSection.ts";
 import type { Config } from "./config.ts";
 import type { Journal } from "./journal.ts";
 
@@ -41,6 +42,7 @@ export function createChallengers({
   const started = sets.map((modelSet) =>
     startChallenger({
       modelSet,
+      lookup: lookupOf(config.models),
       ...thread,
       onAnswer({ id, decision, error }) {
         if (error !== null) {

@@ -1,12 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
-import {
-  fixedWidthSection,
-  limitsSection,
-  modelPackage,
-  oracleSection,
-  strategySection,
-} from "./config/deploySections.ts";
+import { fixedWidthSection, limitsSection, oracleSection, strategySection } from "./config/deploySections.ts";
 import {
   address,
   amount,
@@ -23,6 +17,7 @@ import {
   whole,
 } from "./config/fields.ts";
 import { type Origin, type ReadLayersParameters, readLayers } from "./config/layers.ts";
+import { modelsSection } from "./config/modelsSection.ts";
 import { ConfigError } from "./errors.ts";
 import { describeIssue } from "./issues.ts";
 
@@ -266,20 +261,7 @@ export const configSchema = z
       })
       .describe("How things are weighed")
       .prefault({}),
-    models: z
-      .strictObject({
-        set: text.describe("Model set of the registry in ml/models").default("rangekeeper"),
-        challengers: z
-          .array(text)
-          .describe("Model sets that decide on the same inputs beside it; journaled, never executed")
-          .default([]),
-        packages: z
-          .array(modelPackage)
-          .describe("The packages that the set is made of, for the record on chain")
-          .default([]),
-      })
-      .describe("Who forecasts")
-      .prefault({}),
+    models: modelsSection.describe("Who forecasts").prefault({}),
     registry: z
       .strictObject({
         decisionModel: text

@@ -7,6 +7,7 @@ import { openSinks } from "./alerts/sinks.ts";
 import { openChain } from "./chain/open.ts";
 import { getPoolMeta } from "./chain.ts";
 import { createChallengers } from "./challengers.ts";
+import { lookupOf } from "./config/modelsSection.ts";
 import { type Config, resolveVaults, type VaultConfig } from "./config.ts";
 import type { Context, Milestone, PoolGroup } from "./context.ts";
 import { explain, type RefusedError } from "./errors.ts";
@@ -78,7 +79,7 @@ export async function run(parameters: RunParameters): Promise<void> {
     shutdown.add("rpc", () => endpoints.close());
     const redis = await connectRedis(config.redis, onError);
     shutdown.add("redis", () => redis.disconnect());
-    const models = parameters.models ?? (await loadModelSet(config.models.set));
+    const models = parameters.models ?? (await loadModelSet(config.models.set, lookupOf(config.models)));
     const metrics = createMetrics({ config, models, version: version(), process: true });
     const opened = openJournal(config.journal.path, randomUUID);
     shutdown.add("journal", () => opened.close());

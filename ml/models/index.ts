@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Model, ModelSet, ModelTask } from "../types.ts";
+import type { Hex, Model, ModelSet, ModelTask } from "../types.ts";
 import { openRangeRiskModel, openVolatilityModel, openYieldModel } from "./onnx.ts";
 import { type FoundPackage, findParts, packagesByTask } from "./resolve.ts";
 import { loadRulesRangeRisk } from "./rules/il.ts";
@@ -11,6 +11,8 @@ export interface LoadOptions {
   readonly packages?: string;
   /** Folder of the registry that aliases and names are looked up in (default: models, from the working directory). */
   readonly registry?: string;
+  /** Public keys, one of which must have signed a package that does not ship (default: nobody is asked for). */
+  readonly signers?: readonly Hex[];
 }
 
 /** A registered model: how to load it, and its package folder where it has weights. */
@@ -80,11 +82,8 @@ const FILLING = "rules";
  * that none of them answers is taken from a set among them, else from the rules.
  */
 export function resolveModelSet(reference: string, options: LoadOptions = {}): ModelSetDefinition {
-  const { registry } = options;
-  const parts = findParts(reference, {
-    sets: Object.keys(MODEL_SETS),
-    ...(registry === undefined ? {} : { registry }),
-  });
+  const { packages: _shipped, ...lookup } = options;
+  const parts = findParts(reference, { sets: Object.keys(MODEL_SETS), ...lookup });
   const base = parts.findLast((part) => part.kind === "set")?.id ?? FILLING;
   const { volatility, il, yield: fees } = packagesByTask(parts);
   const set = MODEL_SETS[base] as ModelSetDefinition;

@@ -1,16 +1,20 @@
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { InvalidInputError } from "../errors.ts";
 import { REGISTRY_FOLDER, readRegistry } from "../registry/files.ts";
 import { findEntry, isAlias, type Registry } from "../registry/registry.ts";
+import { requireSigner } from "../registry/signature.ts";
 import { ModelHashMismatchError } from "../runtime/errors.ts";
 import { type Manifest, parseManifest } from "../runtime/manifest.ts";
-import type { ModelTask } from "../types.ts";
+import type { Hex, ModelTask } from "../types.ts";
 
 /** A package folder that a reference means. */
 export interface FoundPackage {
   readonly folder: string;
   readonly manifest: Manifest;
+  /** Of the manifest's bytes. */
+  readonly manifestSha256: Hex;
 }
 
 /** What a part of a reference means: a set of this release, or packages of one task each. */
@@ -23,6 +27,8 @@ export interface FindOptions {
   readonly sets: readonly string[];
   /** Folder of the registry (default: models). */
   readonly registry?: string;
+  /** Public keys, one of which must have signed a package that does not ship; none = whoever made it. */
+  readonly signers?: readonly Hex[];
 }
 
 /**
@@ -33,13 +39,18 @@ export function findParts(reference: string, options: FindOptions): readonly Fou
   return reference.split("+").map((part) => findPart(part, reference, options));
 }
 
-function findPart(part: string, whole: string, { sets, registry: folder = REGISTRY_FOLDER }: FindOptions): FoundPart {
+function findPart(part: string, whole: string, options: FindOptions): FoundPart {
+  const { sets, registry: folder = REGISTRY_FOLDER, signers = [] } = options;
   if (sets.includes(part)) return { kind: "set", id: part };
-  if (/[/\\]|^\.+$/.test(part)) return { kind: "packages", packages: [readPackage(resolve(part))] };
+  const packages = (found: readonly FoundPackage[]): FoundPart => {
+    for (const one of found) requireSigner(one, signers);
+    return { kind: "packages", packages: found };
+  };
+  if (isFolder(part)) return packages([readPackage(resolve(part))]);
   const registry = readRegistry(folder);
   if (isAlias(part)) {
     const named = Object.values(registry.aliases[part]);
-    if (named.length > 0) return { kind: "packages", packages: named.map((one) => registered(registry, folder, one)) };
+    if (named.length > 0) return packages(named.map((one) => registered(registry, folder, one)));
     throw new InvalidInputError(
       `model set ${JSON.stringify(whole)}: alias ${part} names nothing in ${folder}; rangekeeper model promote sets it`,
       { details: { id: whole } },
@@ -51,19 +62,27 @@ function findPart(part: string, whole: string, { sets, registry: folder = REGIST
       { details: { id: whole } },
     );
   }
-  return { kind: "packages", packages: [registered(registry, folder, part)] };
+  return packages([registered(registry, folder, part)]);
 }
 
-/** A registered version, whose manifest must still name the bytes that were registered. */
+/** Whether a reference means a folder rather than a name. */
+export const isFolder = (reference: string): boolean => /[/\\]|^\.+$/.test(reference);
+
+/** A registered version, whose manifest must still be the one that was registered. */
 function registered(registry: Registry, folder: string, reference: string): FoundPackage {
   const entry = findEntry(registry, reference);
   if (entry === null) throw new InvalidInputError(`model ${reference} is not in ${join(folder, "registry.json")}`);
   const found = readPackage(resolve(folder, entry.path));
-  if (found.manifest.sha256 === entry.sha256) return found;
-  throw new ModelHashMismatchError(
-    `${found.folder}: sha256 is ${found.manifest.sha256}, but ${entry.name}@${entry.version} was registered with ${entry.sha256}`,
-    { details: { folder: found.folder, expected: entry.sha256, found: found.manifest.sha256 } },
-  );
+  const changed = (what: string, now: Hex, then: Hex) =>
+    new ModelHashMismatchError(
+      `${found.folder}: ${what} is ${now}, but ${entry.name}@${entry.version} was registered with ${then}`,
+      { details: { folder: found.folder, expected: then, found: now } },
+    );
+  if (found.manifest.sha256 !== entry.sha256) throw changed("sha256", found.manifest.sha256, entry.sha256);
+  if (found.manifestSha256 !== entry.manifestSha256) {
+    throw changed("the sha256 of manifest.json", found.manifestSha256, entry.manifestSha256);
+  }
+  return found;
 }
 
 /** The manifest of a folder. */
@@ -72,7 +91,9 @@ export function readPackage(folder: string): FoundPackage {
   if (!existsSync(folder) || !statSync(folder).isDirectory() || !existsSync(file)) {
     throw new InvalidInputError(`model folder ${folder} must hold a manifest.json`, { details: { folder } });
   }
-  return { folder, manifest: parseManifest(readFileSync(file, "utf8"), file) };
+  const bytes = readFileSync(file);
+  const manifestSha256: Hex = `0x${createHash("sha256").update(bytes).digest("hex")}`;
+  return { folder, manifest: parseManifest(bytes.toString("utf8"), file), manifestSha256 };
 }
 
 /** The packages of a reference by task; of two for one task the later wins. */

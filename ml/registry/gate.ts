@@ -25,6 +25,8 @@ export interface Evidence {
     readonly answered: number;
     readonly difference: { readonly low: number; readonly high: number } | null;
     readonly outOfDomain: number;
+    /** Whether any of it was decided on what the candidate was trained on. */
+    readonly inSample: boolean;
   } | null;
   /** From a backtest in which both ran. */
   readonly backtest: {
@@ -47,6 +49,7 @@ export interface GateCheck {
 
 const number = (value: number): string => String(Number(value.toPrecision(4)));
 const percent = (value: number): string => `${number(100 * value)} %`;
+const seen = (inSample: boolean): string => (inSample ? "trained on" : "not trained on");
 const interval = (of: { readonly low: number; readonly high: number }): string =>
   `${number(of.low)} to ${number(of.high)}`;
 
@@ -71,12 +74,8 @@ export function gate({ shadow, backtest, parity }: Evidence, rules: GateRules): 
       shadow && percent(outOfDomain),
       outOfDomain <= rules.outOfDomain,
     ),
-    check(
-      "backtest span",
-      "not trained on",
-      backtest && (backtest.inSample ? "trained on" : "not trained on"),
-      backtest?.inSample === false,
-    ),
+    check("shadow span", "not trained on", shadow && seen(shadow.inSample), shadow?.inSample === false),
+    check("backtest span", "not trained on", backtest && seen(backtest.inSample), backtest?.inSample === false),
     check(
       "backtest difference",
       "95 % interval above 0",

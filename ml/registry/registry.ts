@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { InvalidInputError } from "../errors.ts";
-import type { ModelTask } from "../types.ts";
+import type { Hex, ModelTask } from "../types.ts";
 
 /**
  * The registry: which versions of which models are there, and which of them each alias means. Pure: every function
@@ -10,12 +10,18 @@ export const ALIASES = ["champion", "challenger", "shadow"] as const;
 export type Alias = (typeof ALIASES)[number];
 
 const TASKS = ["volatility", "il", "yield"] as const;
-const hex32 = z.string().regex(/^0x[0-9a-f]{64}$/, "must be 32 bytes as hex");
+const hex32 = z
+  .string()
+  .regex(/^0x[0-9a-f]{64}$/, "must be 32 bytes as hex")
+  .transform((value) => value as Hex);
 const semver = z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version like 1.0.0");
 
 const versionSchema = z.strictObject({
   version: semver,
+  /** Of the model file. */
   sha256: hex32,
+  /** Of manifest.json: spans, domain and tolerances are as registered, too. */
+  manifestSha256: hex32,
   /** Folder from the registry's own. */
   path: z.string().min(1),
   addedAt: z.string(),

@@ -40,6 +40,11 @@ export class ModelOverlapError extends ModelPackageError {
   override name = "ModelOverlapError";
 }
 
+/** A package is not signed by anybody who may sign, or was changed after it was signed. */
+export class ModelSignatureError extends ModelPackageError {
+  override name = "ModelSignatureError";
+}
+
 /** A model was asked with tensors of another shape or with a horizon that it does not answer. */
 export class ModelInputError extends BaseError {
   override name = "ModelInputError";

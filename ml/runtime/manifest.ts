@@ -169,6 +169,31 @@ function checkSpans({ trainedOn, testedOn }: Manifest, file: string): void {
   );
 }
 
+/** From when to when a model was trained; null where it was fitted to nothing. */
+function trainedBetween({ trainedOn }: Pick<Manifest, "trainedOn">): { from: number; to: number } | null {
+  if (trainedOn === null) return null;
+  // Packages of the first schema need not say when: such a one may have seen anything.
+  const { from = 0, to = Number.POSITIVE_INFINITY } = trainedOn as { readonly from?: number; readonly to?: number };
+  return { from, to };
+}
+
+/** What a model was trained on, in days. */
+export function trainingSpan(manifest: Pick<Manifest, "trainedOn">): string {
+  const span = trainedBetween(manifest);
+  if (span === null) return "nothing";
+  const day = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 10);
+  return Number.isFinite(span.to) ? `${day(span.from)} to ${day(span.to)}` : "it does not say what";
+}
+
+/** Whether a span reaches into what a model was trained on: what it scores there is in-sample. */
+export function overlapsTraining(
+  manifest: Pick<Manifest, "trainedOn">,
+  { fromSeconds, toSeconds }: { readonly fromSeconds: number; readonly toSeconds: number },
+): boolean {
+  const span = trainedBetween(manifest);
+  return span !== null && span.from < toSeconds && fromSeconds < span.to;
+}
+
 type Domain = Pick<Manifest, "domain">;
 
 /** How far a value may lie outside of p1..p99, in spans of p1..p99, and still be handed to the graph as it is. */

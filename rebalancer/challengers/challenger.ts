@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import type { LoadOptions } from "../../ml/models/index.ts";
 import type { Decision } from "../../ml/types.ts";
 import { explain } from "../errors.ts";
 import type { FromChallenger, ToChallenger } from "./messages.ts";
@@ -10,6 +11,8 @@ export type Answer =
 
 export interface ChallengerParameters {
   readonly modelSet: string;
+  /** Where it is looked up. */
+  readonly lookup?: LoadOptions;
   /** Told once per decision offered, in no order. */
   readonly onAnswer: (answer: Answer) => void;
   /** A batch that takes longer is given up, with its thread. */
@@ -36,7 +39,7 @@ const MOST_WAITING = 200;
 const PROGRAM = new URL("./thread.mjs", import.meta.url);
 
 export function startChallenger(parameters: ChallengerParameters): Challenger {
-  const { modelSet, onAnswer, program = PROGRAM } = parameters;
+  const { modelSet, lookup = {}, onAnswer, program = PROGRAM } = parameters;
   const { patienceMilliseconds = PATIENCE_MILLISECONDS, mostWaiting = MOST_WAITING } = parameters;
   const { closingMilliseconds = CLOSING_MILLISECONDS } = parameters;
   const waiting: ToChallenger[] = [];
@@ -60,7 +63,7 @@ export function startChallenger(parameters: ChallengerParameters): Challenger {
   }
 
   function start(): Worker {
-    const worker = new Worker(program, { workerData: { modelSet } });
+    const worker = new Worker(program, { workerData: { modelSet, lookup } });
     worker.unref();
     worker.on("message", (message: FromChallenger) => {
       if (current === null || message.batch !== current.batch) return;

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { decide } from "../../ml/decide.ts";
-import { loadModelSet } from "../../ml/models/index.ts";
+import { type LoadOptions, loadModelSet } from "../../ml/models/index.ts";
 import { type Outlook, outlookOf } from "../../ml/outlook.ts";
 import type { Numeraire } from "../../ml/types.ts";
 import { explain } from "../errors.ts";
@@ -10,7 +10,8 @@ const port = parentPort;
 if (port === null) throw new Error("thread.ts must run as a worker thread");
 const tell = (message: FromChallenger) => port.postMessage(message);
 
-const loaded = loadModelSet((workerData as { readonly modelSet: string }).modelSet);
+const { modelSet, lookup } = workerData as { readonly modelSet: string; readonly lookup: LoadOptions };
+const loaded = loadModelSet(modelSet, lookup);
 loaded.catch(() => undefined);
 
 port.on("message", async ({ batch, history, bars, cases }: ToChallenger) => {

@@ -21,6 +21,7 @@ export function registerBacktest(program: Command): void {
     .option("--market <name>", "event or bar file without .csv.gz")
     .option("--data <dir>", "folder with recorded markets (else RANGEKEEPER_DATA)")
     .option("--config <file>", "TOML with bounds, limits and settings (default: the shipped local.toml)")
+    .option("--registry <dir>", "where packages are registered (default: of the config)")
     .option("--range <from:to>", "dates or unix seconds (with times: FROM..TO)")
     .option("--capital <n...>", "whole asset units; several = a sweep", ["10000"])
     .option("--latency <n...>", "blocks from decision to action, at least 1; several = a sweep", ["1"])

@@ -7,12 +7,14 @@ import { registerModelPromote } from "./model/promote.ts";
 import { registerModelRetire } from "./model/retire.ts";
 import { registerModelRollback } from "./model/rollback.ts";
 import { registerModelShow } from "./model/show.ts";
+import { registerModelSign } from "./model/sign.ts";
 
 /** `model`: packages from the first file to champion and back. */
 export function registerModel(program: Command): void {
-  const model = program.command("model").description("model packages: make, check, register, promote, roll back");
+  const model = program.command("model").description("model packages: make, check, sign, register, promote, roll back");
   registerModelNew(model);
   registerModelCheck(model);
+  registerModelSign(model);
   registerModelAdd(model);
   registerModelShow(model);
   registerModelCompare(model);

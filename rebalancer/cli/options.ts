@@ -21,6 +21,7 @@ const OVERRIDES: readonly (readonly [flag: string, description: string])[] = [
   ["--log-level <level>", "in place of log.level"],
   ["--mode <mode>", "in place of worker.mode: shadow, dry-run or live"],
   ["--models <set>", "in place of models.set"],
+  ["--registry <dir>", "in place of models.registry"],
 ];
 const OVERRIDES_HEADING = "Over file and environment:";
 

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
+import { loadModelSet } from "../../ml/models/index.ts";
 import { openChain } from "../chain/open.ts";
 import { firstBlockSince, getBlock } from "../chain.ts";
+import { lookupOf } from "../config/modelsSection.ts";
 import type { Config } from "../config.ts";
 import { ConfigError, FatalError } from "../errors.ts";
 import type { DecisionPlaceFilter } from "../journal/inputs.ts";
@@ -58,7 +60,13 @@ export function registerParity(program: Command): void {
           : { source: storedEvents(options.data), close: () => undefined };
       const onProgress = (done: number, total: number) => progress.at(done, total, "decisions taken again");
       const report = await withJournal(config.journal.path, (journal) =>
-        parity({ journal, filter, ...events, onProgress }),
+        parity({
+          journal,
+          filter,
+          ...events,
+          loadModels: (set) => loadModelSet(set, lookupOf(config.models)),
+          onProgress,
+        }),
       ).finally(() => {
         progress.end();
         close();

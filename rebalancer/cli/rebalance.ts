@@ -11,6 +11,7 @@ import { decodeRevert } from "../../sdk/errors.ts";
 import { checkByHand, proposeByHand } from "../byHand.ts";
 import { openChain } from "../chain/open.ts";
 import { type BlockStamp, getBlock } from "../chain.ts";
+import { lookupOf } from "../config/modelsSection.ts";
 import type { Config, VaultConfig } from "../config.ts";
 import { readState, settingsOf } from "../decideAt.ts";
 import { ConfigError, RefusedError } from "../errors.ts";
@@ -131,7 +132,7 @@ async function prepare(
   const block = await getBlock(client, "latest");
   const [history, models, state, limits] = await Promise.all([
     group.history.at(block),
-    loadModelSet(config.models.set),
+    loadModelSet(config.models.set, lookupOf(config.models)),
     readState({ client }, vault, block),
     getBounds(client, { strategy: vault.strategy, blockNumber: BigInt(block.number) }),
   ]);

@@ -3,6 +3,7 @@ import { loadModelSet } from "../../ml/models/index.ts";
 import type { Candidate, Decision, StatedDay } from "../../ml/types.ts";
 import { openChain } from "../chain/open.ts";
 import { getBlock } from "../chain.ts";
+import { lookupOf } from "../config/modelsSection.ts";
 import { decideAt } from "../decideAt.ts";
 import { ConfigError } from "../errors.ts";
 import { poolGroups } from "../main.ts";
@@ -56,7 +57,10 @@ async function scoreNow(wanted: string, options: CommonOptions) {
   const [group] = await poolGroups(config, [vault], client, null);
   if (!group) throw new ConfigError(`vault: ${wanted}; rule: must have a pool`);
   const block = await getBlock(client, "latest");
-  const [history, models] = await Promise.all([group.history.at(block), loadModelSet(config.models.set)]);
+  const [history, models] = await Promise.all([
+    group.history.at(block),
+    loadModelSet(config.models.set, lookupOf(config.models)),
+  ]);
   return decideAt({ client, config, models, group, vault, block, history });
 }
 

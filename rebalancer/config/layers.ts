@@ -15,6 +15,7 @@ export const ENVIRONMENT: Readonly<Record<string, string>> = {
   RANGEKEEPER_LOG_LEVEL: "log.level",
   RANGEKEEPER_MODE: "worker.mode",
   RANGEKEEPER_MODELS: "models.set",
+  RANGEKEEPER_REGISTRY: "models.registry",
   REDIS_URL: "redis.url",
 };
 
@@ -28,6 +29,7 @@ export const FLAGS: Readonly<Record<string, string>> = {
   "--log-level": "log.level",
   "--mode": "worker.mode",
   "--models": "models.set",
+  "--registry": "models.registry",
 };
 const NUMERIC = new Set(["chainId"]);
 
@@ -93,7 +95,7 @@ function absolutePaths(raw: Record<string, unknown>, folder: string): void {
   const absolute = (value: unknown) => (typeof value === "string" && value !== "" ? resolve(folder, value) : value);
   const keys = getPath(raw, "keys");
   const keystores = isTable(keys) ? Object.keys(keys).map((name) => `keys.${name}.keystore`) : [];
-  for (const key of ["addresses", "journal.path", "log.file", "api.journals", ...keystores]) {
+  for (const key of ["addresses", "journal.path", "log.file", "api.journals", "models.registry", ...keystores]) {
     const value = getPath(raw, key);
     if (value !== undefined) setPath(raw, key, Array.isArray(value) ? value.map(absolute) : absolute(value));
   }

@@ -252,6 +252,7 @@ describe("a wrong file, variable or flag", () => {
       "log.level": "loud",
       "worker.mode": "fast",
       "models.set": "x".repeat(5_000),
+      "models.registry": "x".repeat(5_000),
     };
     for (const [name, field] of Object.entries(ENVIRONMENT)) {
       const message = refusal(() => loadConfig({ path, env: { [name]: wrong[field] } }));

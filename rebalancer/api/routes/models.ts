@@ -4,6 +4,7 @@ import { z } from "@hono/zod-openapi";
 import { MODEL_SETS, MODELS, resolveModelSet } from "../../../ml/models/index.ts";
 import { parseManifest } from "../../../ml/runtime/manifest.ts";
 import type { ModelIdentity } from "../../../ml/types.ts";
+import { lookupOf } from "../../config/modelsSection.ts";
 import type { ApiContext } from "../context.ts";
 import { defineEndpoint } from "../endpoint.ts";
 import { digest, seconds } from "../schemas.ts";
@@ -58,7 +59,7 @@ export const listModels = defineEndpoint({
       sets: setsOf(config).map((set) => ({
         set,
         role: roleOf(context, set),
-        models: modelsOf(set),
+        models: modelsOf(config, set),
         ...record(context, set),
       })),
       packages: config.models.packages.map(({ id, sha256, manifestHash }) => ({
@@ -76,9 +77,9 @@ const setsOf = ({ models }: ApiContext["config"]): string[] => [
 ];
 
 /** Ids of a set's models; none where a reference can no longer be found. */
-function modelsOf(set: string): string[] {
+function modelsOf({ models }: ApiContext["config"], set: string): string[] {
   try {
-    const { volatility, il, yield: fees } = resolveModelSet(set);
+    const { volatility, il, yield: fees } = resolveModelSet(set, lookupOf(models));
     return [volatility.id, il.id, fees.id];
   } catch {
     return [];

@@ -74,9 +74,9 @@ interface PlaceboFlags {
 
 /** The decision as it ships, with settings that each placebo market's own past chooses. */
 async function walkedWith(set: string) {
-  checkSet(set);
-  const { bounds, decision } = readSetup(undefined);
-  return { models: await loadModelSet(set), bounds, decision, rule: readProtocol().rule };
+  const { bounds, decision, models: lookup } = readSetup(undefined);
+  checkSet(set, lookup);
+  return { models: await loadModelSet(set, lookup), bounds, decision, rule: readProtocol().rule };
 }
 
 async function runPlacebo(flags: PlaceboFlags): Promise<void> {
@@ -180,9 +180,9 @@ async function policyOf({ policy, models }: CheckFlags, setup: Setup): Promise<{
     throw new ConfigError(`--policy: ${policy ?? "not given"}; rule: name one policy, or one model set by --models`);
   }
   if (models !== undefined) {
-    checkSet(models);
-    const { bounds, decision } = setup;
-    const loaded = await loadModelSet(models);
+    const { bounds, decision, models: lookup } = setup;
+    checkSet(models, lookup);
+    const loaded = await loadModelSet(models, lookup);
     return { id: `model-${models}`, policy: modelPolicy({ models: loaded, bounds, settings: decision }) };
   }
   const id = policy ?? "";

@@ -44,15 +44,15 @@ export interface BacktestAnswer {
 /** `rangekeeper backtest`: runs what the flags ask for and builds the report. */
 export async function backtest(flags: BacktestFlags, progress: Progress): Promise<BacktestAnswer> {
   const axes = axesOf(flags);
-  const { sets, ids } = chosenPolicies(flags);
+  const setup = setupOf(flags);
+  const { sets, ids } = chosenPolicies(flags, setup.models);
   const folds = walkForwardOf(flags);
   const range = rangeOf(flags.range);
-  const setup = setupOf(flags);
   const { data, market: name } = marketOf(flags);
   const place: Workplace = {
     dataFolder: data,
     market: name,
-    setup: { bounds: setup.bounds, decision: setup.decision },
+    setup: { bounds: setup.bounds, decision: setup.decision, models: setup.models },
     ...(range.from === null ? {} : { atSeconds: range.from }),
     ...(flags.feePips === undefined ? {} : { feePips: wholeOf("fee-pips", flags.feePips, 1, 999_999) }),
     ...(flags.gasSeries === undefined ? {} : { gasSeries: flags.gasSeries }),
@@ -77,7 +77,7 @@ export async function backtest(flags: BacktestFlags, progress: Progress): Promis
 
   const walked = folds === null ? null : await walkForward(base, folds, ids, run);
   const settings = walked === null ? base : { ...base, fromSeconds: walked.fromSeconds };
-  if (flags.allowOverlap !== true) refuseOverlap(sets, settings);
+  if (flags.allowOverlap !== true) refuseOverlap(sets, settings, setup.models);
   const models = sets.map((set): PolicySpec => ({ kind: "models", set }));
   const rules = ids.map((id): PolicySpec => ({ kind: "baseline", id }));
   const all = [...models, ...(walked?.policies ?? []), ...rules];
@@ -94,13 +94,16 @@ export async function backtest(flags: BacktestFlags, progress: Progress): Promis
   const results = done.slice(0, all.length);
   const first = results[0];
   if (first === undefined) throw new ConfigError("--policy: nothing; rule: at least one policy must be run");
+  const { models: _lookup, ...hashed } = setup;
   const report = buildReport({
     results: [first, ...results.slice(1)],
     ...subjectOf(flags, results),
     sweep: cells.length === 0 ? [] : sweepOf(done, all.length, swept.length),
     walkForward: walked === null ? [] : walked.folds(results),
-    models: reportModels(sets, settings),
-    configSha256: createHash("sha256").update(encodeJson({ setup, settings, axes })).digest("hex"),
+    models: reportModels(sets, settings, setup.models),
+    configSha256: createHash("sha256")
+      .update(encodeJson({ setup: hashed, settings, axes }))
+      .digest("hex"),
     codeVersion: JSON.parse(readFileSync(PACKAGE, "utf8")).version,
     horizonSeconds: setup.decision.horizonSeconds,
   });
@@ -129,6 +132,7 @@ function setupOf(flags: BacktestFlags) {
   const hours = flags.minHistoryHours;
   return {
     ...setup,
+    models: flags.registry === undefined ? setup.models : { ...setup.models, registry: flags.registry },
     decision:
       hours === undefined
         ? setup.decision

@@ -16,7 +16,7 @@ export interface Workplace {
   readonly atSeconds?: number;
   readonly feePips?: number;
   readonly gasSeries?: string;
-  readonly setup: Pick<Setup, "bounds" | "decision">;
+  readonly setup: Pick<Setup, "bounds" | "decision" | "models">;
 }
 
 export type PolicySpec =
@@ -52,7 +52,9 @@ export function createRunner(market: BacktestMarket, { setup }: Workplace): JobR
     if (spec.kind === "walk-forward") return walkForwardPolicy(spec.family, spec.choices, policies);
     const loaded =
       sets.get(spec.set) ??
-      loadModelSet(spec.set).then((models) => modelPolicy({ models, bounds: setup.bounds, settings: setup.decision }));
+      loadModelSet(spec.set, setup.models).then((models) =>
+        modelPolicy({ models, bounds: setup.bounds, settings: setup.decision }),
+      );
     sets.set(spec.set, loaded);
     return loaded;
   };

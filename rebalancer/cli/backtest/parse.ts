@@ -2,7 +2,7 @@ import { policies } from "../../../ml/backtest/policies/index.ts";
 import type { CostSettings, RunSettings } from "../../../ml/backtest/types.ts";
 import type { WalkForwardLengths } from "../../../ml/backtest/walkForward.ts";
 import { InvalidInputError } from "../../../ml/errors.ts";
-import { MODEL_SETS, resolveModelSet } from "../../../ml/models/index.ts";
+import { type LoadOptions, MODEL_SETS, resolveModelSet } from "../../../ml/models/index.ts";
 import { ConfigError } from "../../errors.ts";
 
 /** The flags of `rangekeeper backtest`, as commander gives them. */
@@ -13,6 +13,7 @@ export interface BacktestFlags {
   readonly market?: string;
   readonly data?: string;
   readonly config?: string;
+  readonly registry?: string;
   readonly range?: string;
   readonly capital: readonly string[];
   readonly latency: readonly string[];
@@ -114,9 +115,9 @@ export function walkForwardOf({ walkForward, embargo }: Pick<BacktestFlags, "wal
 }
 
 /** Refuses what is neither a set of this release nor a package that can be found. */
-export function checkSet(set: string): void {
+export function checkSet(set: string, lookup: LoadOptions): void {
   try {
-    resolveModelSet(set);
+    resolveModelSet(set, lookup);
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
     throw bad(
@@ -128,12 +129,15 @@ export function checkSet(set: string): void {
 }
 
 /** What is to be run: model sets and ids of baselines. Without any wish: the shipped models beside all baselines. */
-export function chosenPolicies({ models, policy, baselines }: Pick<BacktestFlags, "models" | "policy" | "baselines">) {
+export function chosenPolicies(
+  { models, policy, baselines }: Pick<BacktestFlags, "models" | "policy" | "baselines">,
+  lookup: LoadOptions,
+) {
   for (const id of policy ?? []) {
     if (!Object.hasOwn(policies, id)) throw bad("policy", id, `one of ${Object.keys(policies).join(", ")}`);
   }
   for (const set of models ?? []) {
-    checkSet(set);
+    checkSet(set, lookup);
   }
   const nothing = models === undefined && policy === undefined && baselines !== true;
   const all = nothing || baselines === true || policy === undefined;

@@ -1,7 +1,9 @@
 import { fileURLToPath } from "node:url";
 import type { VaultLimits } from "../../../ml/backtest/limits.ts";
+import type { LoadOptions } from "../../../ml/models/index.ts";
 import type { Bounds, DecisionSettings } from "../../../ml/types.ts";
 import { bpsToWad } from "../../../ml/units.ts";
+import { lookupOf } from "../../config/modelsSection.ts";
 import { loadConfig } from "../../config.ts";
 
 /** The configuration that ships for a local chain: what a vault is set to where nothing else is said. */
@@ -13,6 +15,8 @@ export interface Setup {
   readonly limits: VaultLimits;
   readonly decision: Omit<DecisionSettings, "gasCost">;
   readonly decisionSeconds: number;
+  /** Where models are looked up. */
+  readonly models: LoadOptions;
 }
 
 const ratio = (bps: number): number => bps / 10_000;
@@ -72,5 +76,6 @@ export function readSetup(path: string | undefined): Setup {
       everySeconds: config.evaluate.everySeconds,
     },
     decisionSeconds: config.evaluate.everySeconds,
+    models: lookupOf(config.models),
   };
 }

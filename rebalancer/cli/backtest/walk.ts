@@ -134,11 +134,11 @@ export interface WalkReport {
 async function walkFolder(flags: WalkFlags, progress: Progress): Promise<WalkReport> {
   const dataFolder = flags.data ?? process.env.RANGEKEEPER_DATA;
   if (!dataFolder) throw new ConfigError("--data: not given; rule: name the data folder by --data or RANGEKEEPER_DATA");
-  checkSet(flags.models);
   const feePips = flags.feePips === undefined ? USUAL_TIER : wholeOf("fee-pips", flags.feePips, 1, 999_999);
   const seed = wholeOf("seed", flags.seed, 0, 2 ** 32 - 1);
   const protocol = readProtocol();
   const setup = readSetup(flags.config);
+  checkSet(flags.models, setup.models);
   const known = backtestMarkets(dataFolder);
   for (const name of flags.market ?? []) {
     if (!known.includes(name)) {
@@ -211,7 +211,7 @@ async function walkPool(place: Place, onProgress: (done: number) => void): Promi
   // A day's file has less history than a live vault waits for: half of what trains is the most that is waited.
   const most = Math.floor(((settings.toSeconds - fromSeconds) * rule.firstShare) / 2);
   const decision = { ...setup.decision, minHistorySeconds: Math.min(setup.decision.minHistorySeconds, most) };
-  const models = await loadModelSet(set);
+  const models = await loadModelSet(set, setup.models);
   const identity = [models.volatility, models.il, models.yield].map(({ id, version, sha256 }) => [id, version, sha256]);
   const key = createHash("sha256")
     .update(
@@ -243,7 +243,7 @@ async function walkPool(place: Place, onProgress: (done: number) => void): Promi
       });
   if (!existsSync(file)) writeJson(file, walked);
   const span = { fromSeconds: walked.testFromSeconds, toSeconds: walked.toSeconds };
-  const inSample = reportModels([set], span).some((model) => model.inSample);
+  const inSample = reportModels([set], span, setup.models).some((model) => model.inSample);
   return { ...walked, notes: [...notes, ...assumed, ...description.notes], inSample };
 }
 

@@ -1,17 +1,22 @@
 import { loadModelSet } from "../../../ml/models/index.ts";
+import { lookupOf } from "../../config/modelsSection.ts";
 import type { Config } from "../../config.ts";
 import { type Check, type Finding, fail, few, look, ok } from "./check.ts";
 
 /** The model files are what their manifests say. */
 export async function checkModels({ models }: Config): Promise<Check> {
-  return look("models", "see models.set and ml/models; git checkout puts a changed file back", async () => {
-    const names: string[] = [];
-    for (const id of new Set([models.set, ...models.challengers])) {
-      const set = await loadModelSet(id);
-      names.push(`${id} (${[set.volatility, set.il, set.yield].map(({ sha256 }) => sha256.slice(0, 10)).join(" ")})`);
-    }
-    return ok(names.join(", "));
-  });
+  return look(
+    "models",
+    "see models.set, models.registry and models.signers; git checkout puts a file that ships back",
+    async () => {
+      const names: string[] = [];
+      for (const id of new Set([models.set, ...models.challengers])) {
+        const set = await loadModelSet(id, lookupOf(models));
+        names.push(`${id} (${[set.volatility, set.il, set.yield].map(({ sha256 }) => sha256.slice(0, 10)).join(" ")})`);
+      }
+      return ok(names.join(", "));
+    },
+  );
 }
 
 /** Every sink has an address in the environment, and it is one. Nothing is sent. */

@@ -4,10 +4,12 @@ import type { Command } from "commander";
 import { readPackage } from "../../../ml/models/resolve.ts";
 import { commit, readRegistry } from "../../../ml/registry/files.ts";
 import { addEntry, type Entry, nameOf } from "../../../ml/registry/registry.ts";
+import { requireSigner } from "../../../ml/registry/signature.ts";
 import { ModelPackageError } from "../../../ml/runtime/errors.ts";
+import type { ModelsConfig } from "../../config/modelsSection.ts";
 import { answer, examples, guarded } from "../options.ts";
 import { checked } from "./check.ts";
-import { type ModelOptions, signed, withModelOptions } from "./shared.ts";
+import { type ModelOptions, modelsConfig, withModelOptions, writtenBy } from "./shared.ts";
 
 interface AddOptions extends ModelOptions {
   readonly tag: readonly string[];
@@ -25,21 +27,28 @@ export function registerModelAdd(model: Command): void {
       .option("--tag <word>", "to find it by; may be repeated", collect, []),
   ).action((folder: string, options: AddOptions) =>
     guarded(options, async () => {
-      const entry = await add(folder, options);
-      answer(options, entry, () => `added ${nameOf(entry)} (${entry.task}), ${join(options.registry, entry.path)}`);
+      const { registry, signers } = modelsConfig(options);
+      const entry = await add(folder, { registry, signers, tag: options.tag });
+      answer(options, entry, () => `added ${nameOf(entry)} (${entry.task}), ${join(registry, entry.path)}`);
     }),
   );
   examples(verb, "rangekeeper model add ./my-rule", "rangekeeper model add ./my-trees --tag trees");
 }
 
-async function add(given: string, { registry: folder, tag }: AddOptions): Promise<Entry> {
-  const { manifest } = readPackage(resolve(given));
+async function add(
+  given: string,
+  { registry: folder, signers, tag }: Pick<ModelsConfig, "registry" | "signers"> & Pick<AddOptions, "tag">,
+): Promise<Entry> {
+  const found = readPackage(resolve(given));
+  requireSigner(found, signers);
+  const { manifest, manifestSha256 } = found;
   const path = join(manifest.id, manifest.version);
   const entry: Entry = {
     name: manifest.id,
     task: manifest.task,
     version: manifest.version,
     sha256: manifest.sha256,
+    manifestSha256,
     path,
     addedAt: new Date().toISOString(),
     tags: [...tag],
@@ -54,7 +63,7 @@ async function add(given: string, { registry: folder, tag }: AddOptions): Promis
   }
   copy(resolve(given), resolve(folder, path));
   commit(folder, registry, {
-    ...signed(entry),
+    ...writtenBy(entry),
     action: "add",
     alias: null,
     from: null,

@@ -1,9 +1,10 @@
 import type { Command } from "commander";
+import { isFolder } from "../../../ml/models/resolve.ts";
 import { type ConformanceRow, checkPackage } from "../../../ml/registry/conformance.ts";
 import { sealRule } from "../../../ml/registry/ruleTemplate.ts";
 import { columnsTable } from "../columns.ts";
 import { answer, examples, guarded } from "../options.ts";
-import { type ModelOptions, packageNamed, withModelOptions } from "./shared.ts";
+import { type ModelOptions, modelsConfig, packageNamed, withModelOptions } from "./shared.ts";
 
 interface CheckOptions extends ModelOptions {
   readonly seal?: boolean;
@@ -20,7 +21,7 @@ export function registerModelCheck(model: Command): void {
   ).action((reference: string, options: CheckOptions) =>
     guarded(options, async () => {
       if (options.seal) await sealRule(reference);
-      const rows = await checked(reference, options.registry);
+      const rows = await checked(reference, modelsConfig(options).registry);
       answer(options, { package: reference, passes: rows.every(passed), checks: rows }, () =>
         formatCheck(reference, rows),
       );
@@ -39,8 +40,7 @@ export const passed = ({ passes }: ConformanceRow): boolean => passes === true;
 
 /** The suite over what a reference means. A folder whose manifest cannot be read is told of by the suite itself. */
 export function checked(reference: string, registry: string): Promise<readonly ConformanceRow[]> {
-  const isFolder = /[/\\]|^\.+$/.test(reference);
-  const folder = isFolder ? reference : packageNamed(reference, registry).folder;
+  const folder = isFolder(reference) ? reference : packageNamed(reference, registry).folder;
   return checkPackage({ folder, clock: () => performance.now() });
 }
 

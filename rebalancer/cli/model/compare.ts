@@ -1,8 +1,9 @@
 import type { Command } from "commander";
-import type { Manifest } from "../../../ml/runtime/manifest.ts";
+import { type Manifest, overlapsTraining, trainingSpan } from "../../../ml/runtime/manifest.ts";
 import { answer, examples, guarded } from "../options.ts";
 import { formatTable } from "../table.ts";
-import { type ModelOptions, packageNamed, withModelOptions } from "./shared.ts";
+import { wrap } from "../wrap.ts";
+import { type ModelOptions, modelsConfig, packageNamed, withModelOptions } from "./shared.ts";
 
 /** `model compare`: what two packages measured, side by side. */
 export function registerModelCompare(model: Command): void {
@@ -14,10 +15,12 @@ export function registerModelCompare(model: Command): void {
       .argument("<other>", "the same"),
   ).action((one: string, other: string, options: ModelOptions) =>
     guarded(options, async () => {
-      const pair = [one, other].map((name) => packageNamed(name, options.registry).manifest) as [Manifest, Manifest];
+      const { registry } = modelsConfig(options);
+      const pair = [one, other].map((name) => packageNamed(name, registry).manifest) as [Manifest, Manifest];
       const rows = comparisonOf(...pair);
       const sameData = hashOf(pair[0]) !== null && hashOf(pair[0]) === hashOf(pair[1]);
-      answer(options, { one, other, sameData, rows }, () =>
+      const inSample = inSampleOf(...pair);
+      answer(options, { one, other, sameData, inSample, rows }, () =>
         [
           formatTable(
             [
@@ -30,6 +33,7 @@ export function registerModelCompare(model: Command): void {
           sameData
             ? "both were fitted on the same dataset"
             : "fitted on different data: figures of different spans are not to be ranked",
+          ...inSample.map((line) => wrap(line, 2)),
         ].join("\n"),
       );
     }),
@@ -39,6 +43,21 @@ export function registerModelCompare(model: Command): void {
 
 const hashOf = ({ trainedOn }: Manifest): string | null =>
   typeof trainedOn?.dataHash === "string" ? trainedOn.dataHash : null;
+
+/** For each, whether the span of the other's figures reaches into what it was trained on. */
+export function inSampleOf(one: Manifest, other: Manifest): string[] {
+  const against = (trained: Manifest, { id, sha256, testedOn }: Manifest): string[] => {
+    if (testedOn === null || trained.sha256 === sha256) return [];
+    const { from, to } = testedOn;
+    if (!overlapsTraining(trained, { fromSeconds: from, toSeconds: to })) return [];
+    return [
+      `in-sample: ${trained.id} was trained on ${trainingSpan(trained)}, ${id}'s figures are of ${day(from)} to ${day(to)}`,
+    ];
+  };
+  return [...against(one, other), ...against(other, one)];
+}
+
+const day = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10);
 
 type Figure = string | number | null;
 const show = (value: Figure): string =>

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { type BacktestReport, parseReport } from "../../../ml/backtest/reportSchema.ts";
 import { InvalidInputError } from "../../../ml/errors.ts";
 import type { Evidence } from "../../../ml/registry/gate.ts";
-import type { Entry } from "../../../ml/registry/registry.ts";
+import { type Manifest, overlapsTraining } from "../../../ml/runtime/manifest.ts";
 import { standingsOf } from "../../challengers/standings.ts";
 import type { Journal } from "../../journal.ts";
 
@@ -16,7 +16,7 @@ const DAY = 86_400;
  */
 export function shadowEvidence(
   journal: Pick<Journal, "challengers" | "challengerOutcomes" | "decision" | "outcomes">,
-  { sha256 }: Pick<Entry, "sha256">,
+  { sha256, trainedOn }: Pick<Manifest, "sha256" | "trainedOn">,
 ): Evidence["shadow"] {
   const all = journal.challengers({});
   const made = all.filter(({ decision }) => decision?.models.some((model) => model.sha256 === sha256));
@@ -42,16 +42,16 @@ export function shadowEvidence(
     // Fewer horizons than a verdict needs are no evidence, whatever the interval says.
     difference: standing === undefined || standing.verdict === "too-little" ? null : standing.difference,
     outOfDomain: outside / ours.length,
+    inSample: overlapsTraining({ trainedOn }, { fromSeconds: Math.min(...times), toSeconds: Math.max(...times) }),
   };
 }
 
 /**
  * What a backtest says of a candidate: its report must be about the candidate, and hold the champion's run beside it.
- * `subjects` and `champions` are the references by which either may have been named.
  */
 export function backtestEvidence(
   report: BacktestReport,
-  { sha256 }: Pick<Entry, "sha256">,
+  { sha256, trainedOn }: Pick<Manifest, "sha256" | "trainedOn">,
   isChampion: (set: string) => boolean,
   file: string,
 ): NonNullable<Evidence["backtest"]> {
@@ -68,7 +68,7 @@ export function backtestEvidence(
       ? undefined
       : report.comparisons.rows.find(({ against, measure }) => against === champion.label && measure === "headline");
   return {
-    inSample: model.inSample,
+    inSample: model.inSample || overlapsTraining({ trainedOn }, report.header),
     difference: row === undefined ? null : { low: row.low, high: row.high },
     drawdown: subject.metrics.drawdown?.depth ?? 0,
     championDrawdown: champion === undefined ? null : (champion.metrics.drawdown?.depth ?? 0),

@@ -3,7 +3,7 @@ import { commit, readRegistry } from "../../../ml/registry/files.ts";
 import { aliasesOf, nameOf, retireEntry } from "../../../ml/registry/registry.ts";
 import { RefusedError } from "../../errors.ts";
 import { answer, examples, guarded } from "../options.ts";
-import { entryNamed, type ModelOptions, signed, withModelOptions } from "./shared.ts";
+import { entryNamed, type ModelOptions, modelsConfig, withModelOptions, writtenBy } from "./shared.ts";
 
 /** `model retire`: no new use of a version; its files and its history stay. */
 export function registerModelRetire(model: Command): void {
@@ -14,14 +14,15 @@ export function registerModelRetire(model: Command): void {
       .argument("<model>", "NAME@VERSION, or NAME for its newest"),
   ).action((reference: string, options: ModelOptions) =>
     guarded(options, async () => {
-      const registry = readRegistry(options.registry);
-      const entry = entryNamed(registry, reference, options.registry);
+      const { registry: folder } = modelsConfig(options);
+      const registry = readRegistry(folder);
+      const entry = entryNamed(registry, reference, folder);
       const held = aliasesOf(registry, entry);
       if (held.length > 0) {
         throw new RefusedError(`${nameOf(entry)} is the ${held.join(" and ")}: promote another or roll back first`);
       }
-      const event = signed(entry);
-      commit(options.registry, retireEntry(registry, entry, event.at), {
+      const event = writtenBy(entry);
+      commit(folder, retireEntry(registry, entry, event.at), {
         ...event,
         action: "retire",
         alias: null,

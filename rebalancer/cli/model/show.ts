@@ -2,13 +2,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { InvalidInputError } from "../../../ml/errors.ts";
+import type { FoundPackage } from "../../../ml/models/resolve.ts";
 import { readRegistry } from "../../../ml/registry/files.ts";
 import { aliasesOf, entries } from "../../../ml/registry/registry.ts";
-import type { Manifest } from "../../../ml/runtime/manifest.ts";
+import { signerOf } from "../../../ml/registry/signature.ts";
+import { ModelSignatureError } from "../../../ml/runtime/errors.ts";
 import { columnsTable } from "../columns.ts";
 import { answer, examples, guarded } from "../options.ts";
 import { formatTable } from "../table.ts";
-import { type ModelOptions, packageNamed, withModelOptions } from "./shared.ts";
+import { type ModelOptions, modelsConfig, packageNamed, withModelOptions } from "./shared.ts";
 
 /** `model list`, `model show` and `model card`: what is there, and what it says of itself. */
 export function registerModelShow(model: Command): void {
@@ -16,11 +18,12 @@ export function registerModelShow(model: Command): void {
     model.command("list").description("what is registered, and what each alias means"),
   ).action((options: ModelOptions) =>
     guarded(options, async () => {
-      const registry = readRegistry(options.registry);
+      const { registry: folder } = modelsConfig(options);
+      const registry = readRegistry(folder);
       const rows = entries(registry).map((entry) => ({ ...entry, aliases: aliasesOf(registry, entry) }));
       answer(options, rows, () =>
         rows.length === 0
-          ? `no model is registered in ${options.registry} (rangekeeper model add)`
+          ? `no model is registered in ${folder} (rangekeeper model add)`
           : formatTable(
               [
                 { title: "model", max: 28 },
@@ -49,8 +52,9 @@ export function registerModelShow(model: Command): void {
       .argument("<package>", "a folder, NAME[@VERSION], or the id of a model that ships"),
   ).action((reference: string, options: ModelOptions) =>
     guarded(options, async () => {
-      const { folder, manifest } = packageNamed(reference, options.registry);
-      answer(options, { folder, ...manifest }, () => formatManifest(folder, manifest));
+      const found = packageNamed(reference, modelsConfig(options).registry);
+      const signed = signatureOf(found);
+      answer(options, { folder: found.folder, signed, ...found.manifest }, () => formatManifest(found, signed));
     }),
   );
   examples(show, "rangekeeper model show volatility-har-net", "rangekeeper model show my-rule@0.1.0 --json");
@@ -62,7 +66,7 @@ export function registerModelShow(model: Command): void {
       .argument("<package>", "a folder, NAME[@VERSION], or the id of a model that ships"),
   ).action((reference: string, options: ModelOptions) =>
     guarded(options, async () => {
-      const { folder } = packageNamed(reference, options.registry);
+      const { folder } = packageNamed(reference, modelsConfig(options).registry);
       const file = join(folder, "README.md");
       if (!existsSync(file)) throw new InvalidInputError(`${file} must exist: a package brings its card`);
       const text = readFileSync(file, "utf8");
@@ -72,7 +76,18 @@ export function registerModelShow(model: Command): void {
   examples(card, "rangekeeper model card yield-har");
 }
 
-function formatManifest(folder: string, manifest: Manifest): string {
+/** Whose signature a package bears, in words. */
+function signatureOf(found: FoundPackage): string {
+  try {
+    const signer = signerOf(found);
+    return signer === null ? "by nobody" : signer;
+  } catch (error) {
+    if (error instanceof ModelSignatureError) return `wrongly: ${error.message}`;
+    throw error;
+  }
+}
+
+function formatManifest({ folder, manifest }: FoundPackage, signed: string): string {
   const { trainedOn, testedOn } = manifest;
   const day = (seconds: unknown) => new Date(Number(seconds) * 1000).toISOString().slice(0, 10);
   const hours = manifest.horizonSeconds.map((seconds) => seconds / 3600).join(", ");
@@ -80,6 +95,7 @@ function formatManifest(folder: string, manifest: Manifest): string {
     ["model", `${manifest.id}@${manifest.version}, ${manifest.task}, ${manifest.format}`],
     ["folder", folder],
     ["sha256", manifest.sha256],
+    ["signed", signed],
     ["horizons", `${hours} h`],
     ["features", manifest.featureSchema.fields.join(", ")],
     ["answers", manifest.outputs.map(({ name, shape, unit }) => `${name} [${shape.join(", ")}], ${unit}`).join("; ")],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Evidence, GATE_RULES, gate } from "../../../ml/registry/gate.ts";
 
-const shadow = { days: 20, answered: 400, difference: { low: 0.1, high: 2 }, outOfDomain: 0.01 };
+const shadow = { days: 20, answered: 400, difference: { low: 0.1, high: 2 }, outOfDomain: 0.01, inSample: false };
 const backtest = { inSample: false, difference: { low: 0.001, high: 0.02 }, drawdown: 0.05, championDrawdown: 0.06 };
 const good: Evidence = { shadow, backtest, parity: { different: 0, replayed: 400 } };
 
@@ -14,7 +14,7 @@ describe("the promotion gate", () => {
   it("names everything that was not shown", () => {
     const checks = gate({ shadow: null, backtest: null, parity: null }, GATE_RULES);
     expect(checks.map(({ passes, found }) => [passes, found])).toEqual(checks.map(() => [false, "not shown"]));
-    expect(checks).toHaveLength(8);
+    expect(checks).toHaveLength(9);
   });
 
   it.each<[string, Evidence]>([
@@ -23,6 +23,7 @@ describe("the promotion gate", () => {
     ["live difference", { ...good, shadow: { ...shadow, difference: { low: 0, high: 2 } } }],
     ["live difference", { ...good, shadow: { ...shadow, difference: null } }],
     ["out of domain", { ...good, shadow: { ...shadow, outOfDomain: 0.051 } }],
+    ["shadow span", { ...good, shadow: { ...shadow, inSample: true } }],
     ["backtest span", { ...good, backtest: { ...backtest, inSample: true } }],
     ["backtest difference", { ...good, backtest: { ...backtest, difference: { low: -0.001, high: 1 } } }],
     ["drawdown", { ...good, backtest: { ...backtest, drawdown: 0.0701 } }],

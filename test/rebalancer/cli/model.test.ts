@@ -129,7 +129,7 @@ describe("rangekeeper model", () => {
       to: "my-rule@0.1.0",
       forced: true,
     });
-    expect(event?.refusals).toHaveLength(8);
+    expect(event?.refusals).toHaveLength(9);
     expect(event?.evidence).toMatch(/^0x[0-9a-f]{64}$/);
     const retired = await model("retire", "my-rule", "--registry", registry);
     expect([retired.status, retired.stderr]).toEqual([3, expect.stringMatching(/is the champion and shadow/)]);
@@ -165,6 +165,7 @@ describe("rangekeeper model", () => {
 
 describe("the gate's evidence", () => {
   const sha256 = `0x${"ab".repeat(32)}` as const;
+  const candidate = { sha256, trainedOn: null };
   const outcome = (atSeconds: number, netBps: number) => ({
     fromSeconds: atSeconds,
     toSeconds: atSeconds + 86_400,
@@ -205,13 +206,17 @@ describe("the gate's evidence", () => {
   }
 
   it("is taken from the journaled decisions that were made with the candidate's bytes", () => {
-    const found = shadowEvidence(journal(30, 3, 36), { sha256 });
+    const found = shadowEvidence(journal(30, 3, 36), candidate);
     expect(found?.days).toBeCloseTo(30 - 1 / 24, 6);
     expect(found).toMatchObject({ answered: 720, outOfDomain: 0.05 });
     expect(found?.difference?.low).toBeGreaterThan(0);
-    expect(shadowEvidence(journal(30, -3), { sha256 })?.difference?.high).toBeLessThan(0);
-    expect(shadowEvidence(journal(5, 3), { sha256 })?.difference).toBeNull();
-    expect(shadowEvidence(journal(30, 3), { sha256: `0x${"00".repeat(32)}` })).toBeNull();
+    expect(shadowEvidence(journal(30, -3), candidate)?.difference?.high).toBeLessThan(0);
+    expect(shadowEvidence(journal(5, 3), candidate)?.difference).toBeNull();
+    const { atSeconds } = decision(0);
+    const trained = (to: number) => ({ ...candidate, trainedOn: { from: 0, to } as never });
+    expect(shadowEvidence(journal(30, 3), trained(atSeconds))?.inSample).toBe(false);
+    expect(shadowEvidence(journal(30, 3), trained(atSeconds + 1))?.inSample).toBe(true);
+    expect(shadowEvidence(journal(30, 3), { ...candidate, sha256: `0x${"00".repeat(32)}` })).toBeNull();
   });
 
   it("is taken from a report about the candidate in which the champion ran beside it", async () => {
@@ -227,19 +232,24 @@ describe("the gate's evidence", () => {
     const file = at("report.json");
     writeFileSync(file, serialiseReport(report));
     const isChampion = (set: string) => set === "rangekeeper";
-    const found = backtestEvidence(report, { sha256 }, isChampion, file);
+    const found = backtestEvidence(report, candidate, isChampion, file);
     const row = report.comparisons.rows.find(({ against }) => against === "model rangekeeper");
     expect(row).toBeDefined();
     expect(found).toMatchObject({ inSample: true, difference: { low: row?.low, high: row?.high } });
     expect(found.championDrawdown).toBe(report.runs[1]?.metrics.drawdown?.depth ?? 0);
+    const { fromSeconds } = report.header;
+    const honest = buildReport({ ...provenance, models: [{ ...model, inSample: false }], results: [mine, champion] });
+    const span = (to: number) => ({ ...candidate, trainedOn: { from: 0, to } as never });
+    expect(backtestEvidence(honest, span(fromSeconds), isChampion, file).inSample).toBe(false);
+    expect(backtestEvidence(honest, span(fromSeconds + 1), isChampion, file).inSample).toBe(true);
     const alone = buildReport({ ...provenance, results: [mine] });
-    expect(backtestEvidence(alone, { sha256 }, isChampion, file)).toMatchObject({
+    expect(backtestEvidence(alone, candidate, isChampion, file)).toMatchObject({
       difference: null,
       championDrawdown: null,
     });
     const about = buildReport({ ...provenance, results: [champion, mine] });
-    expect(() => backtestEvidence(about, { sha256 }, isChampion, file)).toThrow(/must be a backtest of the candidate/);
-    expect(() => backtestEvidence(report, { sha256: `0x${"00".repeat(32)}` }, isChampion, file)).toThrow(
+    expect(() => backtestEvidence(about, candidate, isChampion, file)).toThrow(/must be a backtest of the candidate/);
+    expect(() => backtestEvidence(report, { ...candidate, sha256: `0x${"00".repeat(32)}` }, isChampion, file)).toThrow(
       /of the candidate/,
     );
   });
