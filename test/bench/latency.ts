@@ -24,7 +24,7 @@ import { type Bench, median, row } from "./bench.ts";
 
 const RUNS = 100;
 const WARM_UP = 5;
-const GRID = { widths: 130, centres: 64 };
+const GRID = { widths: 66, centres: 64 };
 const PATIENCE_MILLISECONDS = 60_000;
 /** What a stage ends with, and what it is made of. */
 const STAGES: readonly (readonly [Milestone, string])[] = [
@@ -40,7 +40,7 @@ export const bench: Bench = async ({ options, progress }) => {
   const runs = at < 0 ? RUNS : Number(options[at + 1]);
   const folder = mkdtempSync(join(tmpdir(), "latency-"));
   const redis = await startRedis();
-  const many = await startManyVaults({ pools: 1, vaults: 1, progress });
+  const many = await startManyVaults({ pools: 1, vaults: 1, tickSpacing: 10, progress });
   const [vault] = many.vaults as readonly [ManyVault];
   const shipped = await loadModelSet("rangekeeper");
   const models = withoutDomain(shipped);
@@ -72,7 +72,7 @@ export const bench: Bench = async ({ options, progress }) => {
         "journal.path": journal,
         "log.level": "silent",
         evaluate: { everySeconds: 12, minHistorySeconds: 86_400, ...GRID },
-        decision: { riskAversion: 0, hysteresisBps: 0, gasPerMove: 6_000_000, nativeToken: many.asset },
+        decision: { riskAversion: 0, hysteresisBps: 0, waitWeight: 0, gasPerMove: 6_000_000, nativeToken: many.asset },
         vaults: [
           {
             name: "one",

@@ -35,7 +35,8 @@ const ONE = 10n ** 18n;
 const HOUR = 3_600;
 const ROOT = join(import.meta.dirname, "../..");
 const ADDRESSES = join(ROOT, "deploy/addresses");
-const FEE_PIPS = 3_000;
+/** By tick spacing, as Uniswap's factory has them. */
+const FEE_PIPS = { 10: 500, 60: 3_000 } as const;
 const SWAP_AMOUNT = 5_000n * ONE;
 /** So little that the gas of a move never pays. */
 const DUST = ONE / 1_000n;
@@ -82,6 +83,8 @@ export interface ManyVaults extends Built {
 export interface StartManyVaultsParameters {
   readonly pools: number;
   readonly vaults: number;
+  /** Of every pool; a closer one leaves room for more ranges between the same bounds. Absent = 60. */
+  readonly tickSpacing?: keyof typeof FEE_PIPS;
   readonly progress?: (line: string) => void;
 }
 
@@ -146,16 +149,16 @@ export async function startManyVaults(parameters: StartManyVaultsParameters): Pr
 }
 
 /** Kept between runs; another build of the contracts, or another version of this file, is another file. */
-function cacheFile({ pools, vaults }: StartManyVaultsParameters): string {
+function cacheFile({ pools, vaults, tickSpacing = 60 }: StartManyVaultsParameters): string {
   const contracts = createHash("sha256").update(readFileSync(import.meta.filename));
   for (const name of ["RangeVault", "ModelStrategy", "VaultLens", "DemoToken"]) contracts.update(out(name));
-  return join(tmpdir(), `rangekeeper-${pools}-pools-${vaults}-vaults-${contracts.digest("hex").slice(0, 16)}.json`);
+  return join(tmpdir(), `rangekeeper-${pools}-pools-${tickSpacing}-ticks-${vaults}-vaults-${contracts.digest("hex").slice(0, 16)}.json`);
 }
 
 async function build(rpc: Rpc, anvil: AnvilHandle, parameters: StartManyVaultsParameters): Promise<Built> {
   const { progress = () => undefined } = parameters;
   progress(`deploying ${parameters.pools} pools`);
-  const { pools, asset } = await deployPools(rpc, parameters.pools);
+  const { pools, asset } = await deployPools(rpc, parameters.pools, parameters.tickSpacing ?? 60);
   const opens = START + 36 * HOUR;
   progress("trading for 36 hours");
   let turn = 0;
@@ -188,9 +191,14 @@ const bytecodeOf = (path: string): Hex => {
 const out = (contract: string) =>
   bytecodeOf(join(process.env.FOUNDRY_OUT ?? "out", `${contract}.sol/${contract}.json`));
 
-async function deployPools(rpc: Rpc, count: number): Promise<{ pools: readonly ManyPool[]; asset: Address }> {
+async function deployPools(
+  rpc: Rpc,
+  count: number,
+  tickSpacing: keyof typeof FEE_PIPS,
+): Promise<{ pools: readonly ManyPool[]; asset: Address }> {
+  const feePips = FEE_PIPS[tickSpacing];
   const token = { symbol: "AAA", decimals: 18 };
-  const common = { feePips: FEE_PIPS, tickSpacing: 60, sqrtPriceX96: 2n ** 96n, observationCardinality: 500 };
+  const common = { feePips, tickSpacing, sqrtPriceX96: 2n ** 96n, observationCardinality: 500 };
   const first = await deployLocal(rpc, { ...common, token0: token, token1: { ...token, symbol: "BBB" } });
   const asset = first.token0;
   const initCodeHash = keccak256(
@@ -212,13 +220,13 @@ async function deployPools(rpc: Rpc, count: number): Promise<{ pools: readonly M
     const pool = getCreate2Address({
       from: first.factory,
       salt: keccak256(
-        encodeAbiParameters([{ type: "address" }, { type: "address" }, { type: "uint24" }], [token0, token1, FEE_PIPS]),
+        encodeAbiParameters([{ type: "address" }, { type: "address" }, { type: "uint24" }], [token0, token1, feePips]),
       ),
       bytecodeHash: initCodeHash,
     });
     send({
       to: first.factory,
-      data: encodeFunctionData({ abi: factoryAbi, functionName: "createPool", args: [token0, token1, FEE_PIPS] }),
+      data: encodeFunctionData({ abi: factoryAbi, functionName: "createPool", args: [token0, token1, feePips] }),
     });
     send({
       to: pool,
