@@ -152,7 +152,10 @@ export async function startManyVaults(parameters: StartManyVaultsParameters): Pr
 function cacheFile({ pools, vaults, tickSpacing = 60 }: StartManyVaultsParameters): string {
   const contracts = createHash("sha256").update(readFileSync(import.meta.filename));
   for (const name of ["RangeVault", "ModelStrategy", "VaultLens", "DemoToken"]) contracts.update(out(name));
-  return join(tmpdir(), `rangekeeper-${pools}-pools-${tickSpacing}-ticks-${vaults}-vaults-${contracts.digest("hex").slice(0, 16)}.json`);
+  return join(
+    tmpdir(),
+    `rangekeeper-${pools}-pools-${tickSpacing}-ticks-${vaults}-vaults-${contracts.digest("hex").slice(0, 16)}.json`,
+  );
 }
 
 async function build(rpc: Rpc, anvil: AnvilHandle, parameters: StartManyVaultsParameters): Promise<Built> {
