@@ -28,25 +28,39 @@ const INTEGER = /^-?\d+$/;
  * end in a newline or be complete, so that a file cut in the middle of a line is refused.
  */
 export function parseCsv(text: string, file: string, required: readonly string[]): CsvTable {
-  const lines = text.split("\n");
-  if (lines[lines.length - 1] === "") lines.pop();
-  const columns = (lines[0] ?? "").replace(/\r$/, "").split(",");
+  return { columns: headerOf(text), rows: [...csvRows(text, file, required)] };
+}
+
+/** The rows of such a text one by one. */
+export function* csvRows(text: string, file: string, required: readonly string[]): Generator<CsvRow> {
+  const columns = headerOf(text);
   for (const column of required) {
     if (!columns.includes(column)) {
       throw formatError({ file, line: 1, field: "header", value: columns.join(","), rule: `it must name ${column}` });
     }
   }
   const index = new Map(columns.map((column, i) => [column, i]));
-  const rows: CsvRow[] = [];
-  for (let i = 1; i < lines.length; i++) {
-    const fields = (lines[i] ?? "").replace(/\r$/, "").split(",");
+  let line = 1;
+  for (let from = lineEnd(text, 0) + 1; from < text.length; ) {
+    const end = lineEnd(text, from);
+    const record = text.slice(from, end);
+    const fields = record.replace(/\r$/, "").split(",");
+    line++;
     if (fields.length !== columns.length) {
       const rule = `each line must have the header's ${columns.length} fields, not ${fields.length}`;
-      throw formatError({ file, line: i + 1, field: "line", value: lines[i], rule });
+      throw formatError({ file, line, field: "line", value: record, rule });
     }
-    rows.push(csvRow(fields, index, file, i + 1));
+    yield csvRow(fields, index, file, line);
+    from = end + 1;
   }
-  return { columns, rows };
+}
+
+const headerOf = (text: string): string[] => text.slice(0, lineEnd(text, 0)).replace(/\r$/, "").split(",");
+
+/** Where the line that begins at `from` ends. */
+function lineEnd(text: string, from: number): number {
+  const end = text.indexOf("\n", from);
+  return end < 0 ? text.length : end;
 }
 
 /** The fields of one line with typed getters. */

@@ -6,21 +6,32 @@
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { BaseError, InvalidInputError } from "../errors.ts";
 import { computeFeatures, FEATURE_SCHEMA, feature } from "../features/index.ts";
+import type { OutsideSeries } from "../features/outsideSeries.ts";
 import type { Bar } from "../types.ts";
-import type { CsvRow } from "./csv.ts";
 import { collectSeries } from "./dataset/collect.ts";
 import { sha256Of } from "./dataset/manifest.ts";
 import { realisedVariance } from "./dataset/outcome.ts";
-import { readRows } from "./dataset/rowBars.ts";
 import { trainingSet } from "./dataset/trainingSet.ts";
 import { DataFileError } from "./file.ts";
 import { listFiles } from "./market.ts";
+import { FUNDING_FILES, type FundedAsset } from "./outside/funding.ts";
+import { DAILY_GAS_FILE } from "./outside/gas.ts";
+import { IMPLIED_VOLATILITY_FILE } from "./outside/impliedVolatility.ts";
+import { MOODS_FILE } from "./outside/moods.ts";
+import { OPEN_INTEREST_FILE } from "./outside/openInterest.ts";
+import {
+  joinSeries,
+  type OutsideColumn,
+  type OutsideFile,
+  type ReadFile,
+  readOutsideFile,
+} from "./outside/outsideFile.ts";
+import { TAKER_FLOW_FILE } from "./outside/takerFlow.ts";
 
-const HOUR = 3600;
 const DAY = 86_400;
 
 /** Sources in the order of their columns; price columns are told of the asset itself and of the other one. */
@@ -140,80 +151,56 @@ export function changes(days: ByDay): ByDay {
 const mapped = (days: ByDay, to: (value: number) => number): ByDay =>
   new Map([...days].map(([at, value]) => [at, to(value)] as const).filter(([, value]) => Number.isFinite(value)));
 
-const dateOf = (row: CsvRow): number => Date.parse(`${row.text("date")}T00:00:00Z`) / 1000;
+/** A recorded series by the ends of its days. */
+const days = (series: OutsideSeries | undefined): ByDay => new Map(pairsOf(series));
+
+const pairsOf = (series: OutsideSeries | undefined): [at: number, value: number][] =>
+  Array.from(series?.at ?? [], (at, i) => [at, series?.values[i] as number]);
+
+const lagDays = ({ lagSeconds }: OutsideColumn): number => lagSeconds / DAY;
+
+/** What takers bought less what they sold, as a share of each day's volume. */
+function flowByDay(bought: OutsideSeries | undefined, traded: OutsideSeries | undefined): ByDay {
+  const sums = new Map<number, [bought: number, all: number]>();
+  for (const [i, [at, volume]] of pairsOf(traded).entries()) {
+    const day = Math.ceil(at / DAY) * DAY;
+    const [sum, all] = sums.get(day) ?? [0, 0];
+    sums.set(day, [sum + (bought?.values[i] as number), all + volume]);
+  }
+  return new Map([...sums].map(([day, [sum, all]]) => [day, (2 * sum - all) / all]));
+}
 
 /** Reads every source that is at hand; says which are not. */
-async function readSources(dataFolder: string, say: (line: string) => void) {
+function readSources(dataFolder: string, say: (line: string) => void) {
   const files = listFiles(dataFolder);
-  const used: { file: string; path: string }[] = [];
-  async function each(file: string, see: (row: CsvRow) => void): Promise<void> {
-    const path = files.find((one) => basename(one) === `${file}.csv.gz`);
-    if (path === undefined) {
-      say(`no ${file}.csv.gz below ${dataFolder}: what it tells is missing`);
-      return;
-    }
-    used.push({ file: `${file}.csv.gz`, path });
-    for await (const rows of readRows(path)) for (const row of rows) see(row);
+  const used: ReadFile[] = [];
+  function read<Name extends string>(source: OutsideFile<Name>): Partial<Record<Name, OutsideSeries>> {
+    const found = readOutsideFile(files, source);
+    if (found === null) say(`no ${source.file}.csv.gz below ${dataFolder}: what it tells is missing`);
+    else used.push(found);
+    return found?.series ?? {};
   }
-  const funding: Record<string, [number, number][]> = { ethusdt: [], btcusdt: [] };
-  const charge = (row: CsvRow): void => {
-    if (row.text("exchange") !== "binance") return;
-    funding[row.text("symbol").replace("-", "").toLowerCase()]?.push([
-      row.integer("timestamp"),
-      row.number("funding_rate"),
-    ]);
-  };
-  await each("funding_rates_7ex_btc_eth_2020_2023", charge);
-  await each("funding_binance_eth_btc_2023_2026", charge);
-  // Two files overlap in 2023: the same rates, each counted once per time.
-  for (const name of Object.keys(funding)) funding[name] = [...new Map(funding[name]).entries()];
-  const [interest, fundingAll] = [new Map<number, number>(), new Map<number, number>()];
-  await each("btc_open_interest_all_exchanges_daily_2019_2024", (row) => {
-    if (row.text("open_interest_usd") !== "") interest.set(dateOf(row) + DAY, row.number("open_interest_usd"));
-    if (row.text("funding_rate_all_exchanges") !== "")
-      fundingAll.set(dateOf(row) + DAY, row.number("funding_rate_all_exchanges"));
-  });
-  const implied: [number, number][] = [];
-  await each("eth_dvol_and_uniswap_iv_hourly_2024-03_2024-08", (row) => {
-    // An hour's value is known when the hour is over.
-    implied.push([row.integer("timestamp") + HOUR, row.number("dvol_eth")]);
-  });
-  const [fear, vix, dxy] = [new Map<number, number>(), new Map<number, number>(), new Map<number, number>()];
-  await each("daily_fear_greed_vix_dxy_btc_2015_2026", (row) => {
-    for (const [name, into] of [
-      ["fear_greed", fear],
-      ["vix", vix],
-      ["dxy", dxy],
-    ] as const)
-      if (row.text(name) !== "") into.set(dateOf(row) + DAY, row.number(name));
-  });
-  const [gas, full] = [new Map<number, number>(), new Map<number, number>()];
-  await each("ethereum_daily_gas_price_usage_2015_2026", (row) => {
-    const end = row.integer("date_unix") + DAY;
-    gas.set(end, row.number("avg_gas_price_wei") / 1e9);
-    full.set(end, row.number("gas_used") / row.number("gas_limit"));
-  });
-  const flow = new Map<number, [bought: number, all: number]>();
-  await each("binance_um_ethusdt_1m_2021-01_2021-09", (row) => {
-    const day = (Math.floor(row.integer("open_time") / DAY) + 1) * DAY;
-    const [bought, all] = flow.get(day) ?? [0, 0];
-    flow.set(day, [bought + row.number("taker_buy_volume_eth"), all + row.number("volume_eth")]);
-  });
+  const [funding, later] = FUNDING_FILES.map(read);
+  const interest = read(OPEN_INTEREST_FILE);
+  const implied = read(IMPLIED_VOLATILITY_FILE);
+  const moods = read(MOODS_FILE);
+  const gas = read(DAILY_GAS_FILE);
+  const flow = read(TAKER_FLOW_FILE);
+  const { funding_all, open_interest } = OPEN_INTEREST_FILE.columns;
   const shared: Record<string, ByDay> = {
-    // The exchanges' sums are told neither the hour of nor how late: a whole day more is left for them.
-    funding_all: published(fundingAll, 1, 0),
-    open_interest_change: published(changes(interest), 1, 0),
-    log_implied_variance: mapped(meanByDay(implied), (dvol) => Math.log((dvol / 100) ** 2 / 365)),
-    fear_greed: mapped(published(fear, 0, 2), (value) => value / 100),
-    log_vix: mapped(published(vix, 0, 4), Math.log),
-    dxy_change: published(changes(dxy), 0, 0),
-    log_gas: mapped(published(gas, 0, 0), Math.log),
-    gas_used_share: mapped(published(full, 0, 0), (value) => value),
-    taker_flow: new Map([...flow].map(([day, [bought, all]]) => [day, (2 * bought - all) / all])),
+    funding_all: published(days(interest.funding_all), lagDays(funding_all), 0),
+    open_interest_change: published(changes(days(interest.open_interest)), lagDays(open_interest), 0),
+    log_implied_variance: mapped(meanByDay(pairsOf(implied.implied_vol)), (dvol) => Math.log((dvol / 100) ** 2 / 365)),
+    fear_greed: mapped(published(days(moods.fear_greed), 0, 2), (value) => value / 100),
+    log_vix: mapped(published(days(moods.vix), 0, 4), Math.log),
+    dxy_change: changes(days(moods.dxy)),
+    log_gas: mapped(days(gas.base_fee), Math.log),
+    gas_used_share: days(gas.gas_used),
+    taker_flow: flowByDay(flow.bought, flow.traded),
   };
-  const byAsset = (asset: string): Record<string, ByDay> => ({
+  const byAsset = (asset: FundedAsset): Record<string, ByDay> => ({
     ...shared,
-    funding: mapped(meanByDay(funding[asset] ?? []), (rate) => rate * 1e4),
+    funding: mapped(meanByDay(pairsOf(joinSeries(funding?.[asset], later?.[asset]))), (rate) => rate * 1e4),
   });
   return { byAsset, used };
 }
@@ -231,19 +218,19 @@ export async function writeRegimeRows(dataFolder: string, out: string, say: (lin
     bars[stream.name] = whole.hourly;
     say(`read ${stream.name}: ${whole.hourly.length} hours`);
   }
-  const { byAsset, used } = await readSources(dataFolder, say);
+  const { byAsset, used } = readSources(dataFolder, say);
   const lines = [["series", "at", ...REGIME_COLUMNS, "rv_24h", "rv_168h"].join(",")];
   const spans: Record<string, Record<string, { from: number; to: number; days: number }>> = {};
-  for (const [asset, other] of [
-    ["ethusdt", "btcusdt"],
-    ["btcusdt", "ethusdt"],
+  for (const [asset, other, funded] of [
+    ["ethusdt", "btcusdt", "eth"],
+    ["btcusdt", "ethusdt", "btc"],
   ] as const) {
     const seen: Record<string, { from: number; to: number; days: number }> = {};
     for (const { at, values, nextDay, nextWeek } of regimeRows(
       asset,
       bars[asset] ?? [],
       bars[other] ?? [],
-      byAsset(asset),
+      byAsset(funded),
     )) {
       const cells = REGIME_COLUMNS.map((name) => values[name] ?? Number.NaN);
       lines.push([asset, at, ...cells.map(cell), cell(nextDay), cell(nextWeek)].join(","));

@@ -3,15 +3,17 @@ import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSyn
 import { join } from "node:path";
 import { InvalidInputError } from "../../errors.ts";
 import { FEATURE_NAMES, FEATURE_SCHEMA } from "../../features/index.ts";
+import { OUTSIDE_NAMES, type Outside } from "../../features/outsideSeries.ts";
 import type { Numeraire } from "../../types.ts";
 import { listFiles } from "../market.ts";
+import { readWorld, worldMarketOf } from "../outside/world.ts";
 import { writeDurably } from "../store/manifest.ts";
 import { type BarStream, labelStream } from "./label.ts";
 import { DATASET, DATASET_FORMAT, type DatasetManifest, datasetHash, sha256Of } from "./manifest.ts";
 import { openSeries, type Source } from "./openSeries.ts";
 import type { SeriesSamples } from "./samplers.ts";
 import { DATASET_COLUMNS, DATASET_FIELDS, DATASET_UNITS, type DatasetRow, TABLES, type TableName } from "./tables.ts";
-import { trainingSet } from "./trainingSet.ts";
+import { type MarketStream, trainingSet } from "./trainingSet.ts";
 
 const HOUR = 3600;
 /** Where the files lie until all of them are whole. */
@@ -28,6 +30,8 @@ export interface BuildDatasetParameters {
   readonly numeraire?: Numeraire | undefined;
   readonly fromSeconds?: number | undefined;
   readonly toSeconds?: number | undefined;
+  /** Whether features of the world outside are told where the data folder knows them; else all of them are missing. */
+  readonly outside?: boolean;
   readonly progress?: (done: number, total: number, words: string) => void;
 }
 
@@ -49,7 +53,7 @@ export async function buildDataset(parameters: BuildDatasetParameters): Promise<
   if (fromSeconds !== undefined && toSeconds !== undefined && fromSeconds > toSeconds) {
     throw new InvalidInputError(`from ${fromSeconds} must not be after to ${toSeconds}`);
   }
-  const { streams, sources, notes } = await open(parameters);
+  const { streams, sources, notes } = withWorld(await open(parameters), parameters);
   const partial = join(out, PARTIAL);
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
@@ -101,7 +105,7 @@ function publish(out: string, partial: string, manifest: DatasetManifest): void 
 }
 
 interface Opened {
-  readonly streams: readonly BarStream[];
+  readonly streams: readonly MarketStream[];
   readonly sources: readonly Source[];
   readonly notes: readonly string[];
 }
@@ -109,17 +113,43 @@ interface Opened {
 async function open({ dataFolder, markets, samples, numeraire }: BuildDatasetParameters): Promise<Opened> {
   if (markets.length === 0) return { ...(await trainingSet(dataFolder)), notes: [] };
   const files = listFiles(dataFolder);
-  const streams: BarStream[] = [];
+  const streams: MarketStream[] = [];
   const sources: Source[] = [];
   const notes: string[] = [];
   for (const name of new Set(markets)) {
     const side = numeraire === undefined ? {} : { numeraire };
     const opened = await openSeries({ dataFolder, files, name, ...side });
-    streams.push({ ...opened.series, samples: samplesOf(samples, opened.hasFees), numbered: false });
+    streams.push({ ...opened.series, samples: samplesOf(samples, opened.hasFees), numbered: false, market: name });
     for (const source of opened.sources) if (!sources.some(({ path }) => path === source.path)) sources.push(source);
     notes.push(...opened.notes.map((note) => `${name}: ${note}`));
   }
   return { streams, sources, notes };
+}
+
+/** The markets in their world, where that is asked for. */
+function withWorld(opened: Opened, { dataFolder, outside = false }: BuildDatasetParameters): Opened {
+  if (!outside) return opened;
+  const world = readWorld(listFiles(dataFolder));
+  const streams = opened.streams.map((stream) => ({ ...stream, outside: world.of(worldMarketOf(stream.market)) }));
+  const missing = world.missing.map((file) => `no ${file}.csv.gz: what it tells is missing`);
+  const spans = streams.map(({ name, outside }) => `${name}: ${spansOf(outside)}`);
+  return {
+    streams,
+    sources: [...opened.sources, ...world.sources],
+    notes: [...opened.notes, ...missing, ...spans],
+  };
+}
+
+/** From when to when each source of the world outside tells of a market. */
+function spansOf(outside: Outside): string {
+  const day = (seconds: number | undefined): string => iso(seconds ?? 0).slice(0, 10);
+  const told = OUTSIDE_NAMES.map((name) => {
+    const series = outside[name];
+    return series === undefined
+      ? `${name} never`
+      : `${name} ${day(series.knowable[0])} to ${day(series.at[series.at.length - 1])}`;
+  });
+  return `known from outside: ${told.join(", ")}`;
 }
 
 const samplesOf = (samples: NamedSamples, hasFees: boolean): SeriesSamples => ({

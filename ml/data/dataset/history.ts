@@ -1,5 +1,6 @@
 import { createColumns, setBar } from "../../features/columns.ts";
 import { LOOKBACK_BARS } from "../../features/index.ts";
+import type { Outside } from "../../features/outsideSeries.ts";
 import { featureValues } from "../../features/table.ts";
 import type { Bar } from "../../types.ts";
 
@@ -14,7 +15,7 @@ export interface History {
 }
 
 /** An empty history: each bar's part in features is worked out once, as it comes. */
-export function createHistory(): History {
+export function createHistory(outside: Outside = {}): History {
   let columns = createColumns(CAPACITY);
   let bars: Bar[] = [];
   return {
@@ -30,6 +31,6 @@ export function createHistory(): History {
       setBar(columns, bars.length, bar);
       bars.push(bar);
     },
-    features: () => featureValues(columns, bars.length, bars.at(-1)?.endSeconds ?? Number.NaN, {}),
+    features: () => featureValues(columns, bars.length, bars.at(-1)?.endSeconds ?? Number.NaN, outside),
   };
 }

@@ -1,7 +1,8 @@
 import { InvalidInputError } from "../../errors.ts";
+import type { Outside } from "../../features/outsideSeries.ts";
 import { derivedSeed, seededRandom } from "../../random.ts";
 import type { Bar, RangeQuery } from "../../types.ts";
-import { flipBars, joinBars } from "../bars.ts";
+import { emptyBar, flipBars, joinBars } from "../bars.ts";
 import type { FeeMeter, MeteredRange } from "./feeMeter.ts";
 import { createHistory } from "./history.ts";
 import { type FollowedRange, followRange } from "./outcome.ts";
@@ -24,6 +25,8 @@ export interface BarStream {
   readonly samples: SeriesSamples;
   /** Whether spans are numbered from the first on, or only from the second. */
   readonly numbered: boolean;
+  /** What was known of the world outside of it; absent = nothing. */
+  readonly outside?: Outside | undefined;
 }
 
 export interface LabelledRow extends DatasetRow {
@@ -99,19 +102,6 @@ interface WaitingVariance {
   hours: number;
 }
 
-const EMPTY = {
-  open: Number.NaN,
-  high: Number.NaN,
-  low: Number.NaN,
-  close: Number.NaN,
-  realisedVariance: Number.NaN,
-  volume: Number.NaN,
-  signedVolume: Number.NaN,
-  feeYield: Number.NaN,
-  liquidity: Number.NaN,
-  swaps: Number.NaN,
-} as const;
-
 function openSpan(stream: BarStream, number: number, parameters: LabelParameters): Span {
   const { barSeconds, samples, meter } = stream;
   const { seed, fromSeconds = Number.NEGATIVE_INFINITY, waiting = () => {} } = parameters;
@@ -120,8 +110,8 @@ function openSpan(stream: BarStream, number: number, parameters: LabelParameters
   const queues = new Map<string, Waiting[]>(samplers.map(({ table }) => [table, []]));
   const variances: WaitingVariance[] = [];
   const longest = Math.max(...VARIANCE_HORIZONS) / HOUR;
-  const hourly = createHistory();
-  const mirrored = createHistory();
+  const hourly = createHistory(stream.outside);
+  const mirrored = createHistory(stream.outside);
   let part: Bar[] = [];
   let hours = 0;
   let lastEnd: number | null = null;
@@ -221,7 +211,7 @@ function openSpan(stream: BarStream, number: number, parameters: LabelParameters
     fill(bar) {
       const filled: Bar[] = [];
       for (let at = lastEnd ?? bar.startSeconds; at < bar.startSeconds; at += barSeconds) {
-        filled.push({ startSeconds: at, endSeconds: at + barSeconds, ...EMPTY });
+        filled.push(emptyBar(at, at + barSeconds));
       }
       return [...filled, bar];
     },

@@ -85,10 +85,15 @@ const POOLS: readonly {
   },
 ];
 
+/** A series, and the file whose market it is of. */
+export interface MarketStream extends BarStream {
+  readonly market: string;
+}
+
 /** The training set of the shipped models, and the files it is made of. Names the first file that is missing. */
 export async function trainingSet(
   dataFolder: string,
-): Promise<{ readonly streams: readonly BarStream[]; readonly sources: readonly Source[] }> {
+): Promise<{ readonly streams: readonly MarketStream[]; readonly sources: readonly Source[] }> {
   const files = listFiles(dataFolder);
   const sources: Source[] = [];
   const open = async (name: string, options: Pick<(typeof POOLS)[number], "numeraire" | "feePips">) => {
@@ -112,14 +117,22 @@ export async function trainingSet(
     };
   };
   const [eth, btc] = [await candles(ETH), await candles(BTC)];
-  const streams: BarStream[] = [
-    { ...eth, name: "ethusdt", samples: candleSamples, numbered: false },
-    { ...btc, name: "btcusdt", samples: candleSamples, numbered: false },
-    { ...eth, name: "ethbtc", bars: () => ratio(eth, btc), samples: candleSamples, numbered: false },
+  const streams: MarketStream[] = [
+    { ...eth, name: "ethusdt", market: ETH, samples: candleSamples, numbered: false },
+    { ...btc, name: "btcusdt", market: BTC, samples: candleSamples, numbered: false },
+    {
+      ...eth,
+      name: "ethbtc",
+      market: "binance_spot_ethbtc",
+      bars: () => ratio(eth, btc),
+      samples: candleSamples,
+      numbered: false,
+    },
     // The move that frightens one side of a pair is the rally of the other: models must know both.
     {
       ...eth,
       name: "inverse-ethusdt",
+      market: ETH,
       bars: () => flipped(eth),
       samples: { ...candleSamples, ...noRanges },
       numbered: false,
@@ -128,7 +141,13 @@ export async function trainingSet(
   for (const { file, name, samples = {}, ...options } of POOLS) {
     const { series } = await open(file, options);
     // Minutes of two summers lie in one file.
-    streams.push({ ...series, name, samples: { ...poolSamples, ...samples }, numbered: file.endsWith("_minute") });
+    streams.push({
+      ...series,
+      name,
+      market: file,
+      samples: { ...poolSamples, ...samples },
+      numbered: file.endsWith("_minute"),
+    });
   }
   return { streams, sources };
 }

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { emptyBar, toBars } from "../../../ml/data/bars.ts";
 import { computeFeatures, FEATURE_NAMES, LOOKBACK_BARS } from "../../../ml/features/index.ts";
-import type { Outside, OutsideSeries } from "../../../ml/features/outsideSeries.ts";
-import { OUTSIDE_NAMES } from "../../../ml/features/outsideSeries.ts";
+import { outsideUntil } from "../../../ml/features/outsideSeries.ts";
 import { createBarStream, createPoolStream } from "../../../ml/features/stream.ts";
 import { featureTable } from "../../../ml/features/table.ts";
 import { seededRandom } from "../../../ml/random.ts";
 import type { Bar } from "../../../ml/types.ts";
 import { hourlyBars, market, START } from "../fixtures.ts";
+import { everySource } from "./outside.fixture.ts";
 
 const HOUR = 3600;
 const DAY = 86_400;
@@ -23,21 +23,6 @@ function holes(count: number, seed: number): Bar[] {
   });
 }
 
-/** A value every few hours from every source, known a while after what it describes. */
-function everySource(hours: number): Outside {
-  const random = seededRandom(8);
-  const series = (): OutsideSeries => {
-    const at = Array.from({ length: Math.ceil(hours / 8) }, (_, i) => START + 8 * i * HOUR);
-    return {
-      at,
-      knowable: at.map((moment) => moment + 1800),
-      values: at.map(() => 20 + 60 * random()),
-      maxAgeSeconds: 2 * DAY,
-    };
-  };
-  return Object.fromEntries(OUTSIDE_NAMES.map((name) => [name, series()]));
-}
-
 /** Names of the features whose bits differ. */
 const different = (a: ArrayLike<number>, b: ArrayLike<number>): string[] =>
   FEATURE_NAMES.filter((_, i) => !Object.is(a[i], b[i]));
@@ -46,7 +31,7 @@ describe("features in a stream, a table and alone", () => {
   for (const seed of [1, 2, 3]) {
     it(`have the same bits, bar by bar, with holes, past what a stream keeps (seed ${seed})`, () => {
       const bars = holes(1_700, seed);
-      const outside = everySource(bars.length);
+      const outside = everySource(START, bars.length);
       const stream = createBarStream(outside);
       const table = featureTable(bars, outside);
       bars.forEach((bar, row) => {
@@ -118,24 +103,14 @@ describe("features in a stream, a table and alone", () => {
 
 describe("no feature sees the future", () => {
   const bars = holes(900, 4);
-  const outside = everySource(bars.length);
+  const outside = everySource(START, bars.length);
   const table = featureTable(bars, outside);
   const rows = [40, 200, 456, 750, 880];
-  /** The sources as they were at a moment: what was not yet knowable is not there. */
-  const until = (moment: number): Outside =>
-    Object.fromEntries(
-      Object.entries(outside).map(([name, series]) => {
-        const known = Array.from(series.knowable).filter((at) => at <= moment).length;
-        const cut = (values: ArrayLike<number>) => Array.from(values).slice(0, known);
-        return [name, { ...series, at: cut(series.at), knowable: cut(series.knowable), values: cut(series.values) }];
-      }),
-    );
-
   for (const name of FEATURE_NAMES) {
     it(`${name} is what it was when nothing later had happened`, () => {
       const i = FEATURE_NAMES.indexOf(name);
       for (const row of rows) {
-        const past = computeFeatures(bars.slice(0, row + 1), until(bars[row]?.endSeconds ?? 0));
+        const past = computeFeatures(bars.slice(0, row + 1), outsideUntil(outside, bars[row]?.endSeconds ?? 0));
         expect(table.at(row)[i]).toBe(past.values[i]);
       }
       // A comparison of nothing but missing values would prove nothing.
