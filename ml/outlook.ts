@@ -59,7 +59,7 @@ export function outlookOf({ history, models, bars }: OutlookParameters): Outlook
   const features = (numeraire: Numeraire): Features | null =>
     once(`features ${numeraire}`, () => {
       const found = barsOf(numeraire);
-      return found.length === 0 || Number.isNaN(found.at(-1)?.close) ? null : computeFeatures(found);
+      return found.length === 0 || Number.isNaN(found.at(-1)?.close) ? null : computeFeatures(found, history.outside);
     });
   const forecast = (numeraire: Numeraire, ranges: readonly Range[], horizonSeconds: number) =>
     forecastRanges({ models, features: features(numeraire) as Features, history, numeraire, ranges, horizonSeconds });

@@ -4,6 +4,8 @@
  * unit of the other token, so a position's loss has one sign whichever side of the pool the asset is.
  */
 
+import type { Outside } from "./features/outsideSeries.ts";
+
 export type Address = `0x${string}`;
 export type Hex = `0x${string}`;
 
@@ -47,6 +49,8 @@ export interface PoolHistory {
   readonly sqrtPriceX96: bigint;
   readonly tick: number;
   readonly liquidity: bigint;
+  /** What was known of the world outside of the pool; absent = nothing. */
+  readonly outside?: Outside | undefined;
 }
 
 /** Which pool token is the vault's asset, and so the numeraire of prices and values. */

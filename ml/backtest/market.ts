@@ -1,3 +1,4 @@
+import type { Outside } from "../features/outsideSeries.ts";
 import type { SwapOrder } from "../sim/exact/types.ts";
 import type { Bar, HeldPosition, Numeraire, PoolHistory, Range } from "../types.ts";
 import type { Amounts } from "../units.ts";
@@ -8,6 +9,8 @@ export interface BacktestMarket {
   readonly description: MarketDescription;
   /** Whether it knows gas prices at its own times. */
   readonly knowsGas: boolean;
+  /** What was known of the world outside of it, read when it is first asked for; absent = nothing. */
+  readonly outside?: Outside | undefined;
   /** A market that has been played, without us in it, up to and including `fromSeconds`. */
   open(parameters: OpenMarketParameters): MarketSession;
   /** The same market as it would be if its data ended at this time: what nobody can look beyond. */

@@ -1,4 +1,5 @@
 import { decide } from "../decide.ts";
+import type { Outside } from "../features/outsideSeries.ts";
 import { type Outlook, outlookOf } from "../outlook.ts";
 import type { GridSize } from "../ranges/candidates.ts";
 import type { CalibrationState } from "../risk/uncertainty/calibration.ts";
@@ -26,7 +27,7 @@ export interface ModelPolicyParameters {
  */
 export const modelPolicy =
   (parameters: ModelPolicyParameters): PolicyFactory =>
-  (): Policy => {
+  ({ outside }): Policy => {
     const { id } = parameters.models;
     return {
       id: `model-${id}`,
@@ -35,22 +36,29 @@ export const modelPolicy =
       family: "model",
       clairvoyant: false,
       async decide(context) {
-        const decision = await modelDecision(parameters, context);
+        const decision = await modelDecision(parameters, context, { outside });
         return { action: actionOf(decision), decision };
       },
     };
   };
 
+export interface ModelDecisionExtras {
+  /** What was made of this history before. */
+  readonly outlook?: Outlook | undefined;
+  readonly calibration?: CalibrationState | undefined;
+  /** What was known of the world outside of the market. */
+  readonly outside?: Outside | undefined;
+}
+
 /** What a model set decides on what a policy sees; decisions on one history may share what is made of it. */
 export function modelDecision(
   { models, bounds, settings, grid, outlooks }: ModelPolicyParameters,
   context: PolicyContext,
-  given?: Outlook,
-  calibration?: CalibrationState,
+  { outlook: given, calibration, outside }: ModelDecisionExtras = {},
 ): Promise<Decision> {
   const { assetUnit } = orientationOf(context.pool, context.numeraire);
   const gasCost = settings.gasCost ?? BigInt(Math.round((context.moveGas ?? 0) * assetUnit));
-  const market = marketOf(context);
+  const market = marketOf(context, outside);
   const outlook = given ?? (outlooks && context.history === null ? sharedOutlook(outlooks, market, models) : undefined);
   return decide({
     ...market,
@@ -94,8 +102,11 @@ export function actionOf({ plan, reasonKey }: Decision): PolicyAction {
   };
 }
 
-function marketOf(context: PolicyContext): { history: PoolHistory; bars?: readonly Bar[] } {
-  if (context.history !== null) return { history: context.history };
+function marketOf(
+  context: PolicyContext,
+  outside: Outside | undefined,
+): { history: PoolHistory; bars?: readonly Bar[] } {
+  if (context.history !== null) return { history: { ...context.history, outside } };
   const { pool, numeraire, price, bars, state, atSeconds, block } = context;
   const { assetUnit, otherUnit } = orientationOf(pool, numeraire);
   const sqrtPriceX96 = lnPriceToSqrtPriceX96(Math.log((price * assetUnit) / otherUnit), numeraire);
@@ -113,6 +124,7 @@ function marketOf(context: PolicyContext): { history: PoolHistory; bars?: readon
     sqrtPriceX96,
     tick,
     liquidity: BigInt(Math.round(last?.liquidity ?? 0)) + ours,
+    outside,
   };
   return { history, bars };
 }

@@ -11,6 +11,9 @@ export function policyInput(market: BacktestMarket, settings: RunSettings, onFut
     capital,
     decisionSeconds,
     costs,
+    get outside() {
+      return market.outside;
+    },
     get future() {
       onFuture?.();
       return market.recordedBars({ fromSeconds, toSeconds, numeraire });

@@ -70,7 +70,7 @@ export async function* replayDecisions<Case extends DecisionCase>({
       nav: Number(state.nav) / orientation.assetUnit,
     };
     const given = { models, bounds, settings, ...(grid === null ? {} : { grid }) };
-    const decision = await modelDecision(given, context, outlook, calibration);
+    const decision = await modelDecision(given, context, { outlook, calibration });
     yield { of, decision, history };
   }
 }

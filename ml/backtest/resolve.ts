@@ -4,9 +4,11 @@ import { basename } from "node:path";
 import { constants, gunzipSync } from "node:zlib";
 import { readText } from "../data/file.ts";
 import { listFiles, listMarkets, resolveMarket, UnknownMarketError } from "../data/market.ts";
+import { readWorld } from "../data/outside/world.ts";
 import { parsePoolHours } from "../data/poolHours.ts";
 import { parsePoolMinutes } from "../data/poolMinutes.ts";
 import { InvalidInputError } from "../errors.ts";
+import { type Outside, outsideUntil } from "../features/outsideSeries.ts";
 import type { Bar, PoolMeta } from "../types.ts";
 import { createBarMarket } from "./bars/barMarket.ts";
 import { barPoolOf } from "./bars/name.ts";
@@ -28,8 +30,28 @@ export interface OpenByNameParameters {
 
 /** A market by the name of its file: events are played exactly, minute and hourly bars approximately. */
 export function openMarket(parameters: OpenByNameParameters): BacktestMarket {
+  const files = listFiles(parameters.dataFolder);
+  const market = openFile(files, parameters);
+  const { chainId, token0, token1 } = market.description.pool;
+  let known: Outside | undefined;
+  const outside = (): Outside => {
+    known ??= readWorld(files).of({ symbols: [token0.symbol, token1.symbol], chainId });
+    return known;
+  };
+  return withOutside(market, outside);
+}
+
+/** The market in its world, which is read when somebody asks. */
+const withOutside = (market: BacktestMarket, outside: () => Outside): BacktestMarket => ({
+  ...market,
+  get outside() {
+    return outside();
+  },
+  until: (seconds) => withOutside(market.until(seconds), () => outsideUntil(outside(), seconds)),
+});
+
+function openFile(files: readonly string[], parameters: OpenByNameParameters): BacktestMarket {
   const { dataFolder, name, gasPriceWei } = parameters;
-  const files = listFiles(dataFolder);
   const file = files.find((path) => [`${name}.csv.gz`, `${name}.csv`].includes(basename(path)));
   const gas = gasPriceWei === undefined ? {} : { gasPriceWei };
   const bars = file === undefined ? null : barsOf(file, parameters);

@@ -1,3 +1,4 @@
+import type { Outside } from "../features/outsideSeries.ts";
 import type { Bar, Decision, Numeraire, PlannedMove, PoolHistory, PoolMeta, Range, VaultState } from "../types.ts";
 import type { VaultLimits } from "./limits.ts";
 import type { ArbitrageTotals } from "./market.ts";
@@ -76,6 +77,8 @@ export interface PolicyInput {
   readonly capital: number;
   readonly decisionSeconds: number;
   readonly costs: CostSettings;
+  /** What was known of the world outside of the market, each value with the moment from which it was. */
+  readonly outside?: Outside | undefined;
   /** Only for clairvoyant policies: bars of the whole span, of five minutes where the market has them. Others must not read it. */
   readonly future: readonly Bar[];
 }

@@ -26,6 +26,16 @@ export interface OutsideSeries {
 /** The sources at hand; one that is not there is missing at all times. */
 export type Outside = Readonly<Partial<Record<OutsideName, OutsideSeries>>>;
 
+/** The sources as they were at a moment: what was not yet knowable is not there. */
+export const outsideUntil = (outside: Outside, atSeconds: number): Outside =>
+  Object.fromEntries(
+    Object.entries(outside).map(([name, series]) => {
+      const known = countUntil(series.knowable, atSeconds);
+      const cut = (values: ArrayLike<number>): Float64Array => Float64Array.from(values).subarray(0, known);
+      return [name, { ...series, at: cut(series.at), knowable: cut(series.knowable), values: cut(series.values) }];
+    }),
+  );
+
 /** How many of these ascending moments are not after `atSeconds`. */
 function countUntil(moments: ArrayLike<number>, atSeconds: number): number {
   let [low, high] = [0, moments.length];

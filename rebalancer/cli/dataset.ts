@@ -17,6 +17,7 @@ interface BuildOptions extends DataOptions {
   readonly numeraire?: string;
   readonly from?: string;
   readonly to?: string;
+  readonly outside?: boolean;
   readonly seed: string;
 }
 
@@ -44,6 +45,7 @@ function registerBuild(dataset: Command): void {
     .option("--numeraire <token>", "0 or 1: the token that is the asset (default: the dollar)")
     .option("--from <time>", "first time of a row, unix seconds or 2024-01-05T12:00:00Z")
     .option("--to <time>", "last time of a label")
+    .option("--outside", "tell funding, implied volatility, gas and moods where DIR knows them")
     .option("--seed <n>", "of what is drawn", "1")
     .option("--json", "answer in JSON")
     .action((options: BuildOptions) =>
@@ -65,6 +67,7 @@ function registerBuild(dataset: Command): void {
           numeraire: numeraireOf(options.numeraire),
           fromSeconds: timeOf("--from", options.from),
           toSeconds: timeOf("--to", options.to),
+          outside: options.outside === true,
           progress: progress.at,
         });
         progress.end();
@@ -76,6 +79,8 @@ function registerBuild(dataset: Command): void {
     "rangekeeper dataset build --data DIR --out ml/train/data",
     "rangekeeper dataset build --data DIR --out OUT --horizon 1h,4h \\",
     "  --warm-up 6 --market ethereum_usdc_weth_005_events_2024-01-05",
+    "rangekeeper dataset build --data DIR --out OUT --outside \\",
+    "  --market binance_spot_ethusdt_1h_2017_2024-06",
   );
 }
 

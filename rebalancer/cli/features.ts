@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { type MarketData, resolveMarket, UnknownMarketError } from "../../ml/data/market.ts";
+import { listFiles, type MarketData, resolveMarket, UnknownMarketError } from "../../ml/data/market.ts";
+import { readWorld } from "../../ml/data/outside/world.ts";
 import { FEATURES } from "../../ml/features/descriptors.ts";
 import { FEATURE_SCHEMA } from "../../ml/features/index.ts";
 import { windowText } from "../../ml/features/page.ts";
@@ -32,7 +33,7 @@ export function registerFeatures(program: Command): void {
   const show = features
     .command("show")
     .description("every feature with unit, window and when it can be known, or its values")
-    .option("--market <name>", "show the values in this recorded market of events")
+    .option("--market <name>", "show the values in this recorded market of events, and of its world")
     .option("--data <dir>", "the data folder (default: RANGEKEEPER_DATA)")
     .option("--at <time>", "unix seconds or 2024-01-05T12:00:00Z (default: the market's end)")
     .option("--numeraire <token>", "0 or 1: the token that is the asset", "0")
@@ -87,7 +88,10 @@ function showFeatures(options: ShowOptions): void {
   const market = marketOf(options, options.market);
   const atSeconds = timeOf("--at", options.at) ?? market.events.at(-1)?.timestamp ?? 0;
   const numeraire = Number(options.numeraire) as Numeraire;
-  const features = featuresAt({ market, numeraire, atSeconds, lookbackSeconds: lookbackOf(options) });
+  const { chainId, token0, token1 } = market.pool;
+  const world = readWorld(listFiles(dataFolder(options)));
+  const outside = world.of({ symbols: [token0.symbol, token1.symbol], chainId });
+  const features = featuresAt({ market, numeraire, atSeconds, lookbackSeconds: lookbackOf(options), outside });
   if (features === null) {
     const [first, last] = [market.events[0]?.timestamp ?? 0, market.events.at(-1)?.timestamp ?? 0];
     throw new ConfigError(

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { InvalidInputError } from "../../errors.ts";
 import { computeFeatures, FEATURE_NAMES } from "../../features/index.ts";
+import type { Outside } from "../../features/outsideSeries.ts";
 import type { Decision } from "../../types.ts";
 import type { BacktestMarket } from "../market.ts";
 import { playRun } from "../play.ts";
@@ -11,7 +12,7 @@ import type { PolicyContext, PolicyFactory, RunSettings } from "../types.ts";
 /** What one decision saw and what it came to. */
 export interface RecordedDecision {
   readonly atSeconds: number;
-  /** The market features that its bars give; NaN = missing. */
+  /** The market features that its bars and the world outside give; NaN = missing. */
   readonly features: Readonly<Record<string, number>>;
   /**
    * Everything else that it was shown, as short texts: a difference names what was different. Not the block's number: a
@@ -45,7 +46,7 @@ export async function recordDecisions(parameters: RecordParameters): Promise<rea
       const answer = await made.decide(seen);
       records.push({
         atSeconds: context.atSeconds,
-        features: featuresOf(seen),
+        features: featuresOf(seen, market.outside),
         shown: shownOf(seen),
         answer: text({ action: answer.action, ...reasoningOf(answer.decision) }),
         kind: answer.action.kind,
@@ -57,11 +58,11 @@ export async function recordDecisions(parameters: RecordParameters): Promise<rea
   return records;
 }
 
-/** The features that a context's bars give, all missing where no bar is known. */
-export function featuresOf({ bars }: PolicyContext): Readonly<Record<string, number>> {
+/** The features that a context's bars and the world outside give, all missing where no bar is known. */
+export function featuresOf({ bars }: PolicyContext, outside: Outside | undefined): Readonly<Record<string, number>> {
   const known = bars.some(({ close }) => !Number.isNaN(close));
   if (!known) return Object.fromEntries(FEATURE_NAMES.map((name) => [name, Number.NaN]));
-  const { values } = computeFeatures(bars);
+  const { values } = computeFeatures(bars, outside);
   return Object.fromEntries(FEATURE_NAMES.map((name, i) => [name, values[i] ?? Number.NaN]));
 }
 

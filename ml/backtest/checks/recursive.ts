@@ -54,7 +54,8 @@ export async function recursiveCheck(parameters: RecursiveParameters): Promise<R
   for (const [i, warmUp] of warmUps.entries()) {
     const view = (context: PolicyContext) => {
       if (i === warmUps.length - 1) {
-        for (const [k, other] of warmUps.entries()) features[k]?.push(featuresOf(since(context, startOf(other))));
+        for (const [k, other] of warmUps.entries())
+          features[k]?.push(featuresOf(since(context, startOf(other)), market.outside));
       }
       return since(context, startOf(warmUp));
     };

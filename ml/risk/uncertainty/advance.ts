@@ -1,5 +1,6 @@
 import { toBars } from "../../data/bars.ts";
 import { computeFeatures } from "../../features/index.ts";
+import type { Outside } from "../../features/outsideSeries.ts";
 import type { Bar, Numeraire, PoolHistory, VolatilityModel } from "../../types.ts";
 import { type CalibrationState, learnDay } from "./calibration.ts";
 import { BAR_SECONDS, dayObservation, midnights } from "./dayInputs.ts";
@@ -29,7 +30,7 @@ export async function advanceCalibration(parameters: AdvanceParameters): Promise
   for (const start of midnights(bars)) {
     const at = (bars[start] as Bar).startSeconds;
     if (at > lastStart || (state.days > 0 && at <= state.lastSeconds)) continue;
-    const expected = await medianAt(model, bars.slice(0, start));
+    const expected = await medianAt(model, bars.slice(0, start), history.outside);
     const day = dayObservation(bars, start, () => expected);
     if (day !== null) state = learnDay(state, day);
   }
@@ -37,9 +38,13 @@ export async function advanceCalibration(parameters: AdvanceParameters): Promise
 }
 
 /** What a model says of the day after these bars; undefined where it knows nothing of such a market. */
-async function medianAt(model: VolatilityModel, past: readonly Bar[]): Promise<number | undefined> {
+async function medianAt(
+  model: VolatilityModel,
+  past: readonly Bar[],
+  outside: Outside | undefined,
+): Promise<number | undefined> {
   if (Number.isNaN(past.at(-1)?.close ?? Number.NaN)) return undefined;
-  const features = computeFeatures(past);
+  const features = computeFeatures(past, outside);
   if ((model.outOfDomain?.(features) ?? []).length > 0) return undefined;
   try {
     const { q50 } = await model.predict(features, DAY);

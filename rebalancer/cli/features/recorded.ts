@@ -1,6 +1,7 @@
 import { swapsOf, toBars } from "../../../ml/data/bars.ts";
 import type { MarketData } from "../../../ml/data/market.ts";
 import { computeFeatures, FEATURE_NAMES, LOOKBACK_BARS } from "../../../ml/features/index.ts";
+import type { Outside } from "../../../ml/features/outsideSeries.ts";
 import type { Features, Numeraire } from "../../../ml/types.ts";
 
 const HOUR = 3600;
@@ -11,16 +12,19 @@ export interface FeaturesAtParameters {
   readonly atSeconds: number;
   /** How much history a worker would hold then. */
   readonly lookbackSeconds: number;
+  /** What was known of the world outside; absent = nothing. */
+  readonly outside?: Outside;
 }
 
-/** The features at a moment of a recorded market, from its swaps until then; null before its first price. */
-export function featuresAt({ market, numeraire, atSeconds, lookbackSeconds }: FeaturesAtParameters): Features | null {
+/** The features at a moment of a recorded market, from its swaps and what was known until then; null before its first price. */
+export function featuresAt(parameters: FeaturesAtParameters): Features | null {
+  const { market, numeraire, atSeconds, lookbackSeconds, outside } = parameters;
   const first = market.events[0]?.timestamp ?? atSeconds;
   const fromTimestamp = Math.max(first, atSeconds - lookbackSeconds);
   const swaps = swapsOf(market.events).filter(({ timestamp }) => timestamp >= fromTimestamp && timestamp <= atSeconds);
   const source = { swaps, fromTimestamp, pool: market.pool };
   const bars = toBars(source, numeraire, { barSeconds: HOUR, untilSeconds: atSeconds, atMost: LOOKBACK_BARS });
-  return bars.length === 0 || Number.isNaN(bars.at(-1)?.close) ? null : computeFeatures(bars);
+  return bars.length === 0 || Number.isNaN(bars.at(-1)?.close) ? null : computeFeatures(bars, outside);
 }
 
 /** One feature in two sources. */
