@@ -55,6 +55,10 @@ const TOO_LARGE =
 /** What they say when asked too often. */
 const TOO_OFTEN = /rate.?limit|too many requests|capacity|throttl|per second|quota/i;
 
+/** What they say, under any code, when something of their own broke. */
+const OWN_TROUBLE =
+  /internal (server )?error|server error|unavailable|try again|over(load|capacity)|time(d)?[ -]?out|upstream|bad gateway/i;
+
 /** A JSON-RPC error as it came: not yet an exception. */
 export interface RpcFailure {
   readonly code: number;
@@ -72,7 +76,7 @@ export function meaningOf(method: string, { code, message, data }: RpcFailure): 
   if (ABSENT.test(message) || PRUNED.test(message) || code === -32001) return "absent";
   if (code === 429 || code === -32005 || TOO_OFTEN.test(message)) return "faulty";
   // A node that refuses a transaction has looked at it; what it says is the answer.
-  if (code === -32603 && method !== "eth_sendRawTransaction") return "faulty";
+  if ((code === -32603 || OWN_TROUBLE.test(message)) && method !== "eth_sendRawTransaction") return "faulty";
   if (code === -32601) return "absent";
   return "final";
 }

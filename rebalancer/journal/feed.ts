@@ -1,7 +1,7 @@
 import type { Address, Hex } from "../../ml/types.ts";
 import { decodeJson, encodeJson } from "../json.ts";
 import { type SpentNonce, toSpent } from "./attempts.ts";
-import type { Database } from "./database.ts";
+import type { Database, Row } from "./database.ts";
 import type { Measured, ProposalStatus } from "./proposals.ts";
 
 /** How far a reader has come in each table: the last row it has seen. */
@@ -38,6 +38,8 @@ export interface Feed {
     readonly vault: Address;
     readonly pool: Address;
     readonly digest: Hex;
+    /** The time of the block that it was decided on. */
+    readonly decidedAtSeconds: number;
     readonly measured: Measured;
   }[];
   /** Nonces that transactions of ours used; one that was mined again after a reorganisation comes again. */
@@ -55,6 +57,10 @@ CREATE TABLE IF NOT EXISTS tallies (name TEXT PRIMARY KEY, value TEXT NOT NULL) 
 export interface FeedStore {
   /** At most `limit` rows of each table after the cursor. */
   since(cursor: FeedCursor, limit: number): Feed;
+  /** The cursor after all that there is. */
+  feedEnd(): FeedCursor;
+  /** What moves did that were decided at or after a time, oldest first. */
+  measuredSince(decidedAtSeconds: number): Feed["measured"];
   /** Highest share price of each vault by hour, over the time before the newest decision; asset units per 1e18 shares. */
   highestSharePrices(
     withinSeconds: number,
@@ -63,6 +69,17 @@ export interface FeedStore {
   tally(name: string): unknown;
   saveTally(name: string, value: unknown): void;
 }
+
+const MEASURED = `measured.digest, measured.body, proposals.vault, proposals.pool, decisions.at_seconds
+  FROM measured JOIN proposals USING (digest) JOIN decisions ON decisions.id = proposals.decision_id`;
+
+const toMeasured = (row: Row): Feed["measured"][number] => ({
+  vault: row.vault as Address,
+  pool: row.pool as Address,
+  digest: row.digest as Hex,
+  decidedAtSeconds: Number(row.at_seconds),
+  measured: decodeJson<Measured>(String(row.body)),
+});
 
 /** The feed of an open journal. */
 export function feedStore({ run, all, one }: Database): FeedStore {
@@ -81,9 +98,7 @@ export function feedStore({ run, all, one }: Database): FeedStore {
         limit,
       );
       const measured = all(
-        `SELECT measured.rowid AS row, measured.digest, measured.body, proposals.vault, proposals.pool
-         FROM measured JOIN proposals USING (digest)
-         WHERE measured.rowid > ? ORDER BY measured.rowid LIMIT ?`,
+        `SELECT measured.rowid AS row, ${MEASURED} WHERE measured.rowid > ? ORDER BY measured.rowid LIMIT ?`,
         cursor.measured,
         limit,
       );
@@ -124,12 +139,7 @@ export function feedStore({ run, all, one }: Database): FeedStore {
           status: row.status as ProposalStatus,
           detail: String(row.detail),
         })),
-        measured: measured.map((row) => ({
-          vault: row.vault as Address,
-          pool: row.pool as Address,
-          digest: row.digest as Hex,
-          measured: decodeJson<Measured>(String(row.body)),
-        })),
+        measured: measured.map(toMeasured),
         spent: spent.map(toSpent),
         outcomes: outcomes.map((row) => ({
           vault: row.vault as Address,
@@ -139,6 +149,20 @@ export function feedStore({ run, all, one }: Database): FeedStore {
         more: [decisions, steps, measured, spent, outcomes].some((rows) => rows.length === limit),
       };
     },
+    feedEnd() {
+      const last = (table: string) => Number(one(`SELECT max(rowid) AS last FROM ${table}`)?.last ?? 0);
+      return {
+        decisions: last("decisions"),
+        steps: last("steps"),
+        measured: last("measured"),
+        spent: last("spent"),
+        outcomes: last("outcomes"),
+      };
+    },
+    measuredSince: (decidedAtSeconds) =>
+      all(`SELECT ${MEASURED} WHERE decisions.at_seconds >= ? ORDER BY measured.rowid`, decidedAtSeconds).map(
+        toMeasured,
+      ),
     highestSharePrices(withinSeconds) {
       return all(
         `SELECT vault, at_seconds / 3600 AS hour, max(CAST(share_price AS REAL)) AS highest FROM decisions

@@ -5,6 +5,7 @@ import { type BlockStamp, firstBlockSince, getBlock } from "../chain.ts";
 import type { Context } from "../context.ts";
 import { explain } from "../errors.ts";
 import { describeStop } from "../stops/killSwitch.ts";
+import { openTripCounts, type TripCounts } from "../stops/tripCounts.ts";
 import { acknowledgedTrips, newTrips, readHeadLag, readTrips } from "../stops/trips.ts";
 import { repairReorganised, repairUnseen } from "./reorganised.ts";
 import { followPools, type PoolWatch, watchPool } from "./settled.ts";
@@ -28,6 +29,8 @@ interface Observation {
   looked: boolean;
   /** A reorganisation that is not repaired yet: the newest block that both chains share. */
   fork: number | null;
+  /** What the journal says of the conditions that trip the kill switch; null before the first head. */
+  counts: TripCounts | null;
   /** Conditions that have tripped the kill switch and still hold. */
   readonly tripped: Set<string>;
   /** Said once about a node that has gone back. */
@@ -49,6 +52,7 @@ export async function observe(context: Context, waker: Waker, signal: AbortSigna
     parent: null,
     looked: false,
     fork: null,
+    counts: null,
     tripped: acknowledgedTrips(context.journal.stops(config.chainId)),
     wentBack: null,
   };
@@ -151,11 +155,17 @@ async function newestHead(context: Context, observation: Observation): Promise<B
 
 /** Trips the kill switch where a limit of the configuration has been passed; all but the head's age once per block. */
 async function watchTrips(context: Context, observation: Observation, head: BlockStamp): Promise<void> {
-  const { killSwitch, logger, config } = context;
+  const { killSwitch, logger, config, journal, pools } = context;
   const now = Date.now();
+  observation.counts ??= openTripCounts({
+    journal,
+    trips: config.trips,
+    vaults: pools.flatMap(({ vaults }) => vaults),
+    atSeconds: head.timestamp,
+  });
   const readings = [
     ...readHeadLag(config, head, Math.floor(now / 1_000)),
-    ...(head.hash === observation.handled ? [] : await readTrips(context, head)),
+    ...(head.hash === observation.handled ? [] : await readTrips(context, observation.counts, head)),
   ];
   if (readings.length === 0) return;
   for (const order of newTrips(readings, observation.tripped, await killSwitch.orders(), now)) {

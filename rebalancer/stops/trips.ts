@@ -1,10 +1,9 @@
 import type { Address } from "../../ml/types.ts";
 import type { BlockStamp } from "../chain.ts";
-import type { Config, VaultConfig } from "../config.ts";
+import type { Config } from "../config.ts";
 import type { Context } from "../context.ts";
-import type { OutcomeRecord } from "../journal/outcomes.ts";
-import type { ProposalRecord } from "../journal/proposals.ts";
 import type { StopOrder, StopScope } from "./killSwitch.ts";
+import type { TripCounts } from "./tripCounts.ts";
 
 const DAY_SECONDS = 86_400;
 const BY = "trip ";
@@ -38,13 +37,14 @@ export function readHeadLag(config: Config, head: BlockStamp, nowSeconds: number
 /** Reads every other condition that the configuration's [trips] asks for at a head, from journal and chain. */
 export async function readTrips(
   context: Pick<Context, "config" | "journal" | "client" | "keys" | "pools">,
+  counts: TripCounts,
   head: BlockStamp,
 ): Promise<readonly TripReading[]> {
   const { config, journal, pools } = context;
   const { trips } = config;
   const readings: TripReading[] = [];
   const read = (name: TripName, scope: StopScope, broken: string | null) => readings.push({ name, scope, broken });
-  const ofDay = journal.proposals({ sinceSeconds: head.timestamp - DAY_SECONDS });
+  counts.follow();
 
   if (trips.gasGweiPerDay !== undefined) {
     const spent = Number(journal.gasSpentWei(head.timestamp - DAY_SECONDS)) / 1e9;
@@ -52,14 +52,14 @@ export async function readTrips(
     read("gas-budget", "all", over ? `${Math.round(spent)} gwei in a day; at most ${trips.gasGweiPerDay}` : null);
   }
   if (config.worker.mode === "live") read("keeper-balance", "all", await emptyKeeper(context, head));
-  for (const vault of pools.flatMap((group) => group.vaults)) {
-    const scope = vault.vault.toLowerCase() as Address;
-    read("failing-simulations", scope, failingSimulations(context, vault, trips.failedSimulations));
-    read("out-of-domain", scope, outOfDomain(context, vault, trips.outOfDomainDecisions));
-    if (trips.driftBps !== undefined) read("drift", scope, drift(context, vault, trips.driftBps, trips.driftOutcomes));
-    if (trips.lossBpsPerDay !== undefined) {
-      read("loss-budget", scope, lossBudget(ofDay, vault, trips.lossBpsPerDay));
-    }
+  for (const { vault } of pools.flatMap((group) => group.vaults)) {
+    const scope = vault.toLowerCase() as Address;
+    read("failing-simulations", scope, counts.failedSimulations(vault));
+    read("out-of-domain", scope, outOfDomain(counts.outOfDomain(vault), trips.outOfDomainDecisions));
+    if (trips.driftBps !== undefined)
+      read("drift", scope, drift(counts.forecastErrorsBps(vault), trips.driftBps, trips.driftOutcomes));
+    if (trips.lossBpsPerDay !== undefined)
+      read("loss-budget", scope, lossBudget(counts.lossWad(vault, head.timestamp - DAY_SECONDS), trips.lossBpsPerDay));
   }
   return readings;
 }
@@ -80,26 +80,12 @@ async function emptyKeeper(
   return poor ? `keeper ${poor.address} holds ${poor.balance} wei; ${moves} moves cost ${move} each` : null;
 }
 
-function failingSimulations({ journal }: Pick<Context, "journal">, { vault }: VaultConfig, limit: number) {
-  const latest = journal.proposals({ vault, limit });
-  const failed = latest.filter(({ status, detail }) => status === "refused" && detail.startsWith("simulation "));
-  return failed.length === limit
-    ? `${limit} proposals in a row failed in simulation, the last with: ${failed.at(-1)?.detail}`
-    : null;
-}
-
-function outOfDomain({ journal }: Pick<Context, "journal">, { vault }: VaultConfig, limit: number): string | null {
-  const outside = journal.reasonKeys(vault, limit).filter((key) => key === "out-of-domain");
-  return outside.length === limit ? `${limit} decisions in a row were outside of what the models know` : null;
+function outOfDomain(count: number, limit: number): string | null {
+  return count >= limit ? `${count} decisions in a row were outside of what the models know` : null;
 }
 
 /** Mean of realised less predicted net over the last settled decisions that chose a range. */
-function drift({ journal }: Pick<Context, "journal">, { vault }: VaultConfig, limitBps: number, count: number) {
-  // Outcomes of holds and of standing aside say nothing of the forecasts: some more are read than are needed.
-  const errors = journal
-    .outcomes({ vault, limit: 10 * count })
-    .flatMap(predictionError)
-    .slice(-count);
+function drift(errors: readonly number[], limitBps: number, count: number): string | null {
   if (errors.length < count) return null;
   const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
   return mean < -limitBps
@@ -107,21 +93,8 @@ function drift({ journal }: Pick<Context, "journal">, { vault }: VaultConfig, li
     : null;
 }
 
-function predictionError({ outcome }: OutcomeRecord): number[] {
-  const { netBps, predicted } = outcome as { netBps?: number; predicted?: { feesBps: number; lvrBps: number } | null };
-  if (typeof netBps !== "number" || !predicted || predicted.feesBps === 0) return [];
-  return [netBps - (predicted.feesBps - predicted.lvrBps)];
-}
-
 /** Losses of the moves of a day, each the worse one of both reference prices as the vault measured it. */
-function lossBudget(proposals: readonly ProposalRecord[], { vault }: VaultConfig, mostBps: number): string | null {
-  let lossWad = 0n;
-  for (const record of proposals) {
-    if (record.vault !== vault) continue;
-    const event = record.measured?.events.find(({ name }) => name === "Rebalanced");
-    const report = event?.args.report as { lossWad?: bigint } | undefined;
-    lossWad += report?.lossWad ?? 0n;
-  }
+function lossBudget(lossWad: bigint, mostBps: number): string | null {
   const lossBps = Number(lossWad / 10n ** 12n) / 100;
   return lossBps > mostBps ? `moves lost ${lossBps} bp of the vault in a day; at most ${mostBps}` : null;
 }

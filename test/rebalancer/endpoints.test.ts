@@ -74,6 +74,7 @@ describe("several nodes", () => {
     "answers JSON that is no JSON-RPC": () => '["pong"]',
     "answers nothing": () => "",
     "has an internal error": () => ({ error: { code: -32_603, message: "Internal error" } }),
+    "has an internal error under a code of its own": () => ({ error: { code: -32_000, message: "internal error" } }),
     "limits the rate in words": () => ({ error: { code: -32_005, message: "daily request count exceeded" } }),
     "answers digits that are none": () => ({ result: { number: "0xzz", hash: "0x1", parentHash: null } }),
     "answers an error that is none": () => ({ error: "no" as never }),

@@ -1,14 +1,25 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startApi } from "../../rebalancer/api/server.ts";
 import { createChainClient, getBlock } from "../../rebalancer/chain.ts";
+import { registerAlerts } from "../../rebalancer/cli/alerts.ts";
+import { accounts } from "../../rebalancer/cli/demo/accounts.ts";
+import { registerStatus } from "../../rebalancer/cli/status.ts";
 import type { Config } from "../../rebalancer/config.ts";
 import { type Journal, openJournal } from "../../rebalancer/journal.ts";
 import { loadKeys } from "../../rebalancer/keys/keys.ts";
+import { createLogger } from "../../rebalancer/log/log.ts";
 import { run } from "../../rebalancer/main.ts";
 import type { StopOrder } from "../../rebalancer/stops/killSwitch.ts";
+import { openTripCounts, type TripCounts } from "../../rebalancer/stops/tripCounts.ts";
 import { acknowledgedTrips, newTrips, readHeadLag, readTrips, type TripReading } from "../../rebalancer/stops/trips.ts";
 import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
 import { decision, decisionRecord, digest, proposalRecord, VAULT } from "../support/journalRecords.ts";
 import { settled } from "../support/lockstep.ts";
+import { until } from "../support/until.ts";
+import { verbRunner } from "../support/verb.ts";
+
+const alerts = verbRunner(registerAlerts, "alerts");
+const status = verbRunner(registerStatus, "status");
 
 let local: LocalDeployment;
 beforeAll(async () => {
@@ -22,7 +33,16 @@ describe("readTrips", () => {
   let journal: Journal;
   beforeEach(() => {
     journal = openJournal(":memory:", () => "worker");
+    kept = null;
   });
+
+  /** Counts that were opened before anything was written, for these limits. */
+  let kept: { limits: Partial<Config["trips"]>; counts: TripCounts } | null = null;
+  function keep(limits: Partial<Config["trips"]>) {
+    const trips = { ...local.configure().config.trips, ...limits };
+    kept = { limits, counts: openTripCounts({ journal, trips, vaults: [{ vault: VAULT }], atSeconds: 100 * 12 }) };
+    return limits;
+  }
 
   /** What is broken, by name, for a configuration with these limits. */
   async function broken(
@@ -41,11 +61,12 @@ describe("readTrips", () => {
       lens: VAULT,
       strategy: VAULT,
     } as const;
+    const limits = { ...config.trips, ...trips };
     const readings = await readTrips(
       {
         config: {
           ...config,
-          trips: { ...config.trips, ...trips },
+          trips: limits,
         },
         journal,
         client,
@@ -53,6 +74,9 @@ describe("readTrips", () => {
         // only the vaults of a pool are read here
         pools: [{ vaults: [vault] }] as never,
       },
+      kept?.limits === trips
+        ? kept.counts
+        : openTripCounts({ journal, trips: limits, vaults: [vault], atSeconds: head.timestamp }),
       head,
     );
     return Object.fromEntries(readings.map(({ name, broken }) => [name, broken]));
@@ -147,8 +171,83 @@ describe("readTrips", () => {
     );
   });
 
+  it("goes on counting as the journal grows, to the same end as one that reads it anew", async () => {
+    const limits = keep({
+      ...{ gasGweiPerDay: 2.9e7, lossBpsPerDay: 29, failedSimulations: 2, outOfDomainDecisions: 2 },
+      ...{ driftBps: 14, driftOutcomes: 3 },
+    });
+    const both = async () => {
+      const [grown, anew] = [await broken(limits), await broken({ ...limits })];
+      expect(grown).toEqual(anew);
+      return Object.entries(grown).flatMap(([name, words]) => (words === null ? [] : [name]));
+    };
+    expect(await both()).toEqual([]);
+    for (const block of [1, 2]) proposed(block, "confirmed", "", 10n ** 15n);
+    expect(await both()).toEqual([]);
+    proposed(3, "confirmed", "", 10n ** 15n);
+    expect(await both()).toEqual(["gas-budget", "loss-budget"]);
+    for (const block of [1, 2, 3]) {
+      const outcome = { netBps: 10 * block, predicted: { feesBps: 40, lvrBps: 5 } };
+      journal.recordOutcome({ decisionId: `d${block}`, settledAtSeconds: block, outcome });
+      expect((await both()).includes("drift")).toBe(block === 3);
+    }
+    for (const block of [4, 5]) {
+      proposed(block, "refused", "simulation not calm: (NotCalm)");
+      expect((await both()).includes("failing-simulations")).toBe(block === 5);
+    }
+    proposed(6, "confirmed", "");
+    expect(await both()).not.toContain("failing-simulations");
+    for (const block of [7, 8]) {
+      const away = { ...decision(block), reasonKey: "out-of-domain" as const };
+      journal.recordDecision({ ...decisionRecord(block), decision: away });
+      expect((await both()).includes("out-of-domain")).toBe(block === 8);
+    }
+    journal.recordDecision(decisionRecord(9));
+    expect(await both()).not.toContain("out-of-domain");
+  });
+
+  it("asks the journal as often for a thousand vaults as for one", async () => {
+    const asked = (vaults: number): number => {
+      let calls = 0;
+      const counted = new Proxy(journal, {
+        get: (target, name) => {
+          const method = Reflect.get(target, name);
+          return typeof method !== "function"
+            ? method
+            : (...all: never[]) => {
+                calls += 1;
+                return Reflect.apply(method, target, all);
+              };
+        },
+      });
+      const trips = { ...local.configure().config.trips, driftBps: 1, lossBpsPerDay: 1 };
+      const kept = Array.from({ length: vaults }, (_, index) => ({
+        vault: digest(index).slice(0, 42) as typeof VAULT,
+      }));
+      const counts = openTripCounts({ journal: counted, trips, vaults: kept, atSeconds: 0 });
+      calls = 0;
+      counts.follow();
+      for (const { vault } of kept) {
+        counts.failedSimulations(vault);
+        counts.outOfDomain(vault);
+        counts.forecastErrorsBps(vault);
+        counts.lossWad(vault, 0);
+      }
+      return calls;
+    };
+    proposed(1, "confirmed", "");
+    expect(asked(1)).toBe(1);
+    expect(asked(1_000)).toBe(1);
+  });
+
   it("asks whether the keeper can pay for its next moves", async () => {
     expect((await broken({}))["keeper-balance"]).toBeNull();
+    const client = createChainClient(local.configure().config.rpcUrl);
+    const balance = await client.getBalance({ address: accounts.keeper });
+    // five moves of 600,000 gas
+    const affordable = balance / 3_000_000n;
+    expect((await broken({}, affordable))["keeper-balance"]).toBeNull();
+    expect((await broken({}, affordable + 1n))["keeper-balance"]).toMatch(/^keeper 0x\w{40} holds \d+ wei; 5 moves /);
     const tooDear = (await broken({}, 10n ** 30n))["keeper-balance"];
     expect(tooDear).toMatch(/^keeper 0x\w{40} holds \d+ wei; 5 moves cost 6\d{35} each$/);
   });
@@ -179,17 +278,42 @@ describe("newTrips", () => {
 
 describe("a worker", () => {
   it("stops itself at a head that is older than its limit", async () => {
-    const { config } = local.configure({ trips: { headLagSeconds: 60 } });
+    const { config, path } = local.configure({ trips: { headLagSeconds: 60 }, metrics: { listen: "127.0.0.1:0" } });
     // the local chain lives in the year 2023
     const head = { ...(await getBlock(createChainClient(config.rpcUrl), "latest")) };
     expect(readHeadLag(config, head, head.timestamp + 60)[0]?.broken).toBeNull();
+    expect(readHeadLag(config, head, head.timestamp + 61)[0]?.broken).toBe("the head is 61 s old; at most 60 s");
     const stop = new AbortController();
-    const running = run({ config, signal: stop.signal, live: true, env: local.env });
-    const block = await local.tick(3_600 - (local.time % 3_600));
-    const marker = await settled(local, block);
-    stop.abort();
-    await running;
-    expect(marker).toEqual({ block, state: "stopped" });
+    const lines: string[] = [];
+    const logger = createLogger({ level: "info", destination: { write: (line) => void lines.push(line) } });
+    const running = run({ config, signal: stop.signal, live: true, env: local.env, logger });
+    const api = await startApi({ config, listen: "127.0.0.1:0", env: {}, logger: createLogger({ level: "silent" }) });
+    try {
+      const block = await local.tick(3_600 - (local.time % 3_600));
+      expect(await settled(local, block)).toEqual({ block, state: "stopped" });
+      const url = await until(() => {
+        const line = lines.find((text) => text.includes("/readyz"));
+        return line === undefined ? null : String(JSON.parse(line).url);
+      });
+      // told by the worker's metrics, its alerts, the API and the verb
+      const series = /^rangekeeper_kill_switch\{.*scope="all".*\} 1$/m;
+      expect(await until(async () => series.exec(await (await fetch(`${url}/metrics`)).text()))).not.toBeNull();
+      const firing = await until(async () => {
+        const { stdout } = await alerts("ls", "--config", path);
+        return stdout.includes("KillSwitchOn") ? stdout : null;
+      });
+      expect(firing.replace(/\s+/g, " ")).toMatch(
+        /kill switch on: level 1 for all vaults, by trip head-lag: the head is/,
+      );
+      const answer = await (await fetch(`${api.url}/v1/stops`)).text();
+      expect(answer).toContain('"by":"trip head-lag"');
+      const told = (await status("--config", path)).stdout.replace(/\s+/g, " ");
+      expect(told).toContain("KILL SWITCH level 1 for all vaults, by trip head-lag: the head is");
+    } finally {
+      stop.abort();
+      await running;
+      await api.stop();
+    }
     const journal = openJournal(config.journal.path, () => "reader");
     const [order, ...others] = journal.stops(31_337);
     journal.close();
