@@ -1,6 +1,6 @@
 import { AT_BAR_END, type FeatureDescriptor } from "./descriptor.ts";
 import { closeVariance } from "./volatility.ts";
-import { clamp, enoughBars, type FeatureView, HOUR_SECONDS, windowStart } from "./window.ts";
+import { clamp, enoughBars, type FeatureView, HOUR_SECONDS, shared, windowStart } from "./window.ts";
 
 const DAY = 24;
 const WEEK = 168;
@@ -15,7 +15,7 @@ function sigmas(view: FeatureView, hours: number): number {
 }
 
 /** The last day's squared returns: their sum, the part of it that fell, the largest, and how many are known. */
-function squares(view: FeatureView): { total: number; fallen: number; largest: number; known: number } {
+const squares = shared((view) => {
   let [total, fallen, largest, known] = [0, 0, 0, 0];
   for (let i = windowStart(view, DAY); i < view.end; i++) {
     const back = view.bars.barReturn[i] as number;
@@ -24,10 +24,10 @@ function squares(view: FeatureView): { total: number; fallen: number; largest: n
     known++;
     total += square;
     if (back < 0) fallen += square;
-    largest = Math.max(largest, square);
+    if (square > largest) largest = square;
   }
   return { total, fallen, largest, known };
-}
+});
 
 /** Share of the last day's squared returns that fell. A day without any move counts as half. */
 function downside(view: FeatureView): number {

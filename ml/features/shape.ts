@@ -5,7 +5,7 @@ import {
   type FeatureView,
   HOUR_SECONDS,
   lnFloored,
-  share,
+  shared,
   windowMean,
   windowStart,
 } from "./window.ts";
@@ -23,25 +23,25 @@ interface Moments {
 }
 
 /** Variances of log price and log liquidity over the week's hours that know both. */
-const moments = (view: FeatureView): Moments => share(view, "moments", () => momentsOf(view));
-
-function momentsOf(view: FeatureView): Moments {
+const moments = shared((view): Moments => {
   const { close, logLiquidity } = view.bars;
+  const { end } = view;
   const start = windowStart(view, WEEK);
   let [known, price, depth] = [0, 0, 0];
-  for (let i = start; i < view.end; i++) {
+  for (let i = start; i < end; i++) {
     const [x, y] = [close[i] as number, logLiquidity[i] as number];
     if (Number.isNaN(x) || Number.isNaN(y)) continue;
     known++;
     price += x;
     depth += y;
   }
+  const [meanPrice, meanDepth] = [price / known, depth / known];
   let [priceVariance, depthVariance, covariance] = [0, 0, 0];
-  for (let i = start; i < view.end; i++) {
-    const [x, y] = [(close[i] as number) - price / known, (logLiquidity[i] as number) - depth / known];
+  for (let i = start; i < end; i++) {
+    const [x, y] = [(close[i] as number) - meanPrice, (logLiquidity[i] as number) - meanDepth];
     if (Number.isNaN(x) || Number.isNaN(y)) continue;
-    priceVariance += x ** 2;
-    depthVariance += y ** 2;
+    priceVariance += x * x;
+    depthVariance += y * y;
     covariance += x * y;
   }
   return {
@@ -50,7 +50,7 @@ function momentsOf(view: FeatureView): Moments {
     depthVariance: depthVariance / known,
     covariance: covariance / known,
   };
-}
+});
 
 /** How unevenly swaps came over the day's hours: 0 for a Poisson stream, more where they bunch. */
 function dispersion(view: FeatureView): number {

@@ -7,7 +7,7 @@ import { createColumns, dropRows, setBar } from "./columns.ts";
 import { FEATURE_SCHEMA, LOOKBACK_BARS } from "./index.ts";
 import type { Outside } from "./outsideSeries.ts";
 import { featureValues } from "./table.ts";
-import { HOUR_SECONDS } from "./window.ts";
+import { createView, HOUR_SECONDS } from "./window.ts";
 
 /** Features of a market that is followed hour by hour. */
 export interface BarStream {
@@ -19,6 +19,7 @@ export interface BarStream {
 export function createBarStream(outside: Outside = {}): BarStream {
   const capacity = 2 * LOOKBACK_BARS;
   const columns = createColumns(capacity);
+  const viewAt = createView(columns, outside);
   let [rows, endSeconds] = [0, Number.NaN];
   function add(bar: Bar): void {
     if (rows === capacity) {
@@ -47,7 +48,7 @@ export function createBarStream(outside: Outside = {}): BarStream {
       return {
         schema: FEATURE_SCHEMA,
         atSeconds: bar.endSeconds,
-        values: featureValues(columns, rows, bar.endSeconds, outside),
+        values: featureValues(viewAt(rows, bar.endSeconds)),
       };
     },
   };
@@ -100,6 +101,7 @@ export interface PoolStream {
 export function createPoolStream({ pool, numeraire, fromTimestamp, outside = {} }: PoolStreamParameters): PoolStream {
   const readings = createReadings(numeraire, pipsToRatio(pool.feePips));
   const columns = createColumns(LOOKBACK_BARS);
+  const viewAt = createView(columns, outside);
   let lastSeconds = fromTimestamp;
   let stale = 0;
   return {
@@ -132,7 +134,7 @@ export function createPoolStream({ pool, numeraire, fromTimestamp, outside = {} 
       return {
         schema: FEATURE_SCHEMA,
         atSeconds: timestamp,
-        values: featureValues(columns, count, timestamp, outside),
+        values: featureValues(viewAt(count, timestamp)),
       };
     },
   };

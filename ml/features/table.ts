@@ -1,9 +1,9 @@
 import { InvalidInputError } from "../errors.ts";
 import type { Bar } from "../types.ts";
-import { type BarColumns, columnsOf } from "./columns.ts";
+import { columnsOf } from "./columns.ts";
 import { FEATURES } from "./descriptors.ts";
 import type { Outside } from "./outsideSeries.ts";
-import { HOUR_SECONDS } from "./window.ts";
+import { createView, type FeatureView, HOUR_SECONDS } from "./window.ts";
 
 /** The features of a whole history, any row of which is cheap. */
 export interface FeatureTable {
@@ -19,19 +19,18 @@ export function featureTable(bars: readonly Bar[], outside: Outside = {}): Featu
       `bars must be hourly (${HOUR_SECONDS} s) to compute features, not ${odd.endSeconds - odd.startSeconds} s`,
     );
   }
-  const columns = columnsOf(bars);
+  const viewAt = createView(columnsOf(bars), outside);
   return {
     at(row) {
       const bar = bars[row];
       if (bar === undefined) throw new InvalidInputError(`row ${row} must be from 0 to ${bars.length - 1}`);
-      return featureValues(columns, row + 1, bar.endSeconds, outside);
+      return featureValues(viewAt(row + 1, bar.endSeconds));
     },
   };
 }
 
-/** Values of all features at the end of the row before `end`. */
-export function featureValues(bars: BarColumns, end: number, atSeconds: number, outside: Outside): Float64Array {
-  const view = { bars, first: 0, end, atSeconds, outside, shared: new Map<string, unknown>() };
+/** Values of all features at the moment of a view. */
+export function featureValues(view: FeatureView): Float64Array {
   const values = new Float64Array(FEATURES.length);
   for (let i = 0; i < FEATURES.length; i++) {
     const value = (FEATURES[i] as (typeof FEATURES)[number]).compute(view);

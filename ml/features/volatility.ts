@@ -1,6 +1,15 @@
 import type { Quantity } from "./columns.ts";
 import { AT_BAR_END, type FeatureDescriptor } from "./descriptor.ts";
-import { enoughBars, type FeatureView, HOUR_SECONDS, lnFloored, share, windowMean, windowStart } from "./window.ts";
+import {
+  enoughBars,
+  type FeatureView,
+  HOUR_SECONDS,
+  lnFloored,
+  meanUntil,
+  shared,
+  windowMean,
+  windowStart,
+} from "./window.ts";
 
 /** Variance per day below which logs are cut: 1 basis point of daily volatility. */
 const FLOOR = 1e-8;
@@ -11,41 +20,58 @@ const dailyMean = (view: FeatureView, quantity: Quantity, hours: number): number
   HOURS_PER_DAY * windowMean(view, quantity, hours);
 
 /** Mean squared hourly return over a window, scaled to a day. */
-export const closeVariance = (view: FeatureView, hours: number): number =>
-  share(view, VARIANCE_NAMES[hours] ?? `variance ${hours}`, () => dailyMean(view, view.bars.squaredReturn, hours));
+export function closeVariance(view: FeatureView, hours: number): number {
+  if (hours === 24) return dayVariance(view);
+  if (hours === 168) return weekVariance(view);
+  return hours === 720 ? monthVariance(view) : varianceOver(view, hours);
+}
 
-const VARIANCE_NAMES: Readonly<Record<number, string>> = {
-  24: "variance 24",
-  168: "variance 168",
-  720: "variance 720",
-};
+const varianceOver = (view: FeatureView, hours: number): number => dailyMean(view, view.bars.squaredReturn, hours);
+
+const [dayVariance, weekVariance, monthVariance] = [24, 168, 720].map((hours) =>
+  shared((view) => varianceOver(view, hours)),
+) as [Variance, Variance, Variance];
+
+type Variance = (view: FeatureView) => number;
 
 /** Variance from the highest and lowest price of a window (Parkinson), scaled to a day. */
 function parkinson(view: FeatureView, hours: number): number {
   const { high, low } = view.bars;
-  let [known, highest, lowest] = [0, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
-  for (let i = windowStart(view, hours); i < view.end; i++) {
-    if (Number.isNaN(high[i])) continue;
-    known++;
-    highest = Math.max(highest, high[i] as number);
-    lowest = Math.min(lowest, low[i] as number);
+  const { end } = view;
+  let known = 0;
+  let highest = Number.NEGATIVE_INFINITY;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let i = windowStart(view, hours); i < end; i++) {
+    const [top, bottom] = [high[i] as number, low[i] as number];
+    // What is not known is neither above nor below anything.
+    if (!Number.isNaN(top)) known++;
+    if (top > highest) highest = top;
+    if (bottom < lowest) lowest = bottom;
   }
   if (known < enoughBars(hours)) return Number.NaN;
   return ((highest - lowest) ** 2 / (4 * Math.LN2)) * (HOURS_PER_DAY / known);
 }
 
+/** Of the days of one week, while it is looked at. */
+const logs = new Float64Array(DAYS_OF_WEEK);
+
 /** Standard deviation of the log of daily variance over the last week: how much volatility itself moves. */
 function volatilityOfVolatility(view: FeatureView): number {
-  const days: number[] = [];
+  let [days, total] = [0, 0];
   for (let day = 0; day < DAYS_OF_WEEK; day++) {
     const end = view.end - day * HOURS_PER_DAY;
     if (end - view.first < HOURS_PER_DAY) break;
-    const value = dailyMean({ ...view, end }, view.bars.squaredReturn, HOURS_PER_DAY);
-    if (!Number.isNaN(value)) days.push(lnFloored(value, FLOOR));
+    const value = HOURS_PER_DAY * meanUntil(view, view.bars.squaredReturn, HOURS_PER_DAY, end);
+    if (Number.isNaN(value)) continue;
+    const log = lnFloored(value, FLOOR);
+    logs[days++] = log;
+    total += log;
   }
-  if (days.length < 3) return Number.NaN;
-  const mean = days.reduce((a, b) => a + b, 0) / days.length;
-  return Math.sqrt(days.reduce((sum, day) => sum + (day - mean) ** 2, 0) / (days.length - 1));
+  if (days < 3) return Number.NaN;
+  const mean = total / days;
+  let squares = 0;
+  for (let day = 0; day < days; day++) squares += ((logs[day] as number) - mean) ** 2;
+  return Math.sqrt(squares / (days - 1));
 }
 
 const one = (

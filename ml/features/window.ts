@@ -12,17 +12,35 @@ export interface FeatureView {
   /** End of the last bar. */
   readonly atSeconds: number;
   readonly outside: Outside;
-  /** What several features of this moment need, worked out once. */
-  readonly shared: Map<string, unknown>;
+  /** What several features of this moment need, by place, worked out once: see `shared`. */
+  readonly notes: unknown[];
 }
 
-/** What was worked out for this moment under this name, or what `compute` gives. */
-export function share<T>({ shared }: FeatureView, name: string, compute: () => T): T {
-  const known = shared.get(name) as T | undefined;
-  if (known !== undefined) return known;
-  const made = compute();
-  shared.set(name, made);
-  return made;
+let places = 0;
+
+/** What several features need of a moment: `compute`, which each moment is asked once. */
+export function shared<T>(compute: (view: FeatureView) => T): (view: FeatureView) => T {
+  const place = places++;
+  return (view) => {
+    const { notes } = view;
+    const known = notes[place] as T | undefined;
+    if (known !== undefined) return known;
+    const made = compute(view);
+    notes[place] = made;
+    return made;
+  };
+}
+
+/** A view of these columns whose moment can be moved. */
+export function createView(bars: BarColumns, outside: Outside): (end: number, atSeconds: number) => FeatureView {
+  const notes: unknown[] = new Array(places).fill(undefined);
+  const view = { bars, first: 0, end: 0, atSeconds: 0, outside, notes };
+  return (end, atSeconds) => {
+    view.end = end;
+    view.atSeconds = atSeconds;
+    notes.fill(undefined);
+    return view;
+  };
 }
 
 /** A window needs this many known bars, or three quarters of its own length if that is less. */
@@ -38,11 +56,15 @@ export const windowStart = ({ first, end }: FeatureView, hours: number): number 
  * (three quarters of a shorter window) are known. Always summed from the oldest bar on, so that a row has the same bits
  * whether it is computed alone, in a table or in a stream.
  */
-export function windowMean(view: FeatureView, { values, known }: Quantity, hours: number): number {
-  const start = windowStart(view, hours);
-  const count = (known[view.end] as number) - (known[start] as number);
+export const windowMean = (view: FeatureView, quantity: Quantity, hours: number): number =>
+  meanUntil(view, quantity, hours, view.end);
+
+/** The same of a window that ended earlier. */
+export function meanUntil({ first }: FeatureView, { values, known }: Quantity, hours: number, end: number): number {
+  const start = Math.max(first, end - hours);
+  const count = (known[end] as number) - (known[start] as number);
   if (count < enoughBars(hours)) return Number.NaN;
-  return (hours > LANES_FROM_HOURS ? laneSum : plainSum)(values, start, view.end) / count;
+  return (hours > LANES_FROM_HOURS ? laneSum(values, start, end) : plainSum(values, start, end)) / count;
 }
 
 /** Longer windows are summed in four lanes: four times as fast, and with the same bits everywhere all the same. */
@@ -55,8 +77,12 @@ function plainSum(values: Float64Array, start: number, end: number): number {
 }
 
 function laneSum(values: Float64Array, start: number, end: number): number {
-  let [a, b, c, d, i] = [0, 0, 0, 0, start];
-  for (; i + 3 < end; i += 4) {
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  let i = start;
+  for (const last = end - 3; i < last; i += 4) {
     a += values[i] as number;
     b += values[i + 1] as number;
     c += values[i + 2] as number;

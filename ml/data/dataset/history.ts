@@ -1,7 +1,8 @@
-import { createColumns, setBar } from "../../features/columns.ts";
+import { createColumns, dropRows, setBar } from "../../features/columns.ts";
 import { LOOKBACK_BARS } from "../../features/index.ts";
 import type { Outside } from "../../features/outsideSeries.ts";
 import { featureValues } from "../../features/table.ts";
+import { createView } from "../../features/window.ts";
 import type { Bar } from "../../types.ts";
 
 const CAPACITY = 4 * LOOKBACK_BARS;
@@ -16,7 +17,8 @@ export interface History {
 
 /** An empty history: each bar's part in features is worked out once, as it comes. */
 export function createHistory(outside: Outside = {}): History {
-  let columns = createColumns(CAPACITY);
+  const columns = createColumns(CAPACITY);
+  const viewAt = createView(columns, outside);
   let bars: Bar[] = [];
   return {
     get last() {
@@ -25,12 +27,11 @@ export function createHistory(outside: Outside = {}): History {
     add(bar) {
       if (bars.length === CAPACITY) {
         bars = bars.slice(-LOOKBACK_BARS);
-        columns = createColumns(CAPACITY);
-        for (const [i, known] of bars.entries()) setBar(columns, i, known);
+        dropRows(columns, CAPACITY - LOOKBACK_BARS, CAPACITY);
       }
       setBar(columns, bars.length, bar);
       bars.push(bar);
     },
-    features: () => featureValues(columns, bars.length, bars.at(-1)?.endSeconds ?? Number.NaN, outside),
+    features: () => featureValues(viewAt(bars.length, bars.at(-1)?.endSeconds ?? Number.NaN)),
   };
 }
