@@ -1,15 +1,15 @@
 import { type PublicClient, parseGwei } from "viem";
 import { decide } from "../ml/decide.ts";
 import { type Outlook, outlookOf } from "../ml/outlook.ts";
-import { advanceCalibration } from "../ml/risk/uncertainty/advance.ts";
-import { type CalibrationState, emptyCalibration } from "../ml/risk/uncertainty/calibration.ts";
 import type { Decision, DecisionSettings, ModelSet, Numeraire, PoolHistory, PoolMeta } from "../ml/types.ts";
 import { valueInAsset } from "../ml/units.ts";
 import { getBounds } from "../sdk/actions/getBounds.ts";
 import { getVaultState, type MovableState } from "../sdk/actions/getVault.ts";
+import { calibrationAt } from "./calibrationAt.ts";
 import type { BlockStamp } from "./chain.ts";
 import type { Config, VaultConfig } from "./config.ts";
 import type { Context, PoolGroup } from "./context.ts";
+import type { CalibrationStore } from "./journal/calibrations.ts";
 import { type DecisionInputs, stampOf } from "./journal/inputs.ts";
 
 /** What a decision is made from, with what else the chain told of the vault. */
@@ -63,19 +63,19 @@ export function decideOn(inputs: DecisionInputs, outlook: Outlook): Promise<Deci
 export interface DecideAtParameters extends ReadInputsParameters {
   readonly history: PoolHistory;
   readonly models: ModelSet;
-  /** What a worker has learned of these models; absent = what the history alone teaches. */
-  readonly calibration?: CalibrationState | undefined;
+  /** Where a worker keeps what it has learned of these models; null = what the history alone teaches counts. */
+  readonly journal: Pick<CalibrationStore, "latestCalibration"> | null;
 }
 
 /** What one vault should do at a block, and what that was decided on. */
 export async function decideAt(
   parameters: DecideAtParameters,
 ): Promise<{ readonly decision: Decision; readonly state: MovableState; readonly inputs: VaultInputs }> {
-  const { history, models } = parameters;
+  const { config, group, history, journal, models } = parameters;
   const read = await readInputs(parameters);
   const { numeraire } = read.state;
-  const known = parameters.calibration ?? emptyCalibration;
-  const calibration = await advanceCalibration({ state: known, history, numeraire, model: models.volatility });
+  const place = { chainId: config.chainId, pool: group.meta.address, numeraire, modelSet: models.id };
+  const calibration = await calibrationAt({ journal, place, history, model: models.volatility });
   const inputs = { ...read, calibration };
   const decision = await decideOn(inputs, outlookOf({ history, models }));
   return { decision, state: inputs.state, inputs };

@@ -3,12 +3,14 @@ import type { PublicClient } from "viem";
 import { decideByHand, type WantedRange } from "../../ml/decideByHand.ts";
 import { loadModelSet } from "../../ml/models/index.ts";
 import type { Decision } from "../../ml/types.ts";
+import { fromWad } from "../../ml/units.ts";
 import { getBounds } from "../../sdk/actions/getBounds.ts";
 import type { MovableState } from "../../sdk/actions/getVault.ts";
 import { previewRebalance, type RebalanceReport } from "../../sdk/actions/previewRebalance.ts";
 import { signProposal } from "../../sdk/actions/signProposal.ts";
 import { decodeRevert } from "../../sdk/errors.ts";
 import { checkByHand, proposeByHand } from "../byHand.ts";
+import { calibrationAt } from "../calibrationAt.ts";
 import { openChain } from "../chain/open.ts";
 import { type BlockStamp, getBlock } from "../chain.ts";
 import { lookupOf } from "../config/modelsSection.ts";
@@ -24,10 +26,11 @@ import { openQueues, queuePrefix } from "../queues/queue.ts";
 import { bullConnection, connectRedis } from "../queues/redis.ts";
 import { preflight } from "../sending/preflight.ts";
 import { buildProposal, modelIdOf } from "../sending/proposal.ts";
-import { withJournal } from "./journalFile.ts";
+import { withAnyJournal, withJournal } from "./journalFile.ts";
 import { answer, type CommonOptions, examples, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { patiently } from "./progress.ts";
 import { wholeAbove0 } from "./score.ts";
+import { statedWords } from "./statedWords.ts";
 import { vaultNamed } from "./vaultNamed.ts";
 import { wrap } from "./wrap.ts";
 
@@ -141,7 +144,12 @@ async function prepare(
   const { baseFeePerGas } = block;
   const settings = settingsOf({ config, pool: group.meta, numeraire, sqrtPriceX96, baseFeePerGas });
   const bounds = { ...limits, maxPoolShareWad: state.maxPoolShareWad };
-  const decision = await decideByHand({ history, state, models, bounds, settings, ranges });
+  // What the worker has learned of these models: a person's move declares the same spread as the worker's.
+  const place = { chainId: config.chainId, pool: group.meta.address, numeraire, modelSet: models.id };
+  const calibration = await withAnyJournal(config.journal.path, (journal) =>
+    calibrationAt({ journal, place, history, model: models.volatility }),
+  );
+  const decision = await decideByHand({ history, state, models, bounds, settings, ranges, calibration });
   if ("refusal" in decision) throw new RefusedError(`not proposed: ${decision.refusal}`);
   const modelId = modelIdOf(config.registry.decisionModel);
   const proposal = buildProposal({ decision, modelId, nonce: state.nextNonce });
@@ -206,18 +214,24 @@ function show(
 ): void {
   const { plan, reason } = decision;
   const proposal = ended && { digest: ended.digest, status: ended.status, detail: ended.detail };
-  answer(options, { vault: vault.vault, block: block.number, reason, plan, report, proposal }, () => {
-    const swap =
-      plan && plan.swap.amountIn > 0n ? `${plan.swap.amountIn} of token${plan.swap.zeroForOne ? 0 : 1}` : "none";
-    return [
-      `${vault.name} at block ${block.number}`,
-      wrap(`  ${reason}`, 2),
-      `  swap ${swap}`,
-      `  declared gain ${plan?.declaredGain ?? 0n}, cost ${plan?.declaredCost ?? 0n}`,
-      report === null
-        ? "  not simulated: no signer's key is given"
-        : `  simulated: nav ${report.navBefore} -> ${report.navAfter}, loss ${Number(report.lossWad / 10n ** 10n) / 1e4} bp`,
-      ended === null ? "  nothing was sent" : wrap(`  ${ended.status} ${ended.detail} (proposal ${ended.digest})`, 4),
-    ].join("\n");
-  });
+  const { spreadWad, stated = null } = decision;
+  answer(
+    options,
+    { vault: vault.vault, block: block.number, reason, plan, spreadWad, stated, report, proposal },
+    () => {
+      const swap =
+        plan && plan.swap.amountIn > 0n ? `${plan.swap.amountIn} of token${plan.swap.zeroForOne ? 0 : 1}` : "none";
+      return [
+        `${vault.name} at block ${block.number}`,
+        wrap(`  ${reason}`, 2),
+        `  swap ${swap}`,
+        `  declared gain ${plan?.declaredGain ?? 0n}, cost ${plan?.declaredCost ?? 0n}, spread ${(100 * fromWad(spreadWad)).toFixed(2)} %`,
+        ...(stated === null ? [] : [wrap(`  ${statedWords(stated)}`, 4)]),
+        report === null
+          ? "  not simulated: no signer's key is given"
+          : `  simulated: nav ${report.navBefore} -> ${report.navAfter}, loss ${Number(report.lossWad / 10n ** 10n) / 1e4} bp`,
+        ended === null ? "  nothing was sent" : wrap(`  ${ended.status} ${ended.detail} (proposal ${ended.digest})`, 4),
+      ].join("\n");
+    },
+  );
 }

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { loadModelSet } from "../../ml/models/index.ts";
-import type { Candidate, Decision, StatedDay } from "../../ml/types.ts";
+import type { Candidate, Decision } from "../../ml/types.ts";
 import { openChain } from "../chain/open.ts";
 import { getBlock } from "../chain.ts";
 import { lookupOf } from "../config/modelsSection.ts";
@@ -8,8 +8,10 @@ import { decideAt } from "../decideAt.ts";
 import { ConfigError } from "../errors.ts";
 import { poolGroups } from "../main.ts";
 import { explainDecision } from "./explain.ts";
+import { withAnyJournal } from "./journalFile.ts";
 import { answer, type CommonOptions, examples, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { patiently } from "./progress.ts";
+import { statedWords } from "./statedWords.ts";
 import { formatTable } from "./table.ts";
 import { vaultNamed } from "./vaultNamed.ts";
 import { wrap } from "./wrap.ts";
@@ -61,7 +63,9 @@ async function scoreNow(wanted: string, options: CommonOptions) {
     group.history.at(block),
     loadModelSet(config.models.set, lookupOf(config.models)),
   ]);
-  return decideAt({ client, config, models, group, vault, block, history });
+  return withAnyJournal(config.journal.path, (journal) =>
+    decideAt({ client, config, journal, models, group, vault, block, history }),
+  );
 }
 
 /**
@@ -103,18 +107,11 @@ export function formatDecision(decision: Decision, top: number): string {
   const left = decision.candidates.length - sorted.length;
   return [
     wrap(`${decision.action}: ${decision.reason}`, 2),
-    ...(decision.stated === undefined ? [] : [wrap(statedText(decision.stated), 2)]),
+    ...(decision.stated === undefined ? [] : [wrap(statedWords(decision.stated), 2)]),
     ...(rows.length === 0 ? [] : ["", table]),
     ...reasons.map((reason, index) => wrap(`[${index + 1}] ${reason}`, 4)),
     ...(left > 0 ? [`${left} more ranges: --top ${decision.candidates.length}`] : []),
   ].join("\n");
-}
-
-/** What is stated of the day ahead, in words. */
-function statedText({ halfWidth, days, misses }: StatedDay): string {
-  const [down, up] = [1 - Math.exp(-halfWidth), Math.exp(halfWidth) - 1].map((part) => (100 * part).toFixed(1));
-  const past = days === 0 ? "no day learned from yet" : `${days} days learned from, ${misses} of the last 59 left it`;
-  return `day ahead: the price stays within -${down} % and +${up} % on 95 % of days (${past})`;
 }
 
 const label = ({ kind, range }: Candidate) =>

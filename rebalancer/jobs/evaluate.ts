@@ -1,7 +1,7 @@
 import { type Outlook, outlookOf } from "../../ml/outlook.ts";
-import { advanceCalibration } from "../../ml/risk/uncertainty/advance.ts";
-import { type CalibrationState, emptyCalibration } from "../../ml/risk/uncertainty/calibration.ts";
+import type { CalibrationState } from "../../ml/risk/uncertainty/calibration.ts";
 import type { Address, Decision, Hex, Numeraire, PoolHistory } from "../../ml/types.ts";
+import { calibrationAt } from "../calibrationAt.ts";
 import { atBlock } from "../chain/atBlock.ts";
 import { type BlockStamp, getBlock } from "../chain.ts";
 import type { VaultConfig } from "../config.ts";
@@ -220,9 +220,8 @@ async function calibrated(
   const { numeraire } = inputs.state;
   const place = { chainId: config.chainId, pool: group.meta.address, numeraire, modelSet: models.id };
   const { history } = outlook;
-  const state =
-    calibrations.get(numeraire) ?? journal.latestCalibration(place, history.toTimestamp) ?? emptyCalibration;
-  const calibration = await advanceCalibration({ state, history, numeraire, model: models.volatility });
+  const calibration =
+    calibrations.get(numeraire) ?? (await calibrationAt({ journal, place, history, model: models.volatility }));
   calibrations.set(numeraire, calibration);
   journal.recordCalibration(place, calibration);
   return { ...inputs, calibration };

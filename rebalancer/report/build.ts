@@ -8,6 +8,7 @@ import { performanceOf, settledOutcomes } from "../performance.ts";
 import type { StopOrder } from "../stops/killSwitch.ts";
 import { type ChainLog, type LedgerParties, ledgerEvents, tokenFlows } from "./chainEvents.ts";
 import { walkLedger } from "./ledger.ts";
+import { statedOf } from "./stated.ts";
 import type { Refusal, ReportedMove, Result, SeriesPoint, VaultReport } from "./vaultReport.ts";
 import { rawPrice, worthOf } from "./worth.ts";
 
@@ -80,6 +81,7 @@ export function buildVaultReport(parameters: BuildVaultReportParameters): VaultR
         parameters.outcomes.filter(({ decisionId }) => ids.has(decisionId)).map(({ outcome }) => outcome),
       ),
     ),
+    stated: statedOf(inSpan, parameters.everySeconds),
     decisions: { total: decisions.length, move: of("move"), hold: of("hold"), standAside: of("stand-aside") },
     refusals: refusalsOf(parameters, decisions),
     stops: stops.filter(({ atMilliseconds }) => isInside(atMilliseconds / 1000, parameters)),

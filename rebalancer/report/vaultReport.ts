@@ -1,4 +1,4 @@
-import type { ModelIdentity, Numeraire } from "../../ml/types.ts";
+import type { ModelIdentity, Numeraire, StatedDay } from "../../ml/types.ts";
 import type { Performance } from "../performance.ts";
 import type { StopOrder } from "../stops/killSwitch.ts";
 
@@ -23,6 +23,8 @@ export interface VaultReport {
   readonly result: Result;
   readonly moves: readonly ReportedMove[];
   readonly forecasts: Performance;
+  /** Null where no decision stated anything of the day ahead. */
+  readonly stated: Stated | null;
   readonly decisions: {
     readonly total: number;
     readonly move: number;
@@ -94,6 +96,16 @@ export interface ReportedMove {
   readonly lossBps: number;
   readonly gasWei: string;
   readonly transaction: string;
+}
+
+/** What decisions stated of the day after them. */
+export interface Stated {
+  /** The spread that the last one declared, 1e18 = 100 %, and all that it stated. */
+  readonly spreadWad: bigint;
+  readonly latest: StatedDay;
+  /** Decisions whose day has ended, and those of them whose price ended inside its interval. Days overlap. */
+  readonly ended: number;
+  readonly inside: number;
 }
 
 export interface Refusal {

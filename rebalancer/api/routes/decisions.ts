@@ -54,6 +54,18 @@ const candidateSchema = z
   })
   .openapi("Candidate");
 
+const statedSchema = z
+  .object({
+    halfWidth: z.number().openapi({ description: "95 % of days: the price ends within ± this, in ln of the price" }),
+    variance: z.object({ mean: z.number(), q10: z.number(), q50: z.number(), q90: z.number() }).openapi({
+      description: "posterior of the day's realised variance; spreadWad is 1.28 deviations of its q90",
+    }),
+    days: z.int().openapi({ description: "days that it has learned from" }),
+    misses: z.int().openapi({ description: "of the last 59 of these, how many left their interval" }),
+    changed: z.number().openapi({ description: "probability of a new regime within ten days, 0 to 1" }),
+  })
+  .openapi("StatedDay");
+
 const decisionDetail = decisionLine
   .extend({
     chainId: z.int(),
@@ -72,6 +84,7 @@ const decisionDetail = decisionLine
       })
       .nullable(),
     volatility: z.record(z.string(), z.unknown()).nullable(),
+    stated: statedSchema.nullable().openapi({ description: "of the day ahead; null where no calibration is kept" }),
     models: z.array(z.object({ id: z.string(), version: z.string(), task: z.string(), sha256: z.string() })),
     features: z.object({ schema: z.string(), values: z.array(z.number().nullable()) }).nullable(),
     inputs: z.record(z.string(), z.unknown()).nullable().openapi({ description: "what it was made from" }),
@@ -231,6 +244,7 @@ function detail(reader: JournalReader, row: Row): JsonText {
     chosen: decision.chosen,
     plan: plan(decision),
     volatility: plain(decision.volatility) as Record<string, unknown> | null,
+    stated: decision.stated ?? null,
     models: [...decision.models],
     features: decision.features && { schema: decision.features.schema, values: [...decision.features.values] },
     inputs: plain(reader.inputs(id)) as Record<string, unknown> | null,

@@ -13,6 +13,7 @@ import {
   resultRows,
   returnRows,
   share,
+  statedRows,
   stopRows,
 } from "./rows.ts";
 
@@ -41,6 +42,7 @@ ${section("Where the value came from and went", rows(resultRows(report), [1]), "
 ${section("Returns", rows(returnRows(report), [1, 2, 3]))}
 ${section("Moves", rows(moveRows(report), [1, 3, 4, 5, 6], "none"), `${report.moves.length} moves; ${decisions.total} decisions: ${decisions.move} to move, ${decisions.hold} to hold, ${decisions.standAside} to stand aside. Predicted and realised: fees − LVR over the horizon; edge: net of cost and risk, against staying.`)}
 ${section("Predicted against realised", rows(forecastRows(report), [1, 2, 3, 4], ""), escapeHtml(forecastWords(report)))}
+${section("Stated of the day ahead", rows(statedRows(report), [1]))}
 ${section("Not moved, and refused", rows(refusalRows(report), [1]))}
 ${section("Kill switch", rows(stopRows(report), [2]))}
 ${section("Models", rows(modelRows(report), [2]))}

@@ -9,6 +9,7 @@ import {
   refusalRows,
   resultRows,
   returnRows,
+  statedRows,
   stopRows,
 } from "./rows.ts";
 
@@ -29,6 +30,8 @@ export function renderMarkdown(report: VaultReport): string {
     "## Predicted against realised",
     forecastWords(report),
     table(forecastRows(report), [1, 2, 3, 4]),
+    "## Stated of the day ahead",
+    table(statedRows(report), [1]),
     "## Not moved, and refused",
     table(refusalRows(report), [1]),
     "## Kill switch",

@@ -1,3 +1,4 @@
+import { fromWad } from "../../../ml/units.ts";
 import type { VaultReport } from "../../report/vaultReport.ts";
 import { figure, stamp } from "../figures.ts";
 
@@ -99,6 +100,21 @@ export function forecastWords({ forecasts }: VaultReport): string {
       ? ""
       : `; the variance lay between its q10 and q90 in ${(100 * insideBand).toFixed(0)} % of ${bands} (80 % promised)`;
   return `${settled} settled decisions, ${ranges} of them with a range${hits}${band}.`;
+}
+
+/** What was stated of the day ahead, last and over the span. */
+export function statedRows({ stated }: VaultReport): Rows {
+  if (stated === null) return [];
+  const { spreadWad, latest, ended, inside } = stated;
+  const percent = (part: number): string => `${(100 * part).toFixed(2)} %`;
+  const counted = Math.min(latest.days, 59);
+  return [
+    ["stated of the day ahead", "", ""],
+    ["spread declared last", percent(fromWad(spreadWad)), "from it follow the least width and the part deployed"],
+    ["95 % interval stated last", `±${percent(Math.exp(latest.halfWidth) - 1)}`, `${latest.days} days learned from`],
+    ["its days so far", `${counted - latest.misses} of ${counted}`, "ended inside; 95 % are meant to"],
+    ["decisions of the span", `${inside} of ${ended}`, "ended their day inside; their days overlap"],
+  ];
 }
 
 export const refusalRows = ({ refusals }: VaultReport): Rows => [

@@ -88,6 +88,9 @@ describe("the API beside a worker", () => {
     expect(body.candidates[body.chosen].netBps).toBeGreaterThan(0);
     expect(body.models.map((model: { task: string }) => model.task).sort()).toEqual(["il", "volatility", "yield"]);
     expect(body.inputs.state.vault).toBe(vault);
+    expect(body.stated.halfWidth).toBeGreaterThan(0);
+    expect(body.stated.variance.q90).toBeGreaterThan(body.stated.variance.q50);
+    expect([body.stated.days, body.stated.misses]).toEqual([body.inputs.calibration.days, 0]);
     const [proposal] = body.proposals;
     expect(proposal.steps.map((step: { status: string }) => step.status)).toEqual([
       "proposed",

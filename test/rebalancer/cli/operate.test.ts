@@ -5,6 +5,8 @@ import { Queue } from "bullmq";
 import fc from "fast-check";
 import { generatePrivateKey } from "viem/accounts";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { loadModelSet } from "../../../ml/models/index.ts";
+import { emptyCalibration } from "../../../ml/risk/uncertainty/calibration.ts";
 import { freePort } from "../../../rebalancer/cli/demo/redis.ts";
 import { follow, lastLines } from "../../../rebalancer/cli/logs/lines.ts";
 import type { Config } from "../../../rebalancer/config.ts";
@@ -120,6 +122,32 @@ describe("rebalance", () => {
     expect(found.report).toMatchObject({ navBefore: expect.stringMatching(/^\d+n$/) });
     expect(found.proposal).toBeNull();
     expect(await local.market.rpc.call("eth_blockNumber")).toBe(before);
+  });
+
+  it("declares what the worker's calibration states: the journal's, and what the history taught since", async () => {
+    withKeys();
+    const { path, config } = local.configure();
+    const order = async () => {
+      const args = ["rebalance", vault(), "--range=-1200:1260", "--dry-run", "--json", "--config", path];
+      const { status, stdout, stderr } = await rangekeeper(...args);
+      expect(status, stderr).toBe(0);
+      return JSON.parse(stdout) as { spreadWad: string; stated: { days: number; misses: number } | null };
+    };
+    const alone = await order();
+    expect(alone.stated?.days).toBeLessThan(59);
+    const journal = openJournal(config.journal.path, () => "worker");
+    const { id: modelSet } = await loadModelSet(config.models.set);
+    const { pool } = config.vaults[0] as Config["vaults"][number];
+    // A hundred days long gone, with errors so large that the posterior is wide.
+    const runs = [{ length: 100, probability: 1, squares: 150 }];
+    for (const numeraire of [0, 1] as const) {
+      const state = { ...emptyCalibration, days: 100 + numeraire, lastSeconds: 86_400, runs };
+      journal.recordCalibration({ chainId: config.chainId, pool, numeraire, modelSet }, state);
+    }
+    journal.close();
+    const taught = await order();
+    expect(taught.stated?.days).toBeGreaterThanOrEqual(100);
+    expect(BigInt(taught.spreadWad.slice(0, -1))).not.toBe(BigInt(alone.spreadWad.slice(0, -1)));
   });
 
   it("is refused by the worker's guards with status 3, and at a slip of the pen with status 2", async () => {
