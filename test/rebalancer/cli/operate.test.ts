@@ -7,6 +7,7 @@ import { generatePrivateKey } from "viem/accounts";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { loadModelSet } from "../../../ml/models/index.ts";
 import { emptyCalibration } from "../../../ml/risk/uncertainty/calibration.ts";
+import type { Address } from "../../../ml/types.ts";
 import { freePort } from "../../../rebalancer/cli/demo/redis.ts";
 import { follow, lastLines } from "../../../rebalancer/cli/logs/lines.ts";
 import type { Config } from "../../../rebalancer/config.ts";
@@ -137,7 +138,7 @@ describe("rebalance", () => {
     expect(alone.stated?.days).toBeLessThan(59);
     const journal = openJournal(config.journal.path, () => "worker");
     const { id: modelSet } = await loadModelSet(config.models.set);
-    const { pool } = config.vaults[0] as Config["vaults"][number];
+    const pool = config.vaults[0]?.pool as Address;
     // A hundred days long gone, with errors so large that the posterior is wide.
     const runs = [{ length: 100, probability: 1, squares: 150 }];
     for (const numeraire of [0, 1] as const) {
