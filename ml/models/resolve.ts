@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { InvalidInputError } from "../errors.ts";
 import { REGISTRY_FOLDER, readRegistry } from "../registry/files.ts";
-import { findEntry, isAlias, type Registry } from "../registry/registry.ts";
+import { findEntry, isAlias, onlyRetired, type Registry } from "../registry/registry.ts";
 import { requireSigner } from "../registry/signature.ts";
 import { ModelHashMismatchError } from "../runtime/errors.ts";
 import { type Manifest, parseManifest } from "../runtime/manifest.ts";
@@ -57,6 +57,8 @@ function findPart(part: string, whole: string, options: FindOptions): FoundPart 
     );
   }
   if (findEntry(registry, part) === null) {
+    const retired = onlyRetired(registry, part);
+    if (retired !== null) throw new InvalidInputError(`model set ${JSON.stringify(whole)}: ${retired}`);
     throw new InvalidInputError(
       `model set ${JSON.stringify(whole)} must be one of ${[...sets, "a folder such as ./my-model"].join(", ")}, or an alias or NAME[@VERSION] of ${join(folder, "registry.json")}`,
       { details: { id: whole } },

@@ -87,6 +87,15 @@ export function findEntry(registry: Registry, reference: string): Entry | null {
   return found === undefined ? null : { ...found, name, task: model.task };
 }
 
+/** Why `findEntry` finds nothing where only what is retired has the name; null where it has another reason. */
+export function onlyRetired(registry: Registry, reference: string): string | null {
+  const versions = Object.hasOwn(registry.models, reference) ? registry.models[reference]?.versions : undefined;
+  if (versions === undefined) return null;
+  return `every version of ${reference} is retired; name one in full: ${versions
+    .map(({ version }) => nameOf({ name: reference, version }))
+    .join(", ")}`;
+}
+
 function newestFirst(a: RegisteredVersion, b: RegisteredVersion): number {
   const parts = (text: string) => text.split(".").map(Number);
   const [left, right] = [parts(a.version), parts(b.version)];

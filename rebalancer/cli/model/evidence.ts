@@ -10,16 +10,24 @@ import type { Journal } from "../../journal.ts";
 
 const DAY = 86_400;
 
+/** The version that is to be promoted. */
+type Candidate = Pick<Manifest, "id" | "version" | "sha256" | "trainedOn">;
+
+/** Two packages may share a graph and part in their domains: name, version and bytes make the model. */
+export const isSame = (
+  one: { readonly id: string; readonly version: string; readonly sha256: string },
+  other: Pick<Manifest, "id" | "version" | "sha256">,
+): boolean => one.id === other.id && one.version === other.version && one.sha256 === other.sha256;
+
 /**
- * What a journal says of a candidate: of the challengers' decisions, those that were made with its very bytes. The days
- * are those from its first answer to its last, in one set of models.
+ * What a journal says of a candidate: of the challengers' decisions, those that were made with it. The days are those from its first answer to its last, in one set of models.
  */
 export function shadowEvidence(
   journal: Pick<Journal, "challengers" | "challengerOutcomes" | "decision" | "outcomes">,
-  { sha256, trainedOn }: Pick<Manifest, "sha256" | "trainedOn">,
+  candidate: Candidate,
 ): Evidence["shadow"] {
   const all = journal.challengers({});
-  const made = all.filter(({ decision }) => decision?.models.some((model) => model.sha256 === sha256));
+  const made = all.filter(({ decision }) => decision?.models.some((model) => isSame(model, candidate)));
   const set = made.at(-1)?.modelSet;
   const ours = made.filter(({ modelSet }) => modelSet === set);
   if (set === undefined || ours.length === 0) return null;
@@ -42,7 +50,7 @@ export function shadowEvidence(
     // Fewer horizons than a verdict needs are no evidence, whatever the interval says.
     difference: standing === undefined || standing.verdict === "too-little" ? null : standing.difference,
     outOfDomain: outside / ours.length,
-    inSample: overlapsTraining({ trainedOn }, { fromSeconds: Math.min(...times), toSeconds: Math.max(...times) }),
+    inSample: overlapsTraining(candidate, { fromSeconds: Math.min(...times), toSeconds: Math.max(...times) }),
   };
 }
 
@@ -51,11 +59,11 @@ export function shadowEvidence(
  */
 export function backtestEvidence(
   report: BacktestReport,
-  { sha256, trainedOn }: Pick<Manifest, "sha256" | "trainedOn">,
+  candidate: Candidate,
   isChampion: (set: string) => boolean,
   file: string,
 ): NonNullable<Evidence["backtest"]> {
-  const model = report.header.models.find((one) => one.sha256 === sha256);
+  const model = report.header.models.find((one) => isSame(one, candidate));
   const subject = report.runs.find(({ id }) => id === report.subject);
   if (model === undefined || subject === undefined || subject.family !== "model" || isChampion(setOf(subject.id))) {
     throw new InvalidInputError(`${file} must be a backtest of the candidate: name it first, -m CANDIDATE CHAMPION`);
@@ -68,7 +76,7 @@ export function backtestEvidence(
       ? undefined
       : report.comparisons.rows.find(({ against, measure }) => against === champion.label && measure === "headline");
   return {
-    inSample: model.inSample || overlapsTraining({ trainedOn }, report.header),
+    inSample: model.inSample || overlapsTraining(candidate, report.header),
     difference: row === undefined ? null : { low: row.low, high: row.high },
     drawdown: subject.metrics.drawdown?.depth ?? 0,
     championDrawdown: champion === undefined ? null : (champion.metrics.drawdown?.depth ?? 0),

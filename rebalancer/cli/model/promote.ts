@@ -18,7 +18,7 @@ import { ConfigError, RefusedError } from "../../errors.ts";
 import { columnsTable } from "../columns.ts";
 import { withJournal } from "../journalFile.ts";
 import { answer, examples, guarded } from "../options.ts";
-import { backtestEvidence, evidenceHash, parityEvidence, readBacktest, shadowEvidence } from "./evidence.ts";
+import { backtestEvidence, evidenceHash, isSame, parityEvidence, readBacktest, shadowEvidence } from "./evidence.ts";
 import {
   configNamed,
   entryNamed,
@@ -143,7 +143,7 @@ function championTest(entry: Entry, registry: Registry, folder: string): (set: s
     if (set === "champion") return true;
     try {
       const found = resolveModelSet(set, { registry: folder })[entry.task].folder;
-      return found !== null && readPackage(found).manifest.sha256 === champion.sha256;
+      return found !== null && isSame(readPackage(found).manifest, { ...champion, id: champion.name });
     } catch {
       return false;
     }

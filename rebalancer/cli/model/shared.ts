@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import { InvalidInputError } from "../../../ml/errors.ts";
 import { MODELS } from "../../../ml/models/index.ts";
 import { type FoundPackage, findParts, readPackage } from "../../../ml/models/resolve.ts";
-import { type Entry, findEntry, nameOf, type Registry } from "../../../ml/registry/registry.ts";
+import { type Entry, findEntry, nameOf, onlyRetired, type Registry } from "../../../ml/registry/registry.ts";
 import { ENVIRONMENT } from "../../config/layers.ts";
 import { type ModelsConfig, modelsSection } from "../../config/modelsSection.ts";
 import type { Config } from "../../config.ts";
@@ -55,6 +55,8 @@ export function packageNamed(reference: string, registry: string): FoundPackage 
 export function entryNamed(registry: Registry, reference: string, folder: string): Entry {
   const entry = findEntry(registry, reference);
   if (entry !== null) return entry;
+  const retired = onlyRetired(registry, reference);
+  if (retired !== null) throw new InvalidInputError(retired);
   const known = Object.keys(registry.models).join(", ") || "none yet";
   throw new InvalidInputError(`${reference} must be NAME[@VERSION] of ${join(folder, "registry.json")}: ${known}`);
 }

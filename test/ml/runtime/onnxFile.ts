@@ -83,6 +83,42 @@ export function denseOnnx(layer: DenseLayer): Uint8Array {
   return concat([number(1, 8), ...sets, graph]);
 }
 
+export interface LogLinear {
+  /** Row-major [fields, outputs]. */
+  readonly weights: readonly number[];
+  readonly bias: readonly number[];
+  /** Row-major [fields, outputs]: what a missing field adds. */
+  readonly missing: readonly number[];
+  /** Between these the logarithm of an answer is held. */
+  readonly least: number;
+  readonly most: number;
+}
+
+/** ONNX bytes of quantiles = exp(clip(features · weights + mask · missing + bias)). */
+export function logLinearOnnx({ weights, bias, missing, least, most }: LogLinear): Uint8Array {
+  const outputs = bias.length;
+  const fields = weights.length / outputs;
+  const graph = message(
+    7,
+    node("MatMul", ["features", "W"], "a"),
+    node("MatMul", ["mask", "M"], "b"),
+    node("Add", ["a", "b"], "c"),
+    node("Add", ["c", "B"], "d"),
+    node("Clip", ["d", "least", "most"], "e"),
+    node("Exp", ["e"], "quantiles"),
+    text(2, "log-linear"),
+    constant("W", [fields, outputs], [...weights]),
+    constant("M", [fields, outputs], [...missing]),
+    constant("B", [outputs], [...bias]),
+    constant("least", [], [least]),
+    constant("most", [], [most]),
+    tensor(11, "features", fields),
+    tensor(11, "mask", fields),
+    tensor(12, "quantiles", outputs),
+  );
+  return concat([number(1, 8), message(8, text(1, ""), number(2, 13)), graph]);
+}
+
 /** ONNX bytes of a net `x` [N, widths[0]] → `quantiles`, dense layers with ReLU between them. */
 export function layersOnnx(
   widths: readonly number[],

@@ -165,7 +165,7 @@ describe("rangekeeper model", () => {
 
 describe("the gate's evidence", () => {
   const sha256 = `0x${"ab".repeat(32)}` as const;
-  const candidate = { sha256, trainedOn: null };
+  const candidate = { id: "mine", version: "1.0.0", sha256, trainedOn: null };
   const outcome = (atSeconds: number, netBps: number) => ({
     fromSeconds: atSeconds,
     toSeconds: atSeconds + 86_400,
@@ -212,6 +212,7 @@ describe("the gate's evidence", () => {
     expect(found?.difference?.low).toBeGreaterThan(0);
     expect(shadowEvidence(journal(30, -3), candidate)?.difference?.high).toBeLessThan(0);
     expect(shadowEvidence(journal(5, 3), candidate)?.difference).toBeNull();
+    expect(shadowEvidence(journal(30, 3), { ...candidate, version: "1.0.1" })).toBeNull();
     const { atSeconds } = decision(0);
     const trained = (to: number) => ({ ...candidate, trainedOn: { from: 0, to } as never });
     expect(shadowEvidence(journal(30, 3), trained(atSeconds))?.inSample).toBe(false);
