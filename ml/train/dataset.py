@@ -72,7 +72,7 @@ def _holds(found: str, wanted: str) -> bool:
 
 def fields_of(task: str, meta: dict[str, Any], protocol: Protocol) -> list[str]:
     """The features that a task reads, in the order of the ONNX inputs; DatasetError for one that is not there."""
-    ignored = protocol[task].get("ignore", [])
+    ignored = protocol.get(task, {}).get("ignore", [])
     names = [name for name in meta["fields"].get(task, []) if name not in ignored]
     roles = protocol["features"]
     needed = [*roles["variance"], roles["halted_feature"], *(roles["fee"] if task == "yield" else [])]

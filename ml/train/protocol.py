@@ -15,38 +15,21 @@ Protocol = dict[str, Any]
 _FIELDS: dict[str, type] = {
     "schema": int,
     "feature_schema": str,
-    "quantiles": list,
     "seeds": list,
     "split.calendar.train_until": datetime,
     "split.calendar.validation_from": datetime,
     "split.calendar.validation_until": datetime,
     "split.calendar.test_from": datetime,
     "split.calendar.embargo_seconds": int,
-    "split.share.train": float,
-    "split.share.test": float,
-    "split.share.embargo_seconds": int,
     "split.share.test_only_below_days": int,
     "features.variance": list,
     "features.fee": list,
-    "features.history_hours": list,
-    "features.history_rates": list,
     "features.halted_feature": str,
     "features.halted_below": float,
+    "volatility.half_life_days": int,
+    "yield.ignore": list,
     "baselines.ewma_lambda": float,
-    "decision.cost_bps": int,
-}
-_PER_TASK: dict[str, type] = {
-    "split": str,
-    "half_life_days": int,
-    "horizons_seconds": list,
-    "hidden": list,
-    "members": int,
-    "epochs": int,
-    "batch": int,
-    "learning_rate": float,
-    "weight_decay": float,
-    "patience": int,
-    "max_rows": int,
+    "baselines.il_rolling_days": int,
 }
 
 
@@ -58,10 +41,7 @@ def load_protocol(path: Path = HERE / "protocol.toml") -> Protocol:
         protocol = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ProtocolError(f"protocol: {path.name} is not TOML: {error}") from error
-    fields = _FIELDS | {
-        f"{task}.{key}": kind for task in ("volatility", "il", "yield") for key, kind in _PER_TASK.items()
-    }
-    for field, kind in fields.items():
+    for field, kind in _FIELDS.items():
         value: Any = protocol
         for part in field.split("."):
             if not isinstance(value, dict) or part not in value:

@@ -122,8 +122,8 @@ def test_refuses_a_protocol_with_a_missing_or_wrong_field(tmp_path):
     path.write_text(text.replace("seeds = [1, 2, 3]", ""))
     with pytest.raises(ProtocolError, match=r"field seeds is missing"):
         load_protocol(path)
-    path.write_text(text.replace("train = 0.55", 'train = "half"'))
-    with pytest.raises(ProtocolError, match=r"split.share.train is 'half', must be float"):
+    path.write_text(text.replace("halted_below = -14.0", 'halted_below = "low"'))
+    with pytest.raises(ProtocolError, match=r"features.halted_below is 'low', must be float"):
         load_protocol(path)
     path.write_text(text.replace("train_until = 2022", "train_until = 2024"))
     with pytest.raises(ProtocolError, match=r"must run train_until ≤ validation_from"):
