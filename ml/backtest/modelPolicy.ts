@@ -106,7 +106,9 @@ function marketOf(
   context: PolicyContext,
   outside: Outside | undefined,
 ): { history: PoolHistory; bars?: readonly Bar[] } {
-  if (context.history !== null) return { history: { ...context.history, outside } };
+  // What was made of a history before is known by the history itself.
+  if (context.history !== null)
+    return { history: outside === undefined ? context.history : { ...context.history, outside } };
   const { pool, numeraire, price, bars, state, atSeconds, block } = context;
   const { assetUnit, otherUnit } = orientationOf(pool, numeraire);
   const sqrtPriceX96 = lnPriceToSqrtPriceX96(Math.log((price * assetUnit) / otherUnit), numeraire);

@@ -29,6 +29,8 @@ export interface EndpointsParameters {
   /** Time between two comparisons of all nodes, while heads are asked for. */
   readonly compareMilliseconds?: number;
   readonly maxResponseBytes?: number;
+  /** Rounds over all nodes for trouble that may be over in a moment. */
+  readonly rounds?: number;
   /** Told when a node changes its state. */
   readonly onChange?: (health: EndpointHealth, before: EndpointHealth["state"]) => void;
 }
@@ -40,8 +42,7 @@ interface PendingCall extends RpcCall {
   last?: Error | null;
 }
 
-/** Rounds over all nodes for trouble that may be over in a moment, and the wait before the next one. */
-const ROUNDS = 3;
+/** The wait after the first round over all nodes. */
 const ROUND_WAIT_MILLISECONDS = 100;
 /** A check of a node's health waits no longer than this. */
 const CHECK_TIMEOUT_MILLISECONDS = 3_000;
@@ -56,6 +57,7 @@ export function createEndpoints(parameters: EndpointsParameters): Endpoints {
     maxLagBlocks = 3,
     compareMilliseconds = 3_000,
     maxResponseBytes = 64 * MEBIBYTE,
+    rounds = 3,
     onChange,
   } = parameters;
   const now = () => performance.now();
@@ -140,7 +142,7 @@ export function createEndpoints(parameters: EndpointsParameters): Endpoints {
       const troubled = endpoints.length > 1 && endpoints.some(({ state }) => state === "resting");
       if (troubled && comparing === null) void compare();
       const again = left.filter(({ last }) => last instanceof EndpointError && isBrief(last));
-      if (round + 1 >= ROUNDS) break;
+      if (round + 1 >= rounds) break;
       for (const call of left) if (!again.includes(call)) settle(call);
       left = again;
       if (left.length > 0) await new Promise((resolve) => setTimeout(resolve, ROUND_WAIT_MILLISECONDS * 3 ** round));

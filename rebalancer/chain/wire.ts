@@ -103,7 +103,7 @@ export function createWire({ url, maxResponseBytes }: WireParameters): Wire {
         }
       }
     }
-    throw new EndpointError("status", `${name} answers with HTTP status ${status}`);
+    throw new EndpointError(status === 413 ? "too-large" : "status", `${name} answers with HTTP status ${status}`);
   }
 
   async function exchange(calls: readonly RpcCall[], timeoutMilliseconds: number): Promise<readonly Reply[]> {

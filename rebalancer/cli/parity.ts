@@ -85,7 +85,7 @@ async function fromNodes(config: Config, onProgress: Parameters<typeof fetchedEv
   const { client, endpoints } = await openChain(config);
   return {
     source: fetchedEvents({
-      rpcUrl: config.rpcUrl,
+      urls: [config.rpcUrl, ...config.rpc.fallbackUrls],
       chainId: config.chainId,
       async firstBlockSince(timestamp) {
         return (await firstBlockSince(client, timestamp, await getBlock(client, "latest"))).number;

@@ -1,19 +1,27 @@
-import { z } from "zod";
+import { RpcRequestError } from "viem";
+import { createEndpoints } from "../chain/endpoints.ts";
+import { EndpointError, isTooLarge, meaningOf, NoEndpointError, type RpcFailure } from "../chain/errors.ts";
 import { explain } from "../errors.ts";
 import { RangeTooLargeError, RpcRefusedError, RpcUnavailableError } from "./errors.ts";
 
+/** The nodes of a download, asked one question at a time. */
 export interface DataRpc {
-  readonly url: string;
   /** Requests sent so far. */
   readonly requests: number;
   call(method: string, params: readonly unknown[]): Promise<unknown>;
+  close(): void;
 }
 
 export interface DataRpcParameters {
-  readonly url: string;
+  /** The first is preferred, the others are asked when those before them fail, lag or are on another fork. */
+  readonly urls: readonly string[];
+  /** The chain that they must be of; absent = any, which only a lone node may be. */
+  readonly chainId?: number | undefined;
+  /** Blocks on top of those that are fetched: a node that is further behind than this is not asked. */
+  readonly confirmations: number;
   /** At most this many requests a second. */
   readonly requestsPerSecond: number;
-  /** Tries of one call before giving up. */
+  /** Tries of one call, each over all nodes, before giving up. */
   readonly tries?: number;
   readonly timeoutMs?: number;
   /** Wait after the first failure; doubles with each further one, up to thirty seconds. */
@@ -26,81 +34,66 @@ export interface DataRpcParameters {
 }
 
 const LONGEST_WAIT_MS = 30_000;
+const MOST_LAG_BLOCKS = 3;
+/** Time after which several nodes are held against each other again. */
+const COMPARE_MS = 10_000;
 
-const answerSchema = z.object({
-  result: z.unknown().optional(),
-  error: z.object({ code: z.number().optional(), message: z.string().default("") }).nullish(),
-});
-
-/** What providers say when a range, or what it holds, is beyond their limit. */
-const TOO_LARGE =
-  /too many (results|logs|blocks)|more than \d+ (results|logs)|(range|block range|limit|size|response).*(exceed|too (large|wide|big)|limit)|exceed(s|ed)?.*(range|limit|results|size)|query timeout|returned more than|ranges? (over|greater)|limited to|up to a? ?[\d,.k]+ ?block/i;
-/** What they say when asked too often. */
-const TOO_OFTEN = /rate|too many requests|capacity|throttl|per second|quota|busy|try again|temporar/i;
-
-/** JSON-RPC with a limit on requests a second, a time limit on each, and tries again with growing waits. */
+/**
+ * The worker's way to the chain, at the pace of a download: so many requests a second, and more patience with nodes that
+ * are down, because days of work wait for them.
+ */
 export function createDataRpc(parameters: DataRpcParameters): DataRpc {
-  const { url, requestsPerSecond, tries = 6, timeoutMs = 30_000, backOffMs = 500, now, sleep, onRetry } = parameters;
+  const {
+    urls,
+    chainId,
+    confirmations,
+    requestsPerSecond,
+    tries = 6,
+    timeoutMs = 30_000,
+    backOffMs = 500,
+  } = parameters;
+  const { now, sleep, onRetry } = parameters;
+  const endpoints = createEndpoints({
+    urls,
+    ...(chainId === undefined ? {} : { chainId }),
+    timeoutMilliseconds: timeoutMs,
+    maxLagBlocks: Math.min(MOST_LAG_BLOCKS, confirmations),
+    rounds: 1,
+  });
   const spacing = 1000 / requestsPerSecond;
   let freeAt = Number.NEGATIVE_INFINITY;
-  let [id, requests] = [0, 0];
+  let comparedAt = Number.NEGATIVE_INFINITY;
 
   async function attempt(method: string, params: readonly unknown[]): Promise<unknown> {
     const wait = freeAt - now();
     freeAt = Math.max(freeAt, now()) + spacing;
     if (wait > 0) await sleep(wait);
-    requests++;
-    const body = JSON.stringify({ jsonrpc: "2.0", id: ++id, method, params });
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body,
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    const text = await response.text();
-    if (response.status === 413) throw new RangeTooLargeError(`${method}: the node answers 413, too large`);
-    const parsed = answerSchema.safeParse(tryJson(text));
-    if (!parsed.success || (parsed.data.error == null && parsed.data.result === undefined)) {
-      throw new Retry(
-        response.ok
-          ? `an answer that is no JSON-RPC: ${JSON.stringify(text.slice(0, 60))}`
-          : `HTTP status ${response.status}`,
-      );
+    // One that has fallen behind answers a list of logs that is too short, and no error.
+    if (urls.length > 1 && now() - comparedAt >= COMPARE_MS) {
+      comparedAt = now();
+      await endpoints.compare();
     }
-    const { error, result } = parsed.data;
-    if (error == null) return result;
-    const { message, code } = error;
-    if (method === "eth_getLogs" && TOO_LARGE.test(message)) throw new RangeTooLargeError(`${method}: ${message}`);
-    if (
-      response.status === 429 ||
-      response.status >= 500 ||
-      code === -32005 ||
-      code === -32603 ||
-      TOO_OFTEN.test(message)
-    ) {
-      throw new Retry(`the error ${JSON.stringify(message)}`);
-    }
-    throw new RpcRefusedError(`${method} refused by ${host(url)}: ${message} (code ${code ?? "none"})`, {
-      details: { method, message, code },
-    });
+    const answer = await endpoints.request(method, params);
+    const used = endpoints.health().find(({ inUse }) => inUse);
+    if (method === "eth_getLogs" && (used?.state === "lagging" || used?.state === "forked"))
+      throw new EndpointError("refused", `no other node answers than ${used.url}, which is ${used.state}`);
+    return answer;
   }
 
   return {
-    url,
     get requests() {
-      return requests;
+      return endpoints.health().reduce((sum, { requestsTotal }) => sum + requestsTotal, 0);
     },
     async call(method, params) {
       for (let left = tries - 1, wait = backOffMs; ; left--, wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
         try {
           return await attempt(method, params);
         } catch (error) {
-          if (error instanceof RangeTooLargeError || error instanceof RpcRefusedError) throw error;
-          const reason = error instanceof Retry ? error.message : describe(error);
+          const reason = reasonToWait(method, error);
           if (left <= 0) {
             // A range that is always too slow is too large.
-            if (method === "eth_getLogs" && reason === TIMED_OUT) throw new RangeTooLargeError(`${method}: ${reason}`);
-            throw new RpcUnavailableError(`${method}: ${host(url)} failed ${tries} times, last with ${reason}`, {
+            if (method === "eth_getLogs" && isTimeOut(error)) throw new RangeTooLargeError(`${method}: ${reason}`);
+            throw new RpcUnavailableError(`${method}: failed ${tries} times, last with ${reason}`, {
               cause: error,
               details: { method, tries, reason },
             });
@@ -110,31 +103,25 @@ export function createDataRpc(parameters: DataRpcParameters): DataRpc {
         }
       }
     },
+    close: () => endpoints.close(),
   };
 }
 
-class Retry extends Error {}
-
-const TIMED_OUT = "no answer in time";
-
-function describe(error: unknown): string {
-  const name = error instanceof Error ? error.name : "";
-  return name === "TimeoutError" || name === "AbortError" ? TIMED_OUT : explain(error);
+/** Why a call is worth another try, in words; throws what is an answer. */
+function reasonToWait(method: string, error: unknown): string {
+  if (error instanceof EndpointError && error.kind === "too-large")
+    throw new RangeTooLargeError(`${method}: ${error.shortMessage}`, { cause: error });
+  if (error instanceof NoEndpointError || error instanceof EndpointError) return error.shortMessage;
+  if (!(error instanceof RpcRequestError)) return explain(error);
+  const failure: RpcFailure = { code: error.code, message: error.details, data: error.data };
+  if (method === "eth_getLogs" && isTooLarge(failure.message))
+    throw new RangeTooLargeError(`${method}: ${failure.message}`, { cause: error });
+  if (meaningOf(method, failure) === "faulty") return `the error ${JSON.stringify(failure.message)}`;
+  throw new RpcRefusedError(`${method} refused: ${failure.message} (code ${failure.code})`, {
+    cause: error,
+    details: { method, message: failure.message, code: failure.code },
+  });
 }
 
-/** The node without what may be a key. */
-function host(url: string): string {
-  try {
-    return new URL(url).host;
-  } catch {
-    return url;
-  }
-}
-
-function tryJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+const isTimeOut = (error: unknown): boolean =>
+  error instanceof NoEndpointError && error.cause instanceof EndpointError && error.cause.kind === "time-out";

@@ -56,7 +56,8 @@ function locate(path: string, pool: Address): [folder: string, name: string] {
 }
 
 export interface FetchedEventsParameters {
-  readonly rpcUrl: string;
+  /** The nodes, the preferred one first. */
+  readonly urls: readonly string[];
   readonly chainId: number;
   /** The first block at or after a time. */
   readonly firstBlockSince: (timestamp: number) => Promise<number>;
@@ -64,19 +65,22 @@ export interface FetchedEventsParameters {
 }
 
 /** Events fetched from a node, for this once. */
-export function fetchedEvents({ rpcUrl, chainId, firstBlockSince, onProgress }: FetchedEventsParameters): EventSource {
+export function fetchedEvents({ urls, chainId, firstBlockSince, onProgress }: FetchedEventsParameters): EventSource {
   return {
     name: `chain ${chainId}`,
     async eventsOf({ pool, fromTimestamp, toBlock }) {
       const out = mkdtempSync(join(tmpdir(), "rangekeeper-parity-"));
+      const rpc = createDataRpc({
+        urls,
+        chainId,
+        confirmations: 0,
+        requestsPerSecond: 100,
+        now: () => performance.now(),
+        sleep: (milliseconds) => new Promise((done) => setTimeout(done, milliseconds)),
+      });
       try {
         const { manifest } = await fetchEvents({
-          rpc: createDataRpc({
-            url: rpcUrl,
-            requestsPerSecond: 100,
-            now: () => performance.now(),
-            sleep: (milliseconds) => new Promise((done) => setTimeout(done, milliseconds)),
-          }),
+          rpc,
           pool,
           out,
           fromBlock: await firstBlockSince(fromTimestamp),
@@ -88,6 +92,7 @@ export function fetchedEvents({ rpcUrl, chainId, firstBlockSince, onProgress }: 
         });
         return resolveMarket(out, manifest.name);
       } finally {
+        rpc.close();
         rmSync(out, { recursive: true, force: true });
       }
     },

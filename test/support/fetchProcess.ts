@@ -6,7 +6,7 @@ const [url = "", pool = "", out = "", from = "", to = "", chunk = ""] = process.
 const now = () => performance.now();
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 await fetchEvents({
-  rpc: createDataRpc({ url, requestsPerSecond: 10_000, now, sleep }),
+  rpc: createDataRpc({ urls: [url], confirmations: 0, requestsPerSecond: 10_000, now, sleep }),
   pool: pool as `0x${string}`,
   out,
   fromBlock: Number(from),

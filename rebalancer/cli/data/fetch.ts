@@ -9,7 +9,7 @@ import { count, type DataOptions, outFolder, wholeNumber } from "./options.ts";
 import { commandProgress } from "./progress.ts";
 
 interface FetchOptions extends DataOptions {
-  readonly rpc: string;
+  readonly rpc: readonly string[];
   readonly pool: string;
   readonly fromBlock?: string;
   readonly toBlock?: string;
@@ -26,7 +26,7 @@ export function registerFetch(data: Command): void {
   data
     .command("fetch")
     .description("a pool's events from an RPC node; run again to go on where it stopped")
-    .requiredOption("--rpc <url>", "the node")
+    .requiredOption("--rpc <url>", "the node; given again: one that is asked when those before it fail", collect)
     .requiredOption("--pool <address>", "the pool")
     .option("--from-block <n>", "first block (default: the pool's creation)")
     .option("--to-block <n>", "last block (default: the newest confirmed one)")
@@ -40,7 +40,7 @@ export function registerFetch(data: Command): void {
     .option("--json", "answer in JSON")
     .addHelpText(
       "after",
-      "\nExamples:\n  rangekeeper data fetch --rpc-url http://127.0.0.1:8545 --pool 0x88e6... \\\n      --from-block 19000000 --out data\n",
+      "\nExamples:\n  rangekeeper data fetch --rpc http://127.0.0.1:8545 --pool 0x88e6... \\\n      --from-block 19000000 --out data\n",
     )
     .action((options: FetchOptions) =>
       guarded(options, async () => {
@@ -49,8 +49,15 @@ export function registerFetch(data: Command): void {
         if (!(requestsPerSecond > 0)) {
           throw new ConfigError(`--requests-per-second: ${options.requestsPerSecond}; rule: must be above 0`);
         }
+        const chainId = wholeNumber("--chain-id", options.chainId, { least: 1 });
+        if (options.rpc.length > 1 && chainId === undefined) {
+          throw new ConfigError("--chain-id: missing; rule: must be given with more than one --rpc");
+        }
+        const confirmations = wholeNumber("--confirmations", options.confirmations, { least: 0 }) ?? 12;
         const rpc = createDataRpc({
-          url: urlOf(options.rpc),
+          urls: options.rpc.map(urlOf),
+          chainId,
+          confirmations,
           requestsPerSecond,
           timeoutMs: (wholeNumber("--timeout", options.timeout, { least: 1, most: 600 }) ?? 30) * 1000,
           now: () => performance.now(),
@@ -65,8 +72,8 @@ export function registerFetch(data: Command): void {
             name: options.name,
             fromBlock: wholeNumber("--from-block", options.fromBlock, { least: 0 }),
             toBlock: wholeNumber("--to-block", options.toBlock, { least: 0 }),
-            chainId: wholeNumber("--chain-id", options.chainId, { least: 1 }),
-            confirmations: wholeNumber("--confirmations", options.confirmations, { least: 0 }) ?? 12,
+            chainId,
+            confirmations,
             firstChunk: wholeNumber("--chunk", options.chunk, { least: 1, most: 1_000_000 }),
             now: () => performance.now(),
             progress: ({ done, total, block, events, note }) =>
@@ -98,11 +105,14 @@ export function registerFetch(data: Command): void {
             ].join("\n"),
           );
         } finally {
+          rpc.close();
           progress.end();
         }
       }),
     );
 }
+
+const collect = (url: string, before: readonly string[] = []): readonly string[] => [...before, url];
 
 function addressOf(text: string): Address {
   try {

@@ -33,18 +33,20 @@ const proxies: RpcProxy[] = [];
 async function run(
   url: string,
   out: string,
-  changes: Partial<FetchParameters> & { waits?: number[]; timeoutMs?: number } = {},
+  changes: Partial<FetchParameters> & { waits?: number[]; timeoutMs?: number; fallbacks?: string[] } = {},
 ) {
-  const { waits = [], timeoutMs = 1500, ...rest } = changes;
+  const { waits = [], timeoutMs = 1500, fallbacks = [], ...rest } = changes;
   const rpc = createDataRpc({
-    url,
+    urls: [url, ...fallbacks],
+    ...(fallbacks.length > 0 ? { chainId: 31_337 } : {}),
+    confirmations: 0,
     requestsPerSecond: Infinity,
     timeoutMs,
     now: () => 0,
     sleep: async (ms) => void waits.push(ms),
   });
   const { pool } = market.deployment;
-  return fetchEvents({ rpc, pool, out, toBlock: head, confirmations: 0, now: () => 0, ...rest });
+  return fetchEvents({ rpc, pool, out, toBlock: head, confirmations: 0, now: () => 0, ...rest }).finally(rpc.close);
 }
 
 async function through(mischief: Mischief): Promise<RpcProxy> {
@@ -231,12 +233,34 @@ describe("fetchEvents", () => {
     expect(filesOf(out)).toEqual(filesOf(whole));
   });
 
+  it.each([
+    ["fails", (() => 503) as Mischief],
+    ["is silent", (() => "hang") as Mischief],
+    [
+      "has fallen behind, and answers lists of logs that are too short",
+      (async ({ method }, forward) => {
+        if (method === "eth_getLogs") return { result: [] };
+        const answer = (await forward()) as { result: { number?: string } | null };
+        return method === "eth_getBlockByNumber" && answer.result?.number === `0x${head.toString(16)}`
+          ? { result: { ...answer.result, number: `0x${(head - 5).toString(16)}` } }
+          : answer;
+      }) as Mischief,
+    ],
+  ])("asks the next node when the first %s", async (_, bad) => {
+    const first = await through(bad);
+    const out = temporary();
+    await run(first.url, out, { fallbacks: [market.anvil.url] });
+    expect(filesOf(out)).toEqual(filesOf(whole));
+  });
+
   it("gives up on a node that never answers, and loses nothing of what it had", async () => {
     const out = temporary();
     const from = readManifest(join(whole, NAME)).fetch?.fromBlock ?? 0;
     const proxy = await through(({ method, nth }) => (method === "eth_getLogs" && nth >= 3 ? 500 : null));
     const half = run(proxy.url, out, { firstChunk: 8, largestChunk: 8, now: clock(), commitMs: 1 });
-    await expect(half).rejects.toThrow(/eth_getLogs: 127\.0\.0\.1:\d+ failed 6 times, last with HTTP status 500/);
+    await expect(half).rejects.toThrow(
+      /eth_getLogs: failed 6 times, last with .*127\.0\.0\.1:\d+ answers with HTTP status 500/,
+    );
     expect(readManifest(join(out, NAME)).fetch?.complete?.number).toBe(from + 23);
     await run(market.anvil.url, out);
     expect(filesOf(out)).toEqual(filesOf(whole));
@@ -251,13 +275,17 @@ describe("fetchEvents", () => {
 
   it.each([
     ["a log outside the range", first({ blockNumber: "0xffff" }), /blockNumber: 65535; rule: must be from/],
-    ["a log of another pool", first({ address: `0x${"11".repeat(20)}` }), /address: 0x1111.*must be the pool/],
+    [
+      "a log of another pool",
+      first({ address: `0x${"11".repeat(20)}` }),
+      /0\.address: "0x1111.*must be one that was asked for/,
+    ],
     ["digits that are none", first({ data: "0xzz" }), /data: "0xzz"; rule: data is 0x and hexadecimal digits/],
     ["too little data", first({ data: "0x00" }), /rule: must be an event of a v3 pool/],
     ["a number that is none", first({ logIndex: "7" }), /logIndex: "7"; rule: a quantity/],
     ["a removed log", first({ removed: true }), /removed: true/],
     ["a log twice", (logs: Log[]) => [...logs, ...logs.slice(0, 1)], /logIndex: .* twice in block/],
-    ["no list", () => "0x", /eth_getLogs answer: "0x"/],
+    ["no list", () => "0x", /eth_getLogs result: "0x"; rule: a list of logs/],
     [
       "times that run backwards",
       first({ blockTimestamp: "0x7fffffff" }),
