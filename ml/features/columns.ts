@@ -74,6 +74,27 @@ export function setBar(columns: BarColumns, i: number, bar: Bar): void {
   put(columns.arrivals, i, bar.arrivals ?? Number.NaN);
 }
 
+/** Puts in row `i` a bar of which only its close and what it paid are asked: all else counts as not known. */
+export function setOldBar(columns: BarColumns, i: number, close: number, feeYield: number): void {
+  const back = close - (i === 0 ? Number.NaN : (columns.close[i - 1] as number));
+  columns.close[i] = close;
+  columns.barReturn[i] = back;
+  columns.high[i] = Number.NaN;
+  columns.low[i] = Number.NaN;
+  columns.logLiquidity[i] = Number.NaN;
+  put(columns.squaredReturn, i, back ** 2);
+  put(columns.fallenSquare, i, Math.min(back, 0) ** 2);
+  put(columns.feeYield, i, feeYield);
+  put(columns.garmanKlass, i, Number.NaN);
+  put(columns.turnover, i, Number.NaN);
+  put(columns.volume, i, Number.NaN);
+  put(columns.signedVolume, i, Number.NaN);
+  put(columns.absoluteFlow, i, Number.NaN);
+  put(columns.liquidity, i, Number.NaN);
+  put(columns.swaps, i, Number.NaN);
+  put(columns.arrivals, i, Number.NaN);
+}
+
 function put({ values, known }: Quantity, i: number, value: number): void {
   const missing = Number.isNaN(value);
   values[i] = missing ? 0 : value;

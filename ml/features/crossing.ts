@@ -17,7 +17,9 @@ const feePaid = (view: FeatureView): number =>
 /** How often the hourly close left a band of ±1 % that is drawn anew around it each time. */
 function crossings(view: FeatureView): number {
   const { close } = view.bars;
-  let [anchor, known, count] = [Number.NaN, 0, 0];
+  let anchor = Number.NaN;
+  let known = 0;
+  let count = 0;
   for (let i = windowStart(view, DAY + 1); i < view.end; i++) {
     const price = close[i] as number;
     if (Number.isNaN(price)) continue;

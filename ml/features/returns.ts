@@ -16,7 +16,10 @@ function sigmas(view: FeatureView, hours: number): number {
 
 /** The last day's squared returns: their sum, the part of it that fell, the largest, and how many are known. */
 const squares = shared((view) => {
-  let [total, fallen, largest, known] = [0, 0, 0, 0];
+  let total = 0;
+  let fallen = 0;
+  let largest = 0;
+  let known = 0;
   for (let i = windowStart(view, DAY); i < view.end; i++) {
     const back = view.bars.barReturn[i] as number;
     if (Number.isNaN(back)) continue;

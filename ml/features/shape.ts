@@ -27,18 +27,25 @@ const moments = shared((view): Moments => {
   const { close, logLiquidity } = view.bars;
   const { end } = view;
   const start = windowStart(view, WEEK);
-  let [known, price, depth] = [0, 0, 0];
+  let known = 0;
+  let price = 0;
+  let depth = 0;
   for (let i = start; i < end; i++) {
-    const [x, y] = [close[i] as number, logLiquidity[i] as number];
+    const x = close[i] as number;
+    const y = logLiquidity[i] as number;
     if (Number.isNaN(x) || Number.isNaN(y)) continue;
     known++;
     price += x;
     depth += y;
   }
-  const [meanPrice, meanDepth] = [price / known, depth / known];
-  let [priceVariance, depthVariance, covariance] = [0, 0, 0];
+  const meanPrice = price / known;
+  const meanDepth = depth / known;
+  let priceVariance = 0;
+  let depthVariance = 0;
+  let covariance = 0;
   for (let i = start; i < end; i++) {
-    const [x, y] = [(close[i] as number) - meanPrice, (logLiquidity[i] as number) - meanDepth];
+    const x = (close[i] as number) - meanPrice;
+    const y = (logLiquidity[i] as number) - meanDepth;
     if (Number.isNaN(x) || Number.isNaN(y)) continue;
     priceVariance += x * x;
     depthVariance += y * y;
@@ -56,7 +63,8 @@ const moments = shared((view): Moments => {
 function dispersion(view: FeatureView): number {
   const { values, known } = view.bars.swaps;
   const mean = windowMean(view, view.bars.swaps, DAY);
-  let [sum, count] = [0, 0];
+  let sum = 0;
+  let count = 0;
   for (let i = windowStart(view, DAY); i < view.end; i++) {
     if (known[i + 1] === known[i]) continue;
     sum += ((values[i] as number) - mean) ** 2;

@@ -3,7 +3,7 @@ import { createReadings, type Readings } from "../data/readings.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { Bar, Features, Numeraire, PoolMeta, SwapEvent } from "../types.ts";
 import { pipsToRatio } from "../units.ts";
-import { createColumns, dropRows, setBar } from "./columns.ts";
+import { createColumns, dropRows, setBar, setOldBar } from "./columns.ts";
 import { FEATURE_SCHEMA, LOOKBACK_BARS } from "./index.ts";
 import type { Outside } from "./outsideSeries.ts";
 import { featureValues } from "./table.ts";
@@ -57,13 +57,34 @@ export function createBarStream(outside: Outside = {}): BarStream {
 /** Bars before these are looked at for their closes and fees alone. */
 const FULL_BARS = 169;
 
-/** What a month's windows take of a bar. */
-function oldBar(readings: Readings, from: number, to: number, startSeconds: number, endSeconds: number): Bar {
-  const { price, feeYield } = readings.columns;
-  const close = to === 0 ? Number.NaN : (price[to - 1] as number);
-  let fees = to === 0 ? Number.NaN : 0;
-  for (let row = from; row < to; row++) fees += feeYield[row] as number;
-  return { ...emptyBar(startSeconds, endSeconds), close, feeYield: fees };
+/**
+ * Sums of four bars that lie between five rows, each added up by itself from its oldest row on. Side by side they take
+ * little more time than one.
+ */
+function fourSums(values: Float64Array, rows: Int32Array, first: number, sums: Float64Array): void {
+  let a = rows[first] as number;
+  let b = rows[first + 1] as number;
+  let c = rows[first + 2] as number;
+  let d = rows[first + 3] as number;
+  const [endA, endB, endC, endD] = [b, c, d, rows[first + 4] as number];
+  let sumA = 0;
+  let sumB = 0;
+  let sumC = 0;
+  let sumD = 0;
+  for (let left = Math.min(endA - a, endB - b, endC - c, endD - d); left > 0; left--) {
+    sumA += values[a++] as number;
+    sumB += values[b++] as number;
+    sumC += values[c++] as number;
+    sumD += values[d++] as number;
+  }
+  for (; a < endA; a++) sumA += values[a] as number;
+  for (; b < endB; b++) sumB += values[b] as number;
+  for (; c < endC; c++) sumC += values[c] as number;
+  for (; d < endD; d++) sumD += values[d] as number;
+  sums[first] = sumA;
+  sums[first + 1] = sumB;
+  sums[first + 2] = sumC;
+  sums[first + 3] = sumD;
 }
 
 /** How many rows are not after a moment, of which the first `from` are known not to be. */
@@ -102,6 +123,9 @@ export function createPoolStream({ pool, numeraire, fromTimestamp, outside = {} 
   const readings = createReadings(numeraire, pipsToRatio(pool.feePips));
   const columns = createColumns(LOOKBACK_BARS);
   const viewAt = createView(columns, outside);
+  /** Where each bar's rows end, behind where the first one's begin; and what old bars paid. */
+  const rows = new Int32Array(LOOKBACK_BARS + 1);
+  const fees = new Float64Array(LOOKBACK_BARS + 1);
   let lastSeconds = fromTimestamp;
   let stale = 0;
   return {
@@ -121,14 +145,23 @@ export function createPoolStream({ pool, numeraire, fromTimestamp, outside = {} 
       }
       if (count === 0 || readings.length === 0) return null;
       const firstStart = timestamp - count * HOUR_SECONDS;
-      let from = rowsUntil(readings, firstStart, 0);
+      rows[0] = rowsUntil(readings, firstStart, 0);
       for (let i = 0; i < count; i++) {
+        rows[i + 1] = rowsUntil(readings, firstStart + (i + 1) * HOUR_SECONDS, rows[i] as number);
+      }
+      // Of an old bar a month's windows take its close and its fees alone.
+      const old = Math.max(0, count - FULL_BARS);
+      for (let i = 0; i < old; i += 4) fourSums(readings.columns.feeYield, rows, i, fees);
+      for (let i = 0; i < count; i++) {
+        const from = rows[i] as number;
+        const to = rows[i + 1] as number;
+        if (i < old) {
+          if (to === 0) setOldBar(columns, i, Number.NaN, Number.NaN);
+          else setOldBar(columns, i, readings.columns.price[to - 1] as number, fees[i] as number);
+          continue;
+        }
         const startSeconds = firstStart + i * HOUR_SECONDS;
-        const endSeconds = startSeconds + HOUR_SECONDS;
-        const to = rowsUntil(readings, endSeconds, from);
-        const cut = i < count - FULL_BARS ? oldBar : readingsToBar;
-        setBar(columns, i, cut(readings, from, to, startSeconds, endSeconds));
-        from = to;
+        setBar(columns, i, readingsToBar(readings, from, to, startSeconds, startSeconds + HOUR_SECONDS));
       }
       if (Number.isNaN(columns.close[count - 1])) return null;
       return {

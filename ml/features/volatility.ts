@@ -42,7 +42,8 @@ function parkinson(view: FeatureView, hours: number): number {
   let highest = Number.NEGATIVE_INFINITY;
   let lowest = Number.POSITIVE_INFINITY;
   for (let i = windowStart(view, hours); i < end; i++) {
-    const [top, bottom] = [high[i] as number, low[i] as number];
+    const top = high[i] as number;
+    const bottom = low[i] as number;
     // What is not known is neither above nor below anything.
     if (!Number.isNaN(top)) known++;
     if (top > highest) highest = top;
