@@ -2,16 +2,25 @@ import { InvalidInputError } from "../errors.ts";
 import type { Outlook } from "../outlook.ts";
 import type { Bounds, DecisionSettings, ModelSet } from "../types.ts";
 import { bootstrapMean } from "./bootstrap.ts";
+import {
+  ASIDE,
+  asideRecord,
+  chooseDecision,
+  recordOf,
+  type Standing,
+  standingAt,
+  type TrainingRecord,
+} from "./decisionChoice.ts";
+import { type DecisionVariant, VARIANTS } from "./decisionVariants.ts";
 import type { BacktestMarket } from "./market.ts";
 import { modelPolicy } from "./modelPolicy.ts";
 import { headlineAt, timeMean } from "./periods.ts";
 import { baselines, policies as registry } from "./policies/index.ts";
-import { runBacktest } from "./run.ts";
-import type { PolicyFactory, RunPoint, RunResult, RunSettings } from "./types.ts";
+import { type PolicyRun, runPolicy } from "./run.ts";
+import type { PolicyFactory, RunSettings } from "./types.ts";
 import { type Choice, type Window, walkForwardPolicy } from "./walkForward.ts";
 
 const HOUR = 3600;
-const ASIDE = "stand-aside";
 const GREEDY = "greedy-reset";
 const RESAMPLES = 2000;
 /** Fewer hours than this get no interval. */
@@ -52,43 +61,6 @@ export function shareWindows(
   return windows;
 }
 
-/** Settings of the decision that compete on the training windows. */
-export interface DecisionVariant {
-  readonly id: string;
-  readonly settings: Pick<
-    DecisionSettings,
-    "horizonSeconds" | "lvrWeight" | "riskAversion" | "breachWeightBps" | "hysteresisBps" | "waitWeight"
-  >;
-}
-
-const RISKS = [
-  { key: "bold", riskAversion: 0, breachWeightBps: 0 },
-  { key: "even", riskAversion: 0.1, breachWeightBps: 20 },
-  { key: "careful", riskAversion: 0.5, breachWeightBps: 100 },
-] as const;
-const HASTES = [
-  { key: "soon", hysteresisBps: 2, waitWeight: 0.5 },
-  { key: "late", hysteresisBps: 10, waitWeight: 1 },
-] as const;
-
-/** How much of the expected LVR is believed. */
-const TRUSTS = [
-  { key: "", lvrWeight: 1 },
-  { key: "-half", lvrWeight: 0.5 },
-] as const;
-
-/** Every horizon with every attitude to forecasts, risk and haste. */
-export const VARIANTS: readonly DecisionVariant[] = [24, 168].flatMap((hours) =>
-  TRUSTS.flatMap(({ key: trust, lvrWeight }) =>
-    RISKS.flatMap(({ key: risk, ...risks }) =>
-      HASTES.map(({ key: haste, ...hastes }) => ({
-        id: `decision-${hours}h-${risk}-${haste}${trust}`,
-        settings: { horizonSeconds: hours * HOUR, lvrWeight, ...risks, ...hastes },
-      })),
-    ),
-  ),
-);
-
 export interface DecisionWalkParameters {
   readonly market: BacktestMarket;
   readonly models: ModelSet;
@@ -103,7 +75,15 @@ export interface DecisionWalkParameters {
   readonly variants?: readonly DecisionVariant[];
   /** Ids of the baselines that compete; all that are no bound when left out. */
   readonly rules?: readonly string[];
+  /** Keeps what each candidate did on the training data, so that a stopped walk goes on; absent = nothing is kept. */
+  readonly memory?: TrainingMemory;
   readonly onProgress?: (done: number) => void;
+}
+
+/** Training records of one walk, by id. */
+export interface TrainingMemory {
+  recall(id: string): TrainingRecord | null;
+  keep(record: TrainingRecord): void;
 }
 
 /** What one vault that follows the choices came to over all test windows; parts are basis points of its capital. */
@@ -155,11 +135,12 @@ export interface DecisionWalk {
 }
 
 /**
- * The decision as a vault that learns lives it: on each window the settings that earned most on everything before it, or
- * none where none earned, beside the baseline that was best by the same rule. Both pay for changing over.
+ * The decision as a vault that learns lives it: on each window what earned most on everything before it (see
+ * `chooseDecision`), beside the baseline that earned most by itself. Both pay for changing over.
  */
 export async function walkDecision(parameters: DecisionWalkParameters): Promise<DecisionWalk> {
-  const { market, models, bounds, decision, settings, rule, variants = VARIANTS, onProgress } = parameters;
+  const { market, models, bounds, decision, settings, rule, blockHours, memory, onProgress } = parameters;
+  const { variants = VARIANTS } = parameters;
   const windows = shareWindows(settings, rule);
   const [first] = windows as [Window, ...Window[]];
   const outlooks = new Map<number, Outlook>();
@@ -170,10 +151,11 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
     ]),
   );
   const { rules = baselines.filter(({ clairvoyant }) => !clairvoyant).map(({ id }) => id) } = parameters;
-  const runs = variants.length + rules.length + 3;
+  const competitors = rules.filter((id) => id !== ASIDE);
+  const runs = variants.length + competitors.length + 4;
   let done = 0;
-  const run = async (policy: PolicyFactory, fromSeconds: number, toSeconds: number): Promise<RunResult> => {
-    const result = await runBacktest({
+  const run = async (policy: PolicyFactory, fromSeconds: number, toSeconds: number): Promise<PolicyRun> => {
+    const result = await runPolicy({
       market,
       policy,
       settings: { ...settings, fromSeconds, toSeconds },
@@ -183,24 +165,40 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
     return result;
   };
   // Every training window begins where the data do, so one run to the last of them tells how each would have ended.
-  const trained = async (id: string, policy: PolicyFactory): Promise<Trained> => {
-    const { points } = await run(policy, settings.fromSeconds, (windows.at(-1) as Window).trainToSeconds);
-    return { id, scores: windows.map(({ trainToSeconds }) => headlineBy(points, trainToSeconds, settings.capital)) };
+  const trained = async (id: string, policy: PolicyFactory): Promise<TrainingRecord> => {
+    const known = memory?.recall(id);
+    if (known) {
+      done++;
+      return known;
+    }
+    const played = await run(policy, settings.fromSeconds, (windows.at(-1) as Window).trainToSeconds);
+    const record = recordOf(id, played, windows, settings.capital);
+    memory?.keep(record);
+    return record;
   };
-  // Standing aside comes first: it wins where nothing earned anything.
-  const nothing: Trained = { id: ASIDE, scores: windows.map(() => 0) };
-  const mine = [nothing];
+  const mine: TrainingRecord[] = [];
   for (const { id } of variants) mine.push(await trained(id, own[id] as PolicyFactory));
-  const theirs = [nothing];
-  for (const id of rules) if (id !== ASIDE) theirs.push(await trained(id, registry[id] as PolicyFactory));
-  done++;
-  const [chosen, beaten] = [choicesOf(windows, mine), choicesOf(windows, theirs)];
+  const theirs: TrainingRecord[] = [];
+  for (const id of competitors) theirs.push(await trained(id, registry[id] as PolicyFactory));
+  const reset = theirs.find(({ id }) => id === GREEDY) ?? (await trained(GREEDY, registry[GREEDY] as PolicyFactory));
+  const nothing = asideRecord(windows);
+  const chosen = windows.map(
+    (_, window) =>
+      chooseDecision({ window, own: mine, rules: theirs, greedy: reset, blockHours, seed: settings.seed }) ?? nothing,
+  );
+  // Standing aside comes first: it wins where nothing earned anything.
+  const beaten = windows.map((_, window) => bestOf([nothing, ...theirs], window));
   const test = (policy: PolicyFactory) => run(policy, first.testFromSeconds, settings.toSeconds);
-  const ours = await test(walkForwardPolicy("decision", chosen, { ...own, [ASIDE]: registry[ASIDE] as PolicyFactory }));
-  const baseline = await test(walkForwardPolicy("baseline", beaten, registry));
+  const factories = { ...registry, ...own };
+  // Rules open their ranges by themselves.
+  const held = chosen.map((record, window) => (own[record.id] === undefined ? null : standingAt(record, window)));
+  const ours = await test(
+    followRecords(walkForwardPolicy("decision", choicesOf(windows, chosen), factories), windows, held),
+  );
+  const baseline = await test(walkForwardPolicy("baseline", choicesOf(windows, beaten), registry));
   const greedy = await test(registry[GREEDY] as PolicyFactory);
 
-  const sides = { ours: sideOf(ours), baseline: sideOf(baseline) };
+  const sides = { ours: sideOf(ours, settings), baseline: sideOf(baseline, settings) };
   const difference = differenceOf(ours, baseline, parameters);
   const { pool, name, feeModel, dataSha256 } = market.description;
   return {
@@ -213,46 +211,62 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
     toSeconds: settings.toSeconds,
     capital: settings.capital,
     asset: (settings.numeraire === 0 ? pool.token0 : pool.token1).symbol,
-    windows: windows.map((window, i) => ({
-      ...window,
-      ...named("decision", chosen[i]),
-      ...named("baseline", beaten[i]),
-    })),
+    windows: windows.map((window, i) => {
+      const [taken, other] = [chosen[i] as TrainingRecord, beaten[i] as TrainingRecord];
+      return {
+        ...window,
+        decision: taken.id,
+        decisionTrainBps: 1e4 * standingAt(taken, i).headline,
+        baseline: other.id,
+        baselineTrainBps: 1e4 * standingAt(other, i).headline,
+      };
+    }),
     ...sides,
-    greedyMoves: greedy.moves.length,
+    greedyMoves: greedy.moves.filter(({ kind }) => kind === "move").length,
     difference,
     verdict: verdictOf({ ...sides, difference }),
   };
 }
 
-interface Trained {
-  readonly id: string;
-  /** Headline at the end of each training window, a fraction of capital. */
-  readonly scores: readonly number[];
-}
+/** The record that earned most on a training window; the first of equals. */
+const bestOf = (records: readonly TrainingRecord[], window: number): TrainingRecord =>
+  records.reduce((a, b) => (standingAt(b, window).headline > standingAt(a, window).headline ? b : a));
 
-function headlineBy(points: readonly RunPoint[], atSeconds: number, capital: number): number {
-  const last = points.findLast((point) => point.atSeconds <= atSeconds);
-  return last === undefined ? 0 : headlineAt(last) / capital;
-}
+const choicesOf = (windows: readonly Window[], chosen: readonly TrainingRecord[]): Choice[] =>
+  windows.map((window, i) => ({ window, chosen: (chosen[i] as TrainingRecord).id, candidates: [] }));
 
-/** On each window who earned most on its training span; the first of equals. */
-function choicesOf(windows: readonly Window[], trained: readonly Trained[]): Choice[] {
-  return windows.map((window, i) => {
-    const candidates = trained.map(({ id, scores }) => ({ policy: id, trainHeadline: scores[i] ?? 0 }));
-    const best = candidates.reduce((a, b) => (b.trainHeadline > a.trainHeadline ? b : a));
-    return { window, chosen: best.policy, candidates };
-  });
-}
+/**
+ * The same, in the position that each record was earned in: a vault that holds nothing when a window begins opens what
+ * the chosen settings held when their training ended. Settings that hold a range would often not open it anew: its cost
+ * was paid long ago.
+ */
+const followRecords =
+  (factory: PolicyFactory, windows: readonly Window[], held: readonly (Standing | null)[]): PolicyFactory =>
+  async (input) => {
+    const policy = await factory(input);
+    let begun = -1;
+    return {
+      ...policy,
+      decide(context) {
+        const window = windows.findLastIndex(({ testFromSeconds }) => testFromSeconds <= context.atSeconds);
+        const begins = window !== begun;
+        begun = window;
+        const { ranges = [], deployed = 0 } = held[window] ?? {};
+        const [range] = ranges;
+        const { positions, referenceTick: tick } = context.state;
+        const open = range !== undefined && range.lowerTick <= tick && tick < range.upperTick;
+        if (!begins || positions.length > 0 || ranges.length !== 1 || !open) return policy.decide(context);
+        const weighted = [{ ...range, weight: Math.min(1, deployed) }];
+        return {
+          action: { kind: "move", reason: "follows its record", ranges: weighted, swap: "to-ratio" },
+          decision: null,
+        };
+      },
+    };
+  };
 
-function named<K extends "decision" | "baseline">(key: K, choice: Choice | undefined) {
-  const headline = choice?.candidates.find(({ policy }) => policy === choice.chosen)?.trainHeadline ?? 0;
-  return { [key]: choice?.chosen ?? ASIDE, [`${key}TrainBps`]: 1e4 * headline } as Record<K, string> &
-    Record<`${K}TrainBps`, number>;
-}
-
-function sideOf({ waterfall, points, moves, settings }: RunResult): WalkedSide {
-  const bps = (amount: number): number => (1e4 * amount) / settings.capital;
+function sideOf({ waterfall, points, moves }: PolicyRun, { capital }: RunSettings): WalkedSide {
+  const bps = (amount: number): number => (1e4 * amount) / capital;
   return {
     headlineBps: bps(waterfall.headline),
     feesBps: bps(waterfall.fees),
@@ -265,12 +279,12 @@ function sideOf({ waterfall, points, moves, settings }: RunResult): WalkedSide {
 
 /** Of hours that begin at the same time in both runs. */
 function differenceOf(
-  ours: RunResult,
-  baseline: RunResult,
+  ours: PolicyRun,
+  baseline: PolicyRun,
   { blockHours, level, settings }: DecisionWalkParameters,
 ): WalkedDifference {
-  const hourly = ({ points }: RunResult): number[] =>
-    points.slice(1).map((point, i) => headlineAt(point) - headlineAt(points[i] as RunPoint));
+  const hourly = ({ points }: PolicyRun): number[] =>
+    points.slice(1).map((point, i) => headlineAt(point) - headlineAt(points[i] as (typeof points)[number]));
   const theirs = hourly(baseline);
   const values = hourly(ours).map((value, i) => (1e4 * (value - (theirs[i] ?? 0))) / settings.capital);
   const hours = values.length;

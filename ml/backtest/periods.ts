@@ -32,7 +32,9 @@ export const periodSecondsOf = (points: readonly RunPoint[]): number => {
   return span >= LEAST_DAYS * DAY ? DAY : 6 * HOUR;
 };
 
-export const headlineAt = ({ fees, lvr, swapCost, mev, gas }: RunPoint): number => fees - lvr - swapCost - mev - gas;
+type Earned = Pick<RunPoint, "fees" | "lvr" | "swapCost" | "mev" | "gas">;
+
+export const headlineAt = ({ fees, lvr, swapCost, mev, gas }: Earned): number => fees - lvr - swapCost - mev - gas;
 
 /**
  * A run cut at every `seconds` after its start, at the first point at or after each cut; a rest shorter than half a
@@ -77,11 +79,14 @@ export function periodOf(points: readonly RunPoint[], capital: number): Period {
 }
 
 /** Time-weighted mean of what each point says of the stretch that ends with it: a move acts within the stretch. */
-export function timeMean(points: readonly RunPoint[], of: (point: RunPoint) => number): number {
+export function timeMean<P extends Pick<RunPoint, "atSeconds">>(
+  points: readonly P[],
+  of: (point: P) => number,
+): number {
   let [sum, time] = [0, 0];
   for (let i = 1; i < points.length; i++) {
-    const weight = (points[i] as RunPoint).atSeconds - (points[i - 1] as RunPoint).atSeconds;
-    sum += weight * of(points[i] as RunPoint);
+    const weight = (points[i] as P).atSeconds - (points[i - 1] as P).atSeconds;
+    sum += weight * of(points[i] as P);
     time += weight;
   }
   return time > 0 ? sum / time : 0;

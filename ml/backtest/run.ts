@@ -19,18 +19,28 @@ export class LookAheadError extends InvalidInputError {
   override name = "LookAheadError";
 }
 
+/** A run by itself, without the alternatives that a report holds it against. */
+export type PolicyRun = PlayedRun & { readonly policy: Policy };
+
 /**
  * Runs one policy through one market. The vault starts with its whole capital in the asset; every decision sees what was
  * known at its time and acts at least one block later; what is open at the end is marked, not sold.
  */
-export async function runBacktest({ market, policy, settings, onProgress }: RunBacktestParameters): Promise<RunResult> {
+export async function runPolicy({ market, policy, settings, onProgress }: RunBacktestParameters): Promise<PolicyRun> {
   checkSettings(settings, market.description);
   const made = await makePolicy(market, policy, settings);
   // A bound is of what anybody could have done, not of what this vault lets its worker do.
   const held = made.clairvoyant ? { ...settings, limits: null } : settings;
   const run = await playRun({ market, policy: made, settings: held, ...(onProgress ? { onProgress } : {}) });
+  return { ...run, policy: made };
+}
+
+/** The same with the full range beside it, as reports tell it. */
+export async function runBacktest(parameters: RunBacktestParameters): Promise<RunResult> {
+  const { market, settings } = parameters;
+  const run = await runPolicy(parameters);
   const fullRange = await fullRangeSeries(market, settings);
-  const { id, label, family, clairvoyant } = made;
+  const { id, label, family, clairvoyant } = run.policy;
   return {
     policy: { id, label, family, clairvoyant },
     market: market.description,

@@ -5,10 +5,13 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { parse } from "smol-toml";
 import { z } from "zod";
+import { ASIDE, type TrainingRecord } from "../../../ml/backtest/decisionChoice.ts";
+import { VARIANTS } from "../../../ml/backtest/decisionVariants.ts";
 import {
   type DecisionWalk,
   type ShareRule,
-  VARIANTS,
+  shareWindows,
+  type TrainingMemory,
   type VerdictKey,
   walkDecision,
 } from "../../../ml/backtest/decisionWalk.ts";
@@ -19,6 +22,7 @@ import { listFiles } from "../../../ml/data/market.ts";
 import { readCandles } from "../../../ml/data/ohlcv.ts";
 import { InvalidInputError } from "../../../ml/errors.ts";
 import { loadModelSet } from "../../../ml/models/index.ts";
+import { ModelOverlapError } from "../../../ml/runtime/errors.ts";
 import type { PoolMeta } from "../../../ml/types.ts";
 import { ConfigError } from "../../errors.ts";
 import { encodeJson } from "../../json.ts";
@@ -26,7 +30,7 @@ import { answer, guarded } from "../options.ts";
 import { formatTable } from "../table.ts";
 import { wrap } from "../wrap.ts";
 import { costsOf } from "./costs.ts";
-import { reportModels } from "./models.ts";
+import { refuseOverlap, reportModels } from "./models.ts";
 import { type BacktestFlags, checkSet, wholeOf } from "./parse.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { readSetup, type Setup } from "./setup.ts";
@@ -48,6 +52,7 @@ interface WalkFlags {
   readonly work: string;
   readonly out?: string;
   readonly seed: string;
+  readonly allowOverlap?: boolean;
   readonly json?: boolean;
 }
 
@@ -64,6 +69,7 @@ export function registerWalk(backtest: Command): void {
     .option("--work <dir>", "keeps each pool's result, so that a stopped run goes on", ".rangekeeper/walk-forward")
     .option("--out <file>", "write the results as JSON")
     .option("--seed <n>", "of the bootstrap", "1")
+    .option("--allow-overlap", "let a package run over what it was trained on")
     .option("--json", "answer in JSON")
     .addHelpText(
       "after",
@@ -85,6 +91,7 @@ Examples:
         progress.end();
         if (flags.out !== undefined) writeJson(flags.out, report);
         answer(flags, report, () => formatWalk(report));
+        if (report.pools.length === 0) process.exitCode = 1;
       }),
     );
 }
@@ -154,10 +161,11 @@ async function walkFolder(flags: WalkFlags, progress: Progress): Promise<WalkRep
       const at = atSeconds === undefined ? {} : { atSeconds };
       try {
         const market = openMarket({ dataFolder, name, ...at, ...tier });
-        const place = { market, dataFolder, setup, protocol, seed, models: flags.models, work: flags.work };
+        const { models, work, allowOverlap = false } = flags;
+        const place = { market, dataFolder, setup, protocol, seed, models, work, allowOverlap };
         pools.push(await walkPool(place, (done) => progress.at(labelOf(name, atSeconds), done)));
       } catch (error) {
-        if (!(error instanceof InvalidInputError)) throw error;
+        if (!(error instanceof InvalidInputError || error instanceof ModelOverlapError)) throw error;
         refused.push({ market: labelOf(name, atSeconds), reason: error.message });
       }
     }
@@ -183,6 +191,7 @@ interface Place {
   readonly seed: number;
   readonly models: string;
   readonly work: string;
+  readonly allowOverlap: boolean;
 }
 
 async function walkPool(place: Place, onProgress: (done: number) => void): Promise<WalkReport["pools"][number]> {
@@ -208,6 +217,9 @@ async function walkPool(place: Place, onProgress: (done: number) => void): Promi
     fromSeconds,
     toSeconds: description.toSeconds,
   };
+  const [first] = shareWindows(settings, rule);
+  const tested = { fromSeconds: first?.testFromSeconds ?? fromSeconds, toSeconds: settings.toSeconds };
+  if (!place.allowOverlap) refuseOverlap([set], tested, setup.models);
   // A day's file has less history than a live vault waits for: half of what trains is the most that is waited.
   const most = Math.floor(((settings.toSeconds - fromSeconds) * rule.firstShare) / 2);
   const decision = { ...setup.decision, minHistorySeconds: Math.min(setup.decision.minHistorySeconds, most) };
@@ -239,13 +251,22 @@ async function walkPool(place: Place, onProgress: (done: number) => void): Promi
         rule,
         blockHours,
         level,
+        memory: memoryIn(join(work, `${description.name}-${key}`)),
         onProgress,
       });
   if (!existsSync(file)) writeJson(file, walked);
-  const span = { fromSeconds: walked.testFromSeconds, toSeconds: walked.toSeconds };
-  const inSample = reportModels([set], span, setup.models).some((model) => model.inSample);
+  const inSample = reportModels([set], tested, setup.models).some((model) => model.inSample);
   return { ...walked, notes: [...notes, ...assumed, ...description.notes], inSample };
 }
+
+/** Training records as files of a folder. */
+const memoryIn = (folder: string): TrainingMemory => ({
+  recall(id) {
+    const file = join(folder, `${id}.json`);
+    return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as TrainingRecord) : null;
+  },
+  keep: (record) => writeJson(join(folder, `${record.id}.json`), record, 0),
+});
 
 /** The token that is a dollar where there is one, else token0 at the dollar price of a candle file in the same folder. */
 function moneyOf({ market, dataFolder, protocol: { capitalUsd } }: Place): {
@@ -275,9 +296,9 @@ function dollarsOf({ token0 }: PoolMeta, dataFolder: string, atSeconds: number):
   return bar === undefined || Number.isNaN(bar.close) ? null : Math.exp(bar.close);
 }
 
-function writeJson(file: string, value: unknown): void {
+function writeJson(file: string, value: unknown, indent = 1): void {
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(value, null, 1)}\n`);
+  writeFileSync(file, `${JSON.stringify(value, null, indent)}\n`);
 }
 
 const dayOf = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10);
@@ -293,6 +314,13 @@ const VERDICTS: Readonly<Record<VerdictKey, string>> = {
   worse: "worse",
 };
 
+/** Windows on which the decision followed its own settings, a rule, and nothing. */
+function followed(chosen: readonly string[]): string {
+  const own = chosen.filter((id) => id.startsWith("decision-")).length;
+  const aside = chosen.filter((id) => id === ASIDE).length;
+  return `${own}/${chosen.length - own - aside}/${aside}`;
+}
+
 /** The report as tables of at most 80 columns. */
 export function formatWalk({ pools, refused, protocol, models, variants }: WalkReport): string {
   const bps = (value: number | null): string => (value === null ? "-" : value.toFixed(1));
@@ -306,12 +334,14 @@ export function formatWalk({ pools, refused, protocol, models, variants }: WalkR
       { title: "differ", ...right },
       { title: "low", ...right },
       { title: "high", ...right },
+      { title: "short", ...right },
       { title: "verdict", max: 18 },
     ],
     pools.map(({ testFromSeconds, toSeconds, ours, baseline, difference, verdict }, i) => [
       `[${i + 1}]`,
       ((toSeconds - testFromSeconds) / 86_400).toFixed(1),
       ...[ours.headlineBps, baseline.headlineBps, difference.totalBps, difference.lowBps, difference.highBps].map(bps),
+      bps(Math.max(0, -difference.totalBps - ours.costsBps)),
       VERDICTS[verdict],
     ]),
   );
@@ -325,7 +355,8 @@ export function formatWalk({ pools, refused, protocol, models, variants }: WalkR
       { title: "fees", ...right },
       { title: "LVR", ...right },
       { title: "costs", ...right },
-      { title: "baseline last chosen", max: 24 },
+      { title: "followed" },
+      { title: "baseline", max: 17 },
     ],
     pools.map(({ ours, greedyMoves, windows }, i) => [
       `[${i + 1}]`,
@@ -334,6 +365,7 @@ export function formatWalk({ pools, refused, protocol, models, variants }: WalkR
       greedyMoves === 0 ? "-" : (ours.moves / greedyMoves).toFixed(2),
       percent(ours.aside),
       ...[ours.feesBps, ours.lvrBps, ours.costsBps].map(bps),
+      followed(windows.map(({ decision }) => decision)),
       windows.at(-1)?.baseline ?? "",
     ]),
   );
@@ -347,8 +379,10 @@ export function formatWalk({ pools, refused, protocol, models, variants }: WalkR
   const how =
     `Models: ${models}. Headline = fees − LVR − swap cost − gas over the test windows, basis points of ` +
     `${protocol.capitalUsd} dollars. After the first ${percent(protocol.rule.firstShare)} of its span each pool is walked in ` +
-    `windows of ${percent(protocol.rule.windowShare)}; on each, ours is the best of ${variants.length} settings on everything ` +
-    `before (standing aside where none earned), the baseline the best of all baselines. Intervals: ` +
+    `windows of ${percent(protocol.rule.windowShare)}; on each, ours follows the best of ${variants.length} settings, the rules ` +
+    `and standing aside on everything before, or the simpler of those within a standard error (followed: windows on its ` +
+    `settings/a rule/nothing), none that moved more than a third as often as the greedy reset; the baseline is the best of ` +
+    `all rules, of which the last chosen is named. Short: how far it is behind beyond its own costs. Intervals: ` +
     `${percent(protocol.level)}, stationary bootstrap of hours, blocks of ${protocol.blockHours} h, at most a quarter of the span.`;
   const verdict = `${pools.length} pools: ${(Object.keys(VERDICTS) as VerdictKey[])
     .filter((key) => count(key) > 0)

@@ -1,13 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { placebo } from "../../../ml/backtest/checks/placebo.ts";
 import { placeboMarket } from "../../../ml/backtest/checks/placeboMarket.ts";
-import {
-  type DecisionWalk,
-  shareWindows,
-  VARIANTS,
-  verdictOf,
-  walkDecision,
-} from "../../../ml/backtest/decisionWalk.ts";
+import { VARIANTS } from "../../../ml/backtest/decisionVariants.ts";
+import { type DecisionWalk, shareWindows, verdictOf, walkDecision } from "../../../ml/backtest/decisionWalk.ts";
 import { createEventMarket } from "../../../ml/backtest/events/eventMarket.ts";
 import { loadModelSet } from "../../../ml/models/index.ts";
 import { bounds, settings as decision } from "../fixtures.ts";

@@ -1,0 +1,116 @@
+import type { Range } from "../types.ts";
+import { bootstrapMean } from "./bootstrap.ts";
+import { headlineAt } from "./periods.ts";
+import type { RunMove, RunPoint } from "./types.ts";
+import type { Window } from "./walkForward.ts";
+
+/** Of the resampled means, the part within a standard error of a normal one. */
+const STANDARD_ERROR = 0.6827;
+const RESAMPLES = 500;
+/** Part of the greedy reset's moves that a choice may have needed. */
+const GREEDY_PART = 1 / 3;
+
+export const ASIDE = "stand-aside";
+
+/** Where a candidate stood when a training window ended. */
+export interface Standing {
+  /** Hours of its record that were over. */
+  readonly hours: number;
+  /** Headline so far, a fraction of the capital. */
+  readonly headline: number;
+  readonly moves: number;
+  readonly ranges: readonly Range[];
+  /** Part of its value that was in the pool. */
+  readonly deployed: number;
+}
+
+/** What a candidate did on the training data, which all begin at the same time. */
+export interface TrainingRecord {
+  readonly id: string;
+  /** Headline of each hour, a fraction of the capital. */
+  readonly hourly: readonly number[];
+  /** At the end of each window's training. */
+  readonly standings: readonly Standing[];
+}
+
+/** What a run to the last window's training tells of all of them. */
+export function recordOf(
+  id: string,
+  { points, moves }: { readonly points: readonly Omit<RunPoint, "fullRange">[]; readonly moves: readonly RunMove[] },
+  windows: readonly Window[],
+  capital: number,
+): TrainingRecord {
+  const headlines = points.map((point) => headlineAt(point) / capital);
+  return {
+    id,
+    hourly: headlines.slice(1).map((headline, i) => headline - (headlines[i] ?? 0)),
+    standings: windows.map(({ trainToSeconds }) => {
+      const last = points.findLastIndex((point) => point.atSeconds <= trainToSeconds);
+      const point = points[last];
+      return {
+        hours: Math.max(0, last),
+        headline: headlines[last] ?? 0,
+        moves: moves.filter(({ kind, actedAt }) => kind === "move" && actedAt <= trainToSeconds).length,
+        ranges: point?.ranges ?? [],
+        deployed: point?.deployed ?? 0,
+      };
+    }),
+  };
+}
+
+/** A candidate that never does anything. */
+export const asideRecord = (windows: readonly Window[]): TrainingRecord => ({
+  id: ASIDE,
+  hourly: [],
+  standings: windows.map(() => ({ hours: 0, headline: 0, moves: 0, ranges: [], deployed: 0 })),
+});
+
+export interface ChooseParameters {
+  /** Which window's training has just ended. */
+  readonly window: number;
+  /** The decision with each of its settings, and rules that it may fall back on. */
+  readonly own: readonly TrainingRecord[];
+  readonly rules: readonly TrainingRecord[];
+  readonly greedy: TrainingRecord;
+  readonly blockHours: number;
+  readonly seed: number;
+}
+
+/**
+ * Whom the decision follows on the next window: of its own settings, the rules and standing aside the one that earned
+ * most on the training span, or a simpler one (a rule before settings, aside before both) that is within a standard
+ * error of it. Who moved more than a third as often as the greedy reset did is no candidate.
+ */
+export function chooseDecision(parameters: ChooseParameters): TrainingRecord | null {
+  const { window, own, rules, greedy } = parameters;
+  const most = Math.max(1, Math.floor(standingAt(greedy, window).moves * GREEDY_PART));
+  const best = (records: readonly TrainingRecord[]): TrainingRecord | null =>
+    records
+      .filter((record) => standingAt(record, window).moves <= most)
+      .reduce<TrainingRecord | null>(
+        (leader, record) =>
+          standingAt(record, window).headline > (leader === null ? 0 : standingAt(leader, window).headline)
+            ? record
+            : leader,
+        null,
+      );
+  const [mine, rule] = [best(own), best(rules)];
+  const ahead = mine !== null && (rule === null || clearlyAhead(mine, rule, parameters));
+  const leader = ahead ? mine : rule;
+  return leader !== null && clearlyAhead(leader, null, parameters) ? leader : null;
+}
+
+export const standingAt = ({ standings }: TrainingRecord, window: number): Standing => standings[window] as Standing;
+
+/** Whether one record is more than a standard error ahead of another, or of nothing. */
+function clearlyAhead(
+  one: TrainingRecord,
+  other: TrainingRecord | null,
+  { window, blockHours, seed }: ChooseParameters,
+): boolean {
+  const { hours } = standingAt(one, window);
+  const values = one.hourly.slice(0, hours).map((value, i) => value - (other?.hourly[i] ?? 0));
+  if (values.length === 0) return false;
+  const meanBlock = Math.max(1, Math.min(blockHours, Math.floor(hours / 4)));
+  return bootstrapMean({ values, meanBlock, resamples: RESAMPLES, level: STANDARD_ERROR, seed }).low > 0;
+}
