@@ -1,5 +1,6 @@
 import type { DecideParameters } from "./decide.ts";
 import { digestOf } from "./digest.ts";
+import { lazily } from "./lazily.ts";
 import { type CandidateTable, emptyTable } from "./ranges/candidateTable.ts";
 import { bytesDigest, encodeColumns, withTable } from "./table.ts";
 import type { Decision, Features, ModelIdentity, StatedDay, VolatilityPrediction } from "./types.ts";
@@ -50,7 +51,11 @@ export function seal(
     ...(stated === undefined ? {} : { stated }),
     models: identities,
     features,
-    inputsDigest: digestOf({
+    inputsDigest: "0x",
+  };
+  // Of the many decisions of a backtest nobody asks for the digest, which takes longer than the decision.
+  lazily(decision, "inputsDigest", () =>
+    digestOf({
       block,
       state,
       bounds,
@@ -61,7 +66,7 @@ export function seal(
       models: identities,
       ...(calibration === undefined ? {} : { calibration }),
     }),
-  };
+  );
   return table === null ? decision : withTable(decision, bytes);
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { InvalidInputError } from "./errors.ts";
+import { lazily } from "./lazily.ts";
 import { type CandidateTable, KINDS, NO_TICK, QUANTITIES, tableOf } from "./ranges/candidateTable.ts";
 import type { Candidate, Decision, Hex } from "./types.ts";
 
@@ -172,13 +173,8 @@ const written = new WeakMap<object, Uint8Array>();
 
 /** The decision, its rows made out of its table's bytes when somebody asks for them. */
 export function withTable(decision: Decision, bytes: Uint8Array): Decision {
-  let rows: readonly Candidate[] | null = null;
-  const candidates = (): readonly Candidate[] => {
-    rows ??= decodeTable(bytes);
-    return rows;
-  };
   written.set(decision, bytes);
-  return Object.defineProperty(decision, "candidates", { enumerable: true, configurable: true, get: candidates });
+  return lazily(decision, "candidates", () => decodeTable(bytes));
 }
 
 /** `encodeTable(decision.candidates)`, without making rows of a table that has its bytes. */

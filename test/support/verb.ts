@@ -27,6 +27,7 @@ export function verbRunner(register: (program: Command) => void, name: string) {
         return true;
       });
     }
+    process.exitCode = undefined;
     const program = new Command().enablePositionalOptions().exitOverride();
     register(program);
     await program.parseAsync([name, ...args], { from: "user" });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { placeboMarket } from "../../../ml/backtest/checks/placeboMarket.ts";
 import { readProtocol, type WalkReport } from "../../../rebalancer/cli/backtest/walk.ts";
 import { registerBacktest } from "../../../rebalancer/cli/backtest.ts";
+import { writeSecondPackage } from "../../ml/runtime/package.ts";
 import { verbRunner } from "../../support/verb.ts";
 
 const NAME = "ethereum_dai_weth_03_events_2031-05-05";
@@ -44,7 +45,7 @@ describe("rangekeeper backtest walk-forward", () => {
     expect(report.refused.map(({ market }) => market)).toEqual([`${SHORT} from 2022-07-19`]);
     expect(report.refused[0]?.reason).toMatch(/the span has 2 h/);
     // What is kept is what is told the next time.
-    const [kept = ""] = readdirSync(work);
+    const [kept = ""] = readdirSync(work).filter((name) => name.endsWith(".json"));
     const file = join(work, kept);
     writeFileSync(file, readFileSync(file, "utf8").replace(/"greedyMoves": \d+/, '"greedyMoves": 4321'));
     const again = await verb("walk-forward", "--data", folder, "--work", work);
@@ -52,6 +53,25 @@ describe("rangekeeper backtest walk-forward", () => {
     expect(again.stdout).toContain("4321");
     expect(again.stdout).toContain("not walked: polygon_usdc_weth_005_minute from 2022-07-19: the span has 2 h");
     expect(again.stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  it("does not walk a package over what it was trained on, unless it is said, and then marks it", async () => {
+    const layer = { outputs: 4, weights: [0, 0, 0, 0, 0, 0, 0, 0], bias: [1, 1, 2, 3] };
+    const late = { trainedTo: 4_000_000_000, testedTo: 4_100_000_000 };
+    const models = writeSecondPackage(folder, layer, (manifest) => ({
+      ...manifest,
+      trainedOn: { ...(manifest.trainedOn as object), to: late.trainedTo },
+      testedOn: { from: late.trainedTo, to: late.testedTo, by: "held-out" },
+    }));
+    const walk = ["walk-forward", "--data", folder, "--work", work, "--market", NAME, "--models", models] as const;
+    const refused = await verb(...walk);
+    expect(refused.status).toBe(1);
+    expect(refused.stdout.replaceAll(/\s+/g, " ")).toMatch(
+      /No pool of the folder could be walked\. not walked: \S+: model tiny-volatility@1\.0\.0 was trained on 2017-07-14 to 2096-10-02/,
+    );
+    const allowed = await verb(...walk, "--allow-overlap");
+    expect(allowed.status).toBe(0);
+    expect(allowed.stdout).toMatch(/IN-SAMPLE/);
   });
 
   it("keeps to the protocol", () => {

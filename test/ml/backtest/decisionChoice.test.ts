@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import { chooseDecision, recordOf, type TrainingRecord } from "../../../ml/backtest/decisionChoice.ts";
+import { VARIANTS } from "../../../ml/backtest/decisionVariants.ts";
+import type { RunMove, RunPoint } from "../../../ml/backtest/types.ts";
+import { seededRandom } from "../../../ml/random.ts";
+
+const HOURS = 240;
+
+/** Earns this much an hour, more or less, with so many moves. */
+function record(id: string, hourly: number, { spread = 0, moves = 1, seed = 1 } = {}): TrainingRecord {
+  const random = seededRandom(seed);
+  const values = Array.from({ length: HOURS }, () => hourly + spread * (random() - 0.5));
+  const headline = values.reduce((sum, value) => sum + value, 0);
+  return { id, hourly: values, standings: [{ hours: HOURS, headline, moves, ranges: [], deployed: 0 }] };
+}
+
+const chosen = (own: TrainingRecord[], rules: TrainingRecord[], greedyMoves = 30) =>
+  chooseDecision({
+    window: 0,
+    own,
+    rules,
+    greedy: record("greedy-reset", 0, { moves: greedyMoves }),
+    blockHours: 24,
+    seed: 1,
+  })?.id ?? null;
+
+describe("whom the decision follows", () => {
+  it("is its own settings where they clearly earned most, a rule where that did, and nobody where nothing earned", () => {
+    expect(chosen([record("ours", 3), record("worse", 1)], [record("rule", 2)])).toBe("ours");
+    expect(chosen([record("ours", 1)], [record("rule", 2), record("poor", -1)])).toBe("rule");
+    expect(chosen([record("ours", -1)], [record("rule", -2)])).toBeNull();
+    expect(chosen([record("ours", 1)], [])).toBe("ours");
+  });
+
+  it("is the simpler one within a standard error", () => {
+    const noisy = record("ours", 0.05, { spread: 40, seed: 3 });
+    // More than the rule, by luck.
+    expect(noisy.standings[0]?.headline).toBeGreaterThan(0.02 * HOURS);
+    expect(chosen([noisy], [record("rule", 0.02)])).toBe("rule");
+    expect(chosen([noisy], [])).toBeNull();
+    expect(chosen([], [record("rule", 0.05, { spread: 40, seed: 3 })])).toBeNull();
+  });
+
+  it("never moved more than a third as often as the greedy reset", () => {
+    const busy = record("busy", 9, { moves: 11 });
+    expect(chosen([busy, record("calm", 3)], [], 33)).toBe("busy");
+    expect(chosen([busy, record("calm", 3)], [], 32)).toBe("calm");
+    expect(chosen([record("ours", 1)], [record("rule", 9, { moves: 11 })], 32)).toBe("ours");
+    // One move is always allowed: nothing is earned without it.
+    expect(chosen([record("ours", 1)], [], 0)).toBe("ours");
+    expect(chosen([record("ours", 1, { moves: 2 })], [], 0)).toBeNull();
+  });
+});
+
+describe("a training record", () => {
+  it("tells where a run stood when each window's training ended, and nothing of what came later", () => {
+    const point = (hour: number, fees: number): Omit<RunPoint, "fullRange"> =>
+      ({
+        ...{ atSeconds: 3600 * hour, fees, lvr: 0, swapCost: 0, mev: 0, gas: 0, deployed: hour / 10 },
+        ranges: hour > 1 ? [{ lowerTick: -10, upperTick: 10 * hour }] : [],
+      }) as unknown as Omit<RunPoint, "fullRange">;
+    const points = [point(0, 0), point(1, 0), point(2, 5), point(3, 9), point(4, 7)];
+    const moves = [2, 3].map((hour) => ({ kind: "move", actedAt: 3600 * hour - 1 }) as unknown as RunMove);
+    const window = (hour: number) => ({
+      trainFromSeconds: 0,
+      trainToSeconds: 3600 * hour,
+      testFromSeconds: 3600 * (hour + 1),
+      testToSeconds: 3600 * (hour + 2),
+    });
+    const { hourly, standings } = recordOf("one", { points, moves }, [window(2), window(3)], 10);
+    expect(hourly).toEqual([0, 0.5, 0.4, -0.2].map((value) => expect.closeTo(value, 12)));
+    expect(standings).toEqual([
+      { hours: 2, headline: 0.5, moves: 1, ranges: [{ lowerTick: -10, upperTick: 20 }], deployed: 0.2 },
+      { hours: 3, headline: 0.9, moves: 2, ranges: [{ lowerTick: -10, upperTick: 30 }], deployed: 0.3 },
+    ]);
+  });
+});
+
+describe("the settings that compete", () => {
+  it("are each of every horizon, trust, price of risk and haste, under names of their own", () => {
+    expect(new Set(VARIANTS.map(({ id }) => id)).size).toBe(36);
+    expect(new Set(VARIANTS.map(({ settings }) => JSON.stringify(settings))).size).toBe(36);
+    for (const key of ["horizonSeconds", "lvrWeight", "riskAversion", "deviationWeight", "breachWeightBps"] as const) {
+      expect(new Set(VARIANTS.map(({ settings }) => settings[key])).size).toBeGreaterThan(1);
+    }
+  });
+});
