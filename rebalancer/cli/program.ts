@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { registerAlerts } from "./alerts.ts";
 import { registerApi } from "./api.ts";
+import { tellWhenSlow } from "./atWork.ts";
 import { registerBacktest } from "./backtest.ts";
 import { registerCalibration } from "./calibration.ts";
 import { registerChallengers } from "./challengers.ts";
@@ -65,6 +66,7 @@ export function createProgram(): Command {
   registerChallengers(program);
   registerReport(program);
   registerCompletion(program);
+  tellWhenSlow(program);
   return program;
 }
 
