@@ -110,7 +110,11 @@ async function tried(check: string, work: () => Promise<string> | string): Promi
 }
 
 function failedToLoad(error: BaseError): ConformanceRow[] {
-  const [, check, fix] = CHECK_OF.find(([kind]) => error instanceof kind) ?? [null, "manifest" as const, "mend it"];
+  const [, check, fix] = CHECK_OF.find(([kind]) => error instanceof kind) ?? [
+    null,
+    "manifest" as const,
+    "mend manifest.json",
+  ];
   return [...LOADING, ...RUNNING].map((one) =>
     one === check
       ? {

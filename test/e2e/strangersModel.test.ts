@@ -37,7 +37,7 @@ beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), "strangers-model-"));
   registry = at("models");
   writeStrangersModel({ folder: at("two-windows"), name: "two-windows" });
-  writeStrangersModel({ folder: at("timid"), name: "timid", shift: 5 });
+  writeStrangersModel({ folder: at("timid"), name: "timid", shift: 8 });
   writeStrangersModel({ folder: at("sheltered"), name: "sheltered", domain: { p1: -19, p99: -18.5 } });
   local = await startLocalDeployment();
 }, 400_000);

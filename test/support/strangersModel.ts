@@ -9,10 +9,8 @@ const FIELDS = ["log_rv_24h@1", "log_rv_6h@1"];
 const DAY = 86_400;
 /** Logarithms of a day's variance. */
 const [LEAST, MOST] = [-20, 4];
-/** Mean, q10, q50 and q90: how far their logarithms are from that of a day's expected variance. */
+/** Of mean, q10, q50 and q90: how far their logarithms are from that of the variance per day, as the features have it. */
 const BIAS = [0, -1.2, -0.2, 0.6];
-/** The features are means over hours. */
-const HOURS = Math.log(24);
 const [LONG, SHORT, UNKNOWN] = [0.7, 0.3, -7];
 
 export interface StrangersModel {
@@ -33,7 +31,7 @@ export function writeStrangersModel(given: StrangersModel): string {
   const { folder, name, version = "1.0.0", shift = 0, domain = { p1: -20, p99: 0 } } = given;
   const { from, to } = given.trainedOn ?? { from: 1_500_000_000, to: 1_600_000_000 };
   mkdirSync(join(folder, "train"), { recursive: true });
-  const bias = BIAS.map((one) => one + HOURS + shift);
+  const bias = BIAS.map((one) => one + shift);
   const weights = [...BIAS.map(() => LONG), ...BIAS.map(() => SHORT)];
   const missing = weights.map((weight) => weight * UNKNOWN);
   const onnx = logLinearOnnx({ weights, bias, missing, least: LEAST, most: MOST });

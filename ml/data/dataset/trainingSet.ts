@@ -99,9 +99,12 @@ export async function trainingSet(
   const open = async (name: string, options: Pick<(typeof POOLS)[number], "numeraire" | "feePips">) => {
     if (!files.some((path) => basename(path) === `${name}.csv.gz`)) {
       const file = `${name}.csv.gz`;
-      throw new DataFileError(`data file ${file} is missing below ${dataFolder}; training needs it`, {
-        details: { file, dataFolder },
-      });
+      throw new DataFileError(
+        `data file ${file} is missing below ${dataFolder}, and what ships is trained on it; name files of your own by --market`,
+        {
+          details: { file, dataFolder },
+        },
+      );
     }
     const opened = await openSeries({ dataFolder, files, name, ...options });
     for (const source of opened.sources) if (!sources.some(({ path }) => path === source.path)) sources.push(source);

@@ -5,8 +5,6 @@ The forward pass is written once against `Ops`: JAX runs it to train, and the sa
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import os
 import sys
 from pathlib import Path
@@ -23,9 +21,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kit import COLUMNS, Z90, Rows, cut, read_rows, score, spans
+from kit import COLUMNS, Z90, Rows, Trainer, answers_of, arguments, cut, hold_to, publish, read_rows
 from ops import JaxOps, OnnxOps
-from package import Package, domain_of, run_graph, sample_cases, write_package
 
 NAME = "jax-volatility"
 FEATURES = ["log_rv_6h", "log_rv_24h", "log_rv_72h", "log_rv_168h", "log_gk_24h", "vol_of_vol", "return_1h"]
@@ -93,10 +90,7 @@ def fit(train: Rows, fixed: dict[str, np.ndarray]) -> Weights:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="an exported dataset")
-    parser.add_argument("--out", type=Path, required=True, help="the package's folder")
-    args = parser.parse_args()
+    args = arguments(__doc__)
     train, test = cut(read_rows(args.data, FEATURES))
     say(f"{NAME}: {len(train.at)} rows to fit on, {len(test.at)} to test on")
     fixed = {
@@ -107,38 +101,11 @@ def main() -> None:
     ops = OnnxOps()
     answer = forward(ops, weights, fixed, ops.input("features"), ops.input("mask"))
     width = {"features": len(FEATURES), "mask": len(FEATURES)}
-    onnx_bytes = ops.model(width, answer, len(COLUMNS), {}).SerializeToString(deterministic=True)
-    answers = run_graph(onnx_bytes, {"features": test.features, "mask": test.mask})
+    graph = ops.model(width, answer, len(COLUMNS), {}).SerializeToString(deterministic=True)
     meant = np.asarray(forward(JaxOps(), weights, fixed, jnp.asarray(test.features), jnp.asarray(test.mask)))
-    gap = float(np.max(np.abs(answers / meant - 1)))
-    say(f"{NAME}: the graph is within {gap:.1e} of the network")
-    if gap > 1e-4:
-        raise SystemExit(f"{NAME}: the graph differs from the network by {gap:.2e}, must be at most 1e-4")
-    trained, tested = spans(train, test, hashlib.sha256(Path(__file__).read_bytes()).hexdigest(), [SEED])
-    few = np.linspace(0, len(train.at) - 1, 4).astype(int)
-    write_package(
-        args.out,
-        Package(
-            name=NAME,
-            version="1.0.0",
-            task="volatility",
-            framework="jax",
-            graph=onnx_bytes,
-            features=FEATURES,
-            columns=COLUMNS,
-            unit="sum of squared log returns over 24 h",
-            horizons_seconds=[86400],
-            domain=domain_of(train.features, train.mask, FEATURES),
-            samples=sample_cases(onnx_bytes, train.features[few], train.mask[few], [f"row {train.at[i]}" for i in few]),
-            trained_on=trained,
-            tested_on=tested,
-            metrics=score(test, answers),
-            reproduce="python jax_volatility.py --data DATASET --out FOLDER",
-            feature_schema=train.schema,
-            card={"Title": "a small network around the mean of recent variances"},
-        ),
-    )
-    say(f"{NAME}: wrote {args.out}, {len(onnx_bytes)} bytes")
+    hold_to(NAME, answers_of(graph, test), meant)
+    title = "a small network around the mean of recent variances"
+    publish(args.out, Trainer(NAME, "jax", title, Path(__file__), FEATURES, SEED), graph, train, test)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ and its 10, 50 and 90 % quantiles. They are written as one TreeEnsembleRegressor
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import os
 import sys
 from pathlib import Path
@@ -24,8 +22,7 @@ import lightgbm
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from kit import COLUMNS, cut, read_rows, score, spans
-from package import Package, domain_of, run_graph, sample_cases, write_package
+from kit import Trainer, answers_of, arguments, cut, hold_to, publish, read_rows
 
 NAME = "lightgbm-volatility"
 FEATURES = ["log_rv_6h", "log_rv_24h", "log_rv_72h", "log_rv_168h", "log_gk_24h", "vol_of_vol", "return_1h"]
@@ -146,10 +143,7 @@ def graph(boosters: list[Any], spread: float) -> bytes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="an exported dataset")
-    parser.add_argument("--out", type=Path, required=True, help="the package's folder")
-    args = parser.parse_args()
+    args = arguments(__doc__)
     train, test = cut(read_rows(args.data, FEATURES))
     say(f"{NAME}: {len(train.at)} rows to fit on, {len(test.at)} to test on")
     inputs = np.concatenate([np.clip(train.features, -25, 25), train.mask], axis=1)
@@ -161,38 +155,11 @@ def main() -> None:
         say(f"{NAME}: fitted {wish}")
     spread = float(np.std(errors - boosters[0].predict(inputs)))
     onnx_bytes = graph(boosters, spread)
-    answers = run_graph(onnx_bytes, {"features": test.features, "mask": test.mask})
     said = boosters[0].predict(np.concatenate([np.clip(test.features, -25, 25), test.mask], axis=1))
     meant = np.exp(said + 0.5 * spread**2 + level(test.features, test.mask))
-    gap = float(np.max(np.abs(answers[:, 0] / meant - 1)))
-    say(f"{NAME}: the graph is within {gap:.1e} of the boosters")
-    if gap > 1e-4:
-        raise SystemExit(f"{NAME}: the graph differs from the boosters by {gap:.2e}, must be at most 1e-4")
-    trained, tested = spans(train, test, hashlib.sha256(Path(__file__).read_bytes()).hexdigest(), [SEED])
-    few = np.linspace(0, len(train.at) - 1, 4).astype(int)
-    write_package(
-        args.out,
-        Package(
-            name=NAME,
-            version="1.0.0",
-            task="volatility",
-            framework="lightgbm",
-            graph=onnx_bytes,
-            features=FEATURES,
-            columns=COLUMNS,
-            unit="sum of squared log returns over 24 h",
-            horizons_seconds=[86400],
-            domain=domain_of(train.features, train.mask, FEATURES),
-            samples=sample_cases(onnx_bytes, train.features[few], train.mask[few], [f"row {train.at[i]}" for i in few]),
-            trained_on=trained,
-            tested_on=tested,
-            metrics=score(test, answers),
-            reproduce="python lightgbm_volatility.py --data DATASET --out FOLDER",
-            feature_schema=train.schema,
-            card={"Title": "gradient-boosted trees around the mean of recent variances"},
-        ),
-    )
-    say(f"{NAME}: wrote {args.out}, {len(onnx_bytes)} bytes")
+    hold_to(NAME, answers_of(onnx_bytes, test)[:, 0], meant)
+    title = "gradient-boosted trees around the mean of recent variances"
+    publish(args.out, Trainer(NAME, "lightgbm", title, Path(__file__), FEATURES, SEED), onnx_bytes, train, test)
 
 
 if __name__ == "__main__":

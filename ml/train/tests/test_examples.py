@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from errors import DatasetError
+from kit import read_rows
+
 HERE = Path(__file__).resolve().parent.parent
 ROOT = HERE.parent.parent
 NODE = shutil.which("node")
@@ -52,3 +55,15 @@ def test_an_example_says_in_one_line_what_is_missing(tmp_path):
     assert ran.returncode == 2
     assert ran.stderr.startswith("DatasetError: dataset: ")
     assert "Traceback" not in ran.stderr
+
+
+def test_rows_whose_next_day_is_not_over_are_left_out(data, tmp_path):
+    lines = (data / "volatility.csv").read_text().splitlines()
+    (tmp_path / "dataset.json").write_text((data / "dataset.json").read_text())
+    known = lines[:10]
+    open_ended = [line.rsplit(",", 1)[0] + "," for line in lines[10:15]]
+    (tmp_path / "volatility.csv").write_text("\n".join(known + open_ended) + "\n")
+    assert len(read_rows(tmp_path, ["log_rv_24h"]).at) == 9
+    (tmp_path / "volatility.csv").write_text("\n".join([lines[0], *open_ended]) + "\n")
+    with pytest.raises(DatasetError, match=r"rv_24h of volatility.csv in .* is empty; build it with --horizon 1d"):
+        read_rows(tmp_path, ["log_rv_24h"])

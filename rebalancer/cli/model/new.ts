@@ -13,6 +13,8 @@ interface NewOptions {
 }
 
 const TRAIN = join(import.meta.dirname, "../../../ml/train");
+/** From where one stands. */
+const PYTHON = relative(process.cwd(), join(import.meta.dirname, "../../../scripts/python-env.mjs"));
 
 /** `model new`: a folder to begin with. */
 export function registerModelNew(model: Command): void {
@@ -33,7 +35,7 @@ export function registerModelNew(model: Command): void {
         const next =
           options.template === "rule"
             ? `rangekeeper model check ${folder}`
-            : `node scripts/python-env.mjs -- python ${join(folder, "train.py")} --data DATASET --out ${folder}`;
+            : `node ${PYTHON} -- python ${join(folder, "train.py")} --data DATASET --out ${folder}`;
         answer(options, { folder, files, next }, () =>
           [`wrote ${files.map((file) => join(folder, file)).join("\n      ")}`, `next: ${next}`].join("\n"),
         );
