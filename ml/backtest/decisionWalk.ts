@@ -2,16 +2,9 @@ import { InvalidInputError } from "../errors.ts";
 import type { Outlook } from "../outlook.ts";
 import type { Bounds, DecisionSettings, ModelSet } from "../types.ts";
 import { bootstrapMean } from "./bootstrap.ts";
-import {
-  ASIDE,
-  asideRecord,
-  chooseDecision,
-  recordOf,
-  type Standing,
-  standingAt,
-  type TrainingRecord,
-} from "./decisionChoice.ts";
+import { ASIDE, asideRecord, chooseDecision, recordOf, standingAt, type TrainingRecord } from "./decisionChoice.ts";
 import { type DecisionVariant, VARIANTS } from "./decisionVariants.ts";
+import { followRecords } from "./followRecords.ts";
 import type { BacktestMarket } from "./market.ts";
 import { modelPolicy } from "./modelPolicy.ts";
 import { headlineAt, timeMean } from "./periods.ts";
@@ -234,36 +227,6 @@ const bestOf = (records: readonly TrainingRecord[], window: number): TrainingRec
 
 const choicesOf = (windows: readonly Window[], chosen: readonly TrainingRecord[]): Choice[] =>
   windows.map((window, i) => ({ window, chosen: (chosen[i] as TrainingRecord).id, candidates: [] }));
-
-/**
- * The same, in the position that each record was earned in: a vault that holds nothing when a window begins opens what
- * the chosen settings held when their training ended. Settings that hold a range would often not open it anew: its cost
- * was paid long ago.
- */
-const followRecords =
-  (factory: PolicyFactory, windows: readonly Window[], held: readonly (Standing | null)[]): PolicyFactory =>
-  async (input) => {
-    const policy = await factory(input);
-    let begun = -1;
-    return {
-      ...policy,
-      decide(context) {
-        const window = windows.findLastIndex(({ testFromSeconds }) => testFromSeconds <= context.atSeconds);
-        const begins = window !== begun;
-        begun = window;
-        const { ranges = [], deployed = 0 } = held[window] ?? {};
-        const [range] = ranges;
-        const { positions, referenceTick: tick } = context.state;
-        const open = range !== undefined && range.lowerTick <= tick && tick < range.upperTick;
-        if (!begins || positions.length > 0 || ranges.length !== 1 || !open) return policy.decide(context);
-        const weighted = [{ ...range, weight: Math.min(1, deployed) }];
-        return {
-          action: { kind: "move", reason: "follows its record", ranges: weighted, swap: "to-ratio" },
-          decision: null,
-        };
-      },
-    };
-  };
 
 function sideOf({ waterfall, points, moves }: PolicyRun, { capital }: RunSettings): WalkedSide {
   const bps = (amount: number): number => (1e4 * amount) / capital;

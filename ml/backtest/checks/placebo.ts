@@ -20,7 +20,7 @@ export interface PlaceboParameters {
   /** Checked policies: id → factory. The registry when left out. */
   readonly policies?: Readonly<Record<string, PolicyFactory>>;
   /** The decision is walked forward through each market too: its settings are chosen on the market's own past. */
-  readonly walked?: Pick<DecisionWalkParameters, "models" | "bounds" | "decision" | "rule" | "variants">;
+  readonly walked?: Pick<DecisionWalkParameters, "models" | "bounds" | "decision" | "rule" | "variants" | "rules">;
   /** What the pool charges instead of `feePips`: shows that the check sees a fee bug. */
   readonly chargedPips?: number;
   readonly onProgress?: (done: number) => void;
@@ -140,7 +140,7 @@ async function walkedOutcome(
   capital: number,
 ): Promise<Outcome> {
   const settings = settingsOf(market, capital);
-  const { ours } = await walkDecision({ ...walked, market, settings, blockHours: 24, level: 1 - LEVEL, rules: [] });
+  const { ours } = await walkDecision({ ...walked, market, settings, blockHours: 24, level: 1 - LEVEL });
   const { feesBps, lvrBps, headlineBps, moves } = ours;
   return { label: "decision, walked", clairvoyant: false, edge: feesBps - lvrBps, headline: headlineBps, moves };
 }

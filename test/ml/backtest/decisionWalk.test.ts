@@ -125,6 +125,7 @@ describe("the placebo", () => {
       decision: quick,
       rule,
       variants: VARIANTS.filter(({ id }) => /^decision-24h-bold-(soon|late)$/.test(id)),
+      rules: ["fixed-10", "fixed-2-reset"],
     };
     const check = (chargedPips?: number) =>
       placebo({

@@ -1,0 +1,99 @@
+import { ASIDE } from "../../../ml/backtest/decisionChoice.ts";
+import type { VerdictKey } from "../../../ml/backtest/decisionWalk.ts";
+import { formatTable } from "../table.ts";
+import { wrap } from "../wrap.ts";
+import type { WalkReport } from "./walk.ts";
+
+const right = { align: "right" as const };
+
+export const dayOf = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10);
+
+const VERDICTS: Readonly<Record<VerdictKey, string>> = {
+  better: "better",
+  "stood-aside": "aside: none paid",
+  ahead: "ahead, unproven",
+  "within-costs": "within its costs",
+  worse: "worse",
+};
+
+/** Windows on which the decision followed its own settings, a rule, and nothing. */
+function followed(chosen: readonly string[]): string {
+  const own = chosen.filter((id) => id.startsWith("decision-")).length;
+  const aside = chosen.filter((id) => id === ASIDE).length;
+  return `${own}/${chosen.length - own - aside}/${aside}`;
+}
+
+/** The report as tables of at most 80 columns. */
+export function formatWalk({ pools, refused, protocol, models, variants }: WalkReport): string {
+  const bps = (value: number | null): string => (value === null ? "-" : value.toFixed(1));
+  const percent = (value: number): string => `${(100 * value).toFixed(0)}%`;
+  const results = formatTable(
+    [
+      { title: "" },
+      { title: "days", ...right },
+      { title: "ours", ...right },
+      { title: "baseline", ...right },
+      { title: "differ", ...right },
+      { title: "low", ...right },
+      { title: "high", ...right },
+      { title: "short", ...right },
+      { title: "verdict", max: 18 },
+    ],
+    pools.map(({ testFromSeconds, toSeconds, ours, baseline, difference, verdict }, i) => [
+      `[${i + 1}]`,
+      ((toSeconds - testFromSeconds) / 86_400).toFixed(1),
+      ...[ours.headlineBps, baseline.headlineBps, difference.totalBps, difference.lowBps, difference.highBps].map(bps),
+      bps(Math.max(0, -difference.totalBps - ours.costsBps)),
+      VERDICTS[verdict],
+    ]),
+  );
+  const moves = formatTable(
+    [
+      { title: "" },
+      { title: "moves", ...right },
+      { title: "greedy", ...right },
+      { title: "ratio", ...right },
+      { title: "aside", ...right },
+      { title: "fees", ...right },
+      { title: "LVR", ...right },
+      { title: "costs", ...right },
+      { title: "followed" },
+      { title: "baseline", max: 17 },
+    ],
+    pools.map(({ ours, greedyMoves, windows }, i) => [
+      `[${i + 1}]`,
+      String(ours.moves),
+      String(greedyMoves),
+      greedyMoves === 0 ? "-" : (ours.moves / greedyMoves).toFixed(2),
+      percent(ours.aside),
+      ...[ours.feesBps, ours.lvrBps, ours.costsBps].map(bps),
+      followed(windows.map(({ decision }) => decision)),
+      windows.at(-1)?.baseline ?? "",
+    ]),
+  );
+  const names = pools.map(({ market, fromSeconds, toSeconds, feeModel, inSample, notes }, i) =>
+    wrap(
+      `[${i + 1}] ${market}, ${dayOf(fromSeconds)} to ${dayOf(toSeconds)}, ${feeModel} fees${inSample ? ", IN-SAMPLE: a model was trained on these days" : ""}${notes.length > 0 ? `; ${notes.join("; ")}` : ""}`,
+      4,
+    ),
+  );
+  const count = (key: VerdictKey): number => pools.filter(({ verdict }) => verdict === key).length;
+  const how =
+    `Models: ${models}. Headline = fees − LVR − swap cost − gas over the test windows, basis points of ` +
+    `${protocol.capitalUsd} dollars. After the first ${percent(protocol.rule.firstShare)} of its span each pool is walked in ` +
+    `windows of ${percent(protocol.rule.windowShare)}; on each, ours follows the best of ${variants.length} settings, the rules ` +
+    `and standing aside on everything before, or the simpler of those within a standard error (followed: windows on its ` +
+    `settings/a rule/nothing), none that moved more than a third as often as the greedy reset; the baseline is the best of ` +
+    `all rules, of which the last chosen is named. Short: how far it is behind beyond its own costs. Intervals: ` +
+    `${percent(protocol.level)}, stationary bootstrap of hours, blocks of ${protocol.blockHours} h, at most a quarter of the span.`;
+  const verdict = `${pools.length} pools: ${(Object.keys(VERDICTS) as VerdictKey[])
+    .filter((key) => count(key) > 0)
+    .map((key) => `${count(key)} ${VERDICTS[key]}`)
+    .join(", ")}.`;
+  return [
+    ...(pools.length === 0
+      ? ["No pool of the folder could be walked."]
+      : [results, "", moves, "", ...names, "", wrap(how, 0), wrap(verdict, 0)]),
+    ...refused.map(({ market, reason }) => wrap(`not walked: ${market}: ${reason}`, 2)),
+  ].join("\n");
+}
