@@ -113,7 +113,8 @@ step("dataset", process.execPath, [
   options.seed,
 ]);
 if (options["walk-forward"]) {
-  if (options.task.length === 0 || options.task.includes("yield")) feeRows();
+  // The regimes are judged by a decision on the pools whose fees are known, too.
+  if (options.task.length === 0 || options.task.includes("yield") || options.task.includes("regime")) feeRows();
   if (options.task.length === 0 || options.task.includes("regime")) regimeRows();
   const work = join(dataset, options.fast ? "walk-fast" : "walk");
   const results = options.out === undefined ? "ml/train/results" : out;

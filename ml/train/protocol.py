@@ -30,6 +30,9 @@ _FIELDS: dict[str, type] = {
     "yield.ignore": list,
     "baselines.ewma_lambda": float,
     "baselines.il_rolling_days": int,
+    "decision_walk_forward.first_share": float,
+    "decision_walk_forward.window_share": float,
+    "decision_walk_forward.embargo_seconds": int,
 }
 
 

@@ -11,9 +11,11 @@ import numpy as np
 
 import regime_net
 from errors import DatasetError
+from fee_rows import load_fee_meta, load_hours
 from metrics import diebold_mariano, qlike, rounded
 from protocol import Protocol
 from regime_days import BATCH, RATE, STEPS, Days, asked, fit_window, read_days
+from regime_decision import Regimes, by_midnight, decision_scores
 from regime_table import table
 from walk import DAY, Window, calendar_windows, stamp_of, walk, walk_rule
 
@@ -71,10 +73,18 @@ def run(folder: Path, work: Path, protocol: Protocol, fast: bool, say: Say) -> d
         "teachingWindows": TEACHING,
         "stack": stack_scores(days, ask, of_window, said, base),
     }
-    pooled = results["stack"]["pooled"]
-    results["kept"] = bool(pooled["ratio"] < 1 and pooled["p"] < KEPT_BELOW)
-    results["judgedByDecision"] = False
+    regimes = by_midnight(days.at[ask], said.mean(axis=0)[:, :3])
+    results["decision"] = judge_decision(folder, regimes, protocol)
+    pooled, worth = results["stack"]["pooled"], results["decision"]["pooled"]
+    results["kept"] = bool((pooled["ratio"] < 1 and pooled["p"] < KEPT_BELOW) or worth["interval"][0] > 0)
     return results
+
+
+def judge_decision(folder: Path, regimes: Regimes, protocol: Protocol) -> dict[str, Any]:
+    """What a decision on pools with hours of fees gains from the regimes, by the protocol's windows of a pool."""
+    meta = load_fee_meta(folder)
+    rule = protocol["decision_walk_forward"]
+    return decision_scores(load_hours(folder, meta), regimes, rule) | {"dataHash": meta["hash"]}
 
 
 def volatility_base(

@@ -24,6 +24,18 @@ def table(results: dict[str, Any]) -> list[str]:
             f"{name:<14} {one['days']:5d} {q['volatility']:20.4f} {q['stack']:7.4f} {q['stackWithRegime']:8.4f} "
             f"{one['ratio']:6.4f} {_p(one['p'])}"
         )
+    return [*lines, "", *decision_table(results["decision"])]
+
+
+def decision_table(decision: dict[str, Any]) -> list[str]:
+    """Fees less LVR less cost of a decision without and with the regimes."""
+    lines = [f"{'bp a day, net':<25}{'windows':>8}{'days':>5}{'plain':>8}{'+ regime':>9}{'gain':>7}  95 % interval"]
+    for name, one in (decision["pools"] | {"all": decision["pooled"]}).items():
+        low, high = one["interval"]
+        lines.append(
+            f"{name:<25}{one.get('windows', ''):>8}{one['independent']:>5}{one['plain']:>8.2f}{one['regime']:>9.2f}"
+            f"{one['gain']:>7.2f}  {low:.2f} to {high:.2f}"
+        )
     return lines
 
 

@@ -25,6 +25,8 @@ FORECASTS = (MODEL, *BASELINES)
 __all__ = ["run", "table"]
 TARGETS = {1: 0.95, 4: 0.95, 24: 1.0}
 FEWEST_OWN = 100
+# Ten windows in place of the protocol's six: not what was fixed beforehand, so exploratory, and printed as such.
+FINER_SHARE = 0.06
 
 
 def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Callable[[str], None]) -> dict[str, Any]:
@@ -38,29 +40,38 @@ def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Callable[[s
     learnt = rows.column("log_gk_24h")
     baselines = Baselines(rows, float(np.nanmean(learnt)))
     trains = trainable(rows, protocol)
-    pools: dict[str, Any] = {}
-    losses: dict[int, list[np.ndarray]] = {hours: [] for hours in HOURS}
     order = sorted(range(len(rows.series_names)), key=lambda i: rows.at[rows.series == i].min())
-    for i in order[:2] if fast else order:
-        name = rows.series_names[i]
-        windows, kind = pool_windows(rows, i, rule, protocol)
-        if fast:
-            windows = windows[:2]
 
-        def fit(window: Window, _: int, series: int = i) -> dict[str, np.ndarray]:
-            return _forecast(rows, baselines, series, window, trains)
+    def forecasts(rule: dict[str, Any], tag: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Scores by pool, and pooled by horizon, in the windows of one rule."""
+        pools: dict[str, Any] = {}
+        losses: dict[int, list[np.ndarray]] = {hours: [] for hours in HOURS}
+        for i in order[:2] if fast else order:
+            name = rows.series_names[i]
+            windows, kind = pool_windows(rows, i, rule, protocol)
+            if fast:
+                windows = windows[:2]
 
-        found = walk(f"yield-{name}", windows, [0], fit, work, stamp, say)
-        pools[name] = {"kind": kind, "windows": len(windows), "from": windows[0].start, "until": windows[-1].stop}
-        for hours in HOURS:
-            answers = [one for one in found[0] if f"rows{hours}" in one and len(one[f"rows{hours}"])]
-            if not answers:
-                continue
-            scored = _score(rows, answers, hours)
-            pools[name][f"{hours}h"] = scored["summary"]
-            if kind == "windows":
-                losses[hours].append(scored["losses"])
+            def fit(window: Window, _: int, series: int = i) -> dict[str, np.ndarray]:
+                return _forecast(rows, baselines, series, window, trains)
+
+            found = walk(f"{tag}-{name}", windows, [0], fit, work, stamp, say)
+            pools[name] = {"kind": kind, "windows": len(windows), "from": windows[0].start, "until": windows[-1].stop}
+            for hours in HOURS:
+                answers = [one for one in found[0] if f"rows{hours}" in one and len(one[f"rows{hours}"])]
+                if not answers:
+                    continue
+                scored = _score(rows, answers, hours)
+                pools[name][f"{hours}h"] = scored["summary"]
+                if kind == "windows":
+                    losses[hours].append(scored["losses"])
+        return pools, {f"{hours}h": _pooled(losses[hours], hours) for hours in HOURS if losses[hours]}
+
+    pools, pooled = forecasts(rule, "yield")
+    finer = rule | {"window_share": FINER_SHARE}
+    fine_pools, fine_pooled = forecasts(finer, "yield-finer")
     days = load_days(data)
+    fine_days = walk_days(days, finer, fast, say)
     return {
         "model": MODEL,
         "schema": meta["schema"],
@@ -71,8 +82,15 @@ def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Callable[[s
         "ranges": rows.range_names,
         "targets": {f"{hours}h": target for hours, target in TARGETS.items()},
         "pools": pools,
-        "pooled": {f"{hours}h": _pooled(losses[hours], hours) for hours in HOURS if losses[hours]},
+        "pooled": pooled,
         "days": walk_days(days, rule, fast, say),
+        "finer": {
+            "share": FINER_SHARE,
+            "windows": max(pool["windows"] for pool in fine_pools.values()),
+            "pooled": fine_pooled,
+            "days": fine_days["pooled"],
+            "dayWindows": max(row["windows"] for pool in fine_days["pools"].values() for row in pool.values()),
+        },
     }
 
 

@@ -46,11 +46,28 @@ def yield_table(results: dict[str, Any]) -> list[str]:
                 lines.append(f"  target: {verdict(results, horizon, row)}")
     return [
         *lines,
+        *finer_table(results["finer"], results["model"]),
         "",
         "÷ best: against the better of persistence and EWMA; t: Newey-West, above 0 the",
         "model is better; apart: windows that do not overlap; inside: share of outcomes",
         "in the 80 % interval; test: shorter than a week, never fitted on.",
     ]
+
+
+def finer_table(finer: dict[str, Any], model: str) -> list[str]:
+    """The pooled scores in more and shorter windows than the protocol's."""
+    title = f"exploratory: windows of {100 * finer['share']:.0f} %, not of 10 %"
+    lines = ["", f"{title:41}{'windows':>8}{'times':>7}{'model':>8}{'÷ best':>8}{'t':>6}"]
+    for kind, found, name, windows in (
+        ("hourly pools", finer["pooled"], model, finer["windows"]),
+        ("daily pools", finer["days"], "model", finer["dayWindows"]),
+    ):
+        lines += [
+            f"{f'{kind}, {span(horizon)}':41}{windows:>8}{row['rows']:>7}"
+            f"{row['pinball'][name]:>8.4f}{row['ratio']:>8.3f}{row['t']:>6.1f}"
+            for horizon, row in found.items()
+        ]
+    return lines
 
 
 def verdict(results: dict[str, Any], horizon: str, row: dict[str, Any]) -> str:

@@ -245,6 +245,11 @@ def test_walk_forward_beats_both_baselines_where_the_hour_tells_and_resumes(fold
     assert any(line.startswith("1 h") and line.endswith("≤ 0.95 met") for line in lines)
     assert "late" in lines and any(line.startswith("  7 d") for line in lines)
     assert any(line.startswith("all six, 24 h") for line in lines)
+    finer = lines[next(i for i, line in enumerate(lines) if line.startswith("exploratory: windows of 6 %")) :]
+    assert finer[1].split()[:5] == ["hourly", "pools,", "1", "h", "10"]
+    # The same hours, whichever windows they fall into.
+    assert results["finer"]["pooled"]["1h"]["rows"] == results["pooled"]["1h"]["rows"]
+    assert results["finer"]["pooled"]["1h"]["pinball"] != results["pooled"]["1h"]["pinball"]
 
 
 def test_a_missed_target_is_printed_as_missed(folder, tmp_path):

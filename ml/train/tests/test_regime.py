@@ -107,6 +107,7 @@ def test_says_what_is_missing(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize(("kept", "said"), [(True, "Kept:"), (False, "Not shipped:")])
 def test_the_card_says_what_the_results_say(kept: bool, said: str) -> None:
+    worth = {"independent": 9, "plain": 1.0, "regime": 1.5, "gain": 0.5, "interval": [-1.0, 2.0], "differs": 0.25}
     one = {"days": 10, "qlike": {"volatility": 0.3, "stack": 0.2, "stackWithRegime": 0.19}, "ratio": 0.95}
     results = {
         "stack": {"pooled": one | {"t": 2.5, "p": 0.01, "bySeed": [0.95, 0.96]}},
@@ -125,8 +126,10 @@ def test_the_card_says_what_the_results_say(kept: bool, said: str) -> None:
         "base": "volatility-har-net",
         "teachingWindows": 4,
         "dataHash": "0x1",
+        "decision": {"pools": {"a pool": worth | {"windows": 6}}, "pooled": worth, "blockHours": 48},
         "kept": kept,
     }
     text = regime_card.card(results)
     assert said in text and "-5.00 %" in text and "| ethusdt | gas | 2017-07-14 | 2017-07-15 | 2 |" in text
+    assert "+0.50 bp a day (-1.00 to 2.00): no gain that can be told from none" in text and "25% of the hours" in text
     assert max(len(line) for line in regime.table(results)) <= 80
