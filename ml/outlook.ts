@@ -1,4 +1,5 @@
 import { toBars } from "./data/bars.ts";
+import type { KeptBars } from "./data/keptBars.ts";
 import { computeFeatures, LOOKBACK_BARS } from "./features/index.ts";
 import { candidateRanges, type GridSize } from "./ranges/candidates.ts";
 import { forecastRanges, type RangeForecasts } from "./ranges/forecast.ts";
@@ -41,10 +42,12 @@ export interface OutlookParameters {
   readonly models: ModelSet;
   /** Hourly bars that end with the history, from a market whose swaps are not known; absent = made of its swaps. */
   readonly bars?: readonly Bar[];
+  /** What makes bars of such histories; absent = `toBars`. */
+  readonly kept?: Readonly<Record<Numeraire, KeptBars>>;
 }
 
 /** A fresh outlook; nothing is computed yet. */
-export function outlookOf({ history, models, bars }: OutlookParameters): Outlook {
+export function outlookOf({ history, models, bars, kept }: OutlookParameters): Outlook {
   const known = new Map<string, unknown>();
   /** Failures are remembered too: a model that failed for one vault fails for all. */
   const once = <T>(key: string, compute: () => T): T => {
@@ -53,9 +56,10 @@ export function outlookOf({ history, models, bars }: OutlookParameters): Outlook
   };
   const barsOf = (numeraire: Numeraire): readonly Bar[] =>
     bars ??
-    once(`bars ${numeraire}`, () =>
-      toBars(history, numeraire, { barSeconds: HOUR, untilSeconds: history.toTimestamp, atMost: LOOKBACK_BARS }),
-    );
+    once(`bars ${numeraire}`, () => {
+      const span = { barSeconds: HOUR, untilSeconds: history.toTimestamp, atMost: LOOKBACK_BARS };
+      return kept ? kept[numeraire](history, span) : toBars(history, numeraire, span);
+    });
   const features = (numeraire: Numeraire): Features | null =>
     once(`features ${numeraire}`, () => {
       const found = barsOf(numeraire);

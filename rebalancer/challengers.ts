@@ -25,7 +25,7 @@ export interface CreateChallengersParameters {
 /** The model sets that decide beside the champion: journaled, never executed. */
 export interface Challengers {
   /** Hands over journaled decisions that were made on one history; returns at once, whatever becomes of them. */
-  offer(history: PoolHistory, decisionIds: readonly string[]): void;
+  offer(history: PoolHistory, decisionIds: readonly string[], bars?: (numeraire: Numeraire) => readonly Bar[]): void;
   close(): Promise<void>;
 }
 
@@ -62,16 +62,13 @@ export function createChallengers({
     }),
   );
   return {
-    offer(history, decisionIds) {
+    offer(history, decisionIds, bars = (numeraire) => hourlyBars(history, numeraire)) {
       const cases = decisionIds.flatMap((id) => {
         const inputs = journal.inputs(id);
         return inputs === null ? [] : [{ id, inputs }];
       });
       const held = new Set(cases.map(({ inputs }) => inputs.state.numeraire));
-      const barsOf = (numeraire: Numeraire): readonly Bar[] =>
-        held.has(numeraire)
-          ? toBars(history, numeraire, { barSeconds: HOUR, untilSeconds: history.toTimestamp, atMost: LOOKBACK_BARS })
-          : [];
+      const barsOf = (numeraire: Numeraire): readonly Bar[] => (held.has(numeraire) ? bars(numeraire) : []);
       const batch = { history: { ...history, swaps: [] }, bars: [barsOf(0), barsOf(1)] as const, cases };
       for (const challenger of started) challenger.offer(batch);
     },
@@ -80,3 +77,6 @@ export function createChallengers({
     },
   };
 }
+
+const hourlyBars = (history: PoolHistory, numeraire: Numeraire): readonly Bar[] =>
+  toBars(history, numeraire, { barSeconds: HOUR, untilSeconds: history.toTimestamp, atMost: LOOKBACK_BARS });

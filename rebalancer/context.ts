@@ -1,7 +1,8 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { PublicClient } from "viem";
-import type { Address, ModelSet, PoolMeta } from "../ml/types.ts";
+import type { KeptBars } from "../ml/data/keptBars.ts";
+import type { Address, ModelSet, Numeraire, PoolMeta } from "../ml/types.ts";
 import type { Endpoints } from "./chain/endpoints.ts";
 import type { Challengers } from "./challengers.ts";
 import type { Config, VaultConfig } from "./config.ts";
@@ -20,6 +21,8 @@ import type { KillSwitch } from "./stops/killSwitch.ts";
 export interface PoolGroup {
   readonly meta: PoolMeta;
   readonly history: HistoryStore;
+  /** What makes bars of its histories, with either token as the asset. */
+  readonly kept: Readonly<Record<Numeraire, KeptBars>>;
   readonly vaults: readonly VaultConfig[];
 }
 

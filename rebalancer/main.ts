@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { PublicClient } from "viem";
+import { createKeptBars } from "../ml/data/keptBars.ts";
 import { loadModelSet } from "../ml/models/index.ts";
 import type { Address, ModelSet, PoolMeta } from "../ml/types.ts";
 import { openSinks } from "./alerts/sinks.ts";
@@ -184,6 +185,7 @@ export async function poolGroups(
   });
   return histories.map((history, index) => {
     const meta = pools[index] as PoolMeta;
-    return { meta, history, vaults: vaults.filter(({ pool }) => pool === addresses[index]) };
+    const kept = { 0: createKeptBars(0), 1: createKeptBars(1) };
+    return { meta, history, kept, vaults: vaults.filter(({ pool }) => pool === addresses[index]) };
   });
 }

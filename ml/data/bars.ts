@@ -2,7 +2,7 @@ import { InvalidInputError } from "../errors.ts";
 import type { Bar, Numeraire, PoolHistory, SwapEvent } from "../types.ts";
 import { pipsToRatio } from "../units.ts";
 import type { PoolEvent } from "./events.ts";
-import { createReadings, fullRangeValue, type Readings } from "./readings.ts";
+import { createReadings, fullRangeValue, type Readings, rowsUntil } from "./readings.ts";
 
 export { fullRangeValue };
 
@@ -27,11 +27,7 @@ export type BarSource = Pick<PoolHistory, "swaps" | "fromTimestamp"> & {
  * the swaps of (start, end]; one without swaps repeats the last price. Before the first known price a bar is all NaN.
  */
 export function toBars(source: BarSource, numeraire: Numeraire, parameters: ToBarsParameters): Bar[] {
-  const { barSeconds, untilSeconds, atMost = Number.POSITIVE_INFINITY } = parameters;
-  if (!Number.isInteger(barSeconds) || barSeconds <= 0) {
-    throw new InvalidInputError(`barSeconds ${barSeconds} must be a positive whole number`);
-  }
-  const count = Math.min(atMost, Math.max(0, Math.floor((untilSeconds - source.fromTimestamp) / barSeconds)));
+  const { barSeconds, untilSeconds, count } = barSpan(source, parameters);
   const firstStart = untilSeconds - count * barSeconds;
   const fee = pipsToRatio(source.pool.feePips);
   const { swaps } = source;
@@ -44,6 +40,16 @@ export function toBars(source: BarSource, numeraire: Numeraire, parameters: ToBa
   return cutBars(readings, { barSeconds, untilSeconds, count });
 }
 
+/** How many bars a source gives. */
+export function barSpan({ fromTimestamp }: BarSource, parameters: ToBarsParameters): CutBarsParameters {
+  const { barSeconds, untilSeconds, atMost = Number.POSITIVE_INFINITY } = parameters;
+  if (!Number.isInteger(barSeconds) || barSeconds <= 0) {
+    throw new InvalidInputError(`barSeconds ${barSeconds} must be a positive whole number`);
+  }
+  const count = Math.min(atMost, Math.max(0, Math.floor((untilSeconds - fromTimestamp) / barSeconds)));
+  return { barSeconds, untilSeconds, count };
+}
+
 export interface CutBarsParameters {
   readonly barSeconds: number;
   readonly untilSeconds: number;
@@ -52,16 +58,14 @@ export interface CutBarsParameters {
 
 /** The last `count` bars that these readings give. */
 export function cutBars(readings: Readings, { barSeconds, untilSeconds, count }: CutBarsParameters): Bar[] {
-  const { timestamp } = readings.columns;
   const firstStart = untilSeconds - count * barSeconds;
-  let i = 0;
-  while (i < readings.length && (timestamp[i] as number) <= firstStart) i++;
+  let i = rowsUntil(readings, firstStart, 0);
   const bars: Bar[] = [];
   for (let k = 0; k < count; k++) {
     const startSeconds = firstStart + k * barSeconds;
     const endSeconds = startSeconds + barSeconds;
     const first = i;
-    while (i < readings.length && (timestamp[i] as number) <= endSeconds) i++;
+    i = rowsUntil(readings, endSeconds, first);
     bars.push(readingsToBar(readings, first, i, startSeconds, endSeconds));
   }
   return bars;

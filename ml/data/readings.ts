@@ -18,7 +18,17 @@ export interface ReadingsBuilder extends Readings {
   push(swap: SwapEvent): void;
   /** Forgets the first rows. */
   drop(rows: number): void;
+  /** Forgets all rows from this one on. */
+  truncate(row: number): void;
 }
+
+/** The same readings without the first rows; valid until they change. */
+export const readingsFrom = ({ columns, length }: Readings, row: number): Readings => ({
+  columns: Object.fromEntries(
+    COLUMNS.map((name) => [name, columns[name].subarray(row, length)]),
+  ) as unknown as Readings["columns"],
+  length: length - row,
+});
 
 /** Value in the asset of a full-range position with this liquidity at a price: 2 L sqrt(P), raw units. */
 export const fullRangeValue = (liquidity: number, lnPrice: number): number => 2 * liquidity * Math.exp(lnPrice / 2);
@@ -66,5 +76,25 @@ export function createReadings(numeraire: Numeraire, fee: number, capacity = 102
       for (const name of COLUMNS) columns[name].copyWithin(0, rows, length);
       length -= rows;
     },
+    truncate(row) {
+      length = Math.min(length, row);
+    },
   };
+}
+
+/** How many rows are not after a moment, of which the first `from` are known not to be. */
+export function rowsUntil({ columns, length }: Readings, atSeconds: number, from: number): number {
+  const { timestamp } = columns;
+  let [low, step] = [from, 64];
+  while (low + step < length && (timestamp[low + step] as number) <= atSeconds) {
+    low += step;
+    step *= 2;
+  }
+  let high = Math.min(length, low + step);
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((timestamp[middle] as number) <= atSeconds) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -1,5 +1,5 @@
 import { emptyBar, readingsToBar } from "../data/bars.ts";
-import { createReadings, type Readings } from "../data/readings.ts";
+import { createReadings, rowsUntil } from "../data/readings.ts";
 import { InvalidInputError } from "../errors.ts";
 import type { Bar, Features, Numeraire, PoolMeta, SwapEvent } from "../types.ts";
 import { pipsToRatio } from "../units.ts";
@@ -85,23 +85,6 @@ function fourSums(values: Float64Array, rows: Int32Array, first: number, sums: F
   sums[first + 1] = sumB;
   sums[first + 2] = sumC;
   sums[first + 3] = sumD;
-}
-
-/** How many rows are not after a moment, of which the first `from` are known not to be. */
-function rowsUntil({ columns, length }: Readings, atSeconds: number, from: number): number {
-  const { timestamp } = columns;
-  let [low, step] = [from, 64];
-  while (low + step < length && (timestamp[low + step] as number) <= atSeconds) {
-    low += step;
-    step *= 2;
-  }
-  let high = Math.min(length, low + step);
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((timestamp[middle] as number) <= atSeconds) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 export interface PoolStreamParameters {

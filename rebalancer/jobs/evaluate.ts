@@ -34,7 +34,7 @@ export async function evaluate(context: Context, payload: Payload<"evaluate">): 
     const coming = group.history.at(block);
     const firstRead = readAll(context, { group, vaults: waiting.slice(0, TOGETHER), block, history: coming });
     const [history, firstInputs] = await Promise.all([coming, firstRead]);
-    const outlook = outlookOf({ history, models: context.models });
+    const outlook = outlookOf({ history, models: context.models, kept: group.kept });
     for (let first = 0; first < waiting.length; first += TOGETHER) {
       const vaults = waiting.slice(first, first + TOGETHER);
       const read = first === 0 ? firstInputs : await readAll(context, { group, vaults, block, history });
@@ -43,6 +43,7 @@ export async function evaluate(context: Context, payload: Payload<"evaluate">): 
       context.challengers?.offer(
         history,
         vaults.map(({ vault }) => decisionIdOf(config.chainId, vault, block)),
+        outlook.bars,
       );
     }
     await settleOutcomes(context, group, history);

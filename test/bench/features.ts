@@ -1,7 +1,10 @@
 /** Speed of features: rows of a table, one bar of a stream, one block of a busy pool with a month behind it. */
-import { FEATURE_NAMES } from "../../ml/features/index.ts";
+import { toBars } from "../../ml/data/bars.ts";
+import { createKeptBars } from "../../ml/data/keptBars.ts";
+import { computeFeatures, FEATURE_NAMES, LOOKBACK_BARS } from "../../ml/features/index.ts";
 import { createBarStream, createPoolStream } from "../../ml/features/stream.ts";
 import { featureTable } from "../../ml/features/table.ts";
+import type { Bar } from "../../ml/types.ts";
 import { hourlyBars, market } from "../ml/fixtures.ts";
 import { type Bench, type BenchRow, median } from "./bench.ts";
 
@@ -12,6 +15,8 @@ const MONTH_HOURS = 730;
 const SWAPS_PER_HOUR = 250;
 const BLOCK_SECONDS = 12;
 const BLOCKS = 150;
+/** What a worker holds unless told otherwise. */
+const WORKER_HOURS = 336;
 
 export const bench: Bench = async ({ progress }) => {
   const rows: BenchRow[] = [];
@@ -55,22 +60,52 @@ export const bench: Bench = async ({ progress }) => {
   const last = history.toTimestamp - BLOCKS * BLOCK_SECONDS;
   let next = history.swaps.findIndex(({ timestamp }) => timestamp > last);
   pool.block(last, history.swaps.slice(0, next));
-  const times: number[] = [];
+  const took: number[] = [];
   for (let at = last + BLOCK_SECONDS; at <= history.toTimestamp; at += BLOCK_SECONDS) {
     const from = next;
     while ((history.swaps[next]?.timestamp ?? Number.POSITIVE_INFINITY) <= at) next++;
     const swaps = history.swaps.slice(from, next);
     const began = performance.now();
     pool.block(at, swaps);
-    times.push(performance.now() - began);
+    took.push(performance.now() - began);
   }
-  const oneBlock = median(times);
+  const oneBlock = median(took);
   rows.push({
     name: `stream, one block, ${history.swaps.length} swaps behind it`,
     value: oneBlock,
     unit: "ms",
     against: "at most 1 ms",
     ratio: oneBlock,
+  });
+
+  progress("a worker's block");
+  const kept = createKeptBars(1);
+  const times = Float64Array.from(history.swaps, ({ timestamp }) => timestamp);
+  const asWorker = (at: number) => {
+    const fromTimestamp = at - WORKER_HOURS * 3600;
+    const swaps = history.swaps.slice(
+      times.findIndex((time) => time >= fromTimestamp),
+      times.findLastIndex((time) => time <= at) + 1,
+    );
+    const parameters = { barSeconds: 3600, untilSeconds: at, atMost: LOOKBACK_BARS };
+    const source = { swaps, fromTimestamp, pool: history.pool };
+    const timed = (bars: () => readonly Bar[]): number => {
+      const began = performance.now();
+      computeFeatures(bars());
+      return performance.now() - began;
+    };
+    return { kept: timed(() => kept(source, parameters)), anew: () => timed(() => toBars(source, 1, parameters)) };
+  };
+  asWorker(last);
+  const after: number[] = [];
+  for (let at = last + BLOCK_SECONDS; at <= history.toTimestamp; at += BLOCK_SECONDS) after.push(asWorker(at).kept);
+  const anew = median(Array.from({ length: 5 }, () => asWorker(history.toTimestamp).anew()));
+  rows.push({
+    name: `worker, one block, ${WORKER_HOURS} h of swaps kept`,
+    value: median(after),
+    unit: "ms",
+    against: `all made anew: ${anew.toFixed(1)} ms`,
+    ratio: median(after) / anew,
   });
   return rows;
 };
