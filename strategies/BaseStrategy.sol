@@ -5,7 +5,6 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
-import {IPriceOracle, ReferencePrices} from "../vaults/interfaces/IPriceOracle.sol";
 import {IRangeVault, RebalanceOrder, RebalanceReport} from "../vaults/interfaces/IRangeVault.sol";
 import {NavLib} from "../vaults/libraries/NavLib.sol";
 import {Bounds, BoundsLib} from "./libraries/BoundsLib.sol";
@@ -45,15 +44,19 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
 
     IRangeVault public immutable vault;
 
-    Bounds internal _bounds;
-    uint64 private _nonce;
-    uint64 public lastMoveAt;
-    /// @notice When a proposal of any kind was last executed, a de-risk too.
-    uint64 public lastDecisionAt;
-    uint32 private _movesDay;
-    uint16 private _movesToday;
+    bool private immutable assetIsToken0;
 
     mapping(bytes32 key => Announcement) private _announced;
+
+    Bounds internal _bounds;
+
+    /// @dev From here on one slot, which leaves a strategy 32 bits of its own. A day of Unix time fits 16 bits until 2149.
+    uint64 private _nonce;
+    uint64 public lastMoveAt;
+    /// @notice When a proposal of any kind was last executed, a de-risk too; at first, when this was deployed.
+    uint64 public lastDecisionAt;
+    uint16 private _movesDay;
+    uint16 private _movesToday;
 
     event BoundsAnnounced(Bounds bounds, uint64 readyAt);
 
@@ -78,6 +81,9 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
 
     constructor(IRangeVault vault_, address authority, Bounds memory bounds_) AccessManaged(authority) {
         vault = vault_;
+        assetIsToken0 = vault_.assetIsToken0();
+        // Who begins has his time to speak.
+        _heard();
         PolicyLib.check(bounds_);
         _setBounds(bounds_);
     }
@@ -99,7 +105,7 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
 
     /// @notice Moves made in the current day of Unix time; de-risking does not count.
     function movesToday() public view returns (uint256) {
-        return _movesDay == uint32(block.timestamp / 1 days) ? _movesToday : 0;
+        return _movesDay == uint16(block.timestamp / 1 days) ? _movesToday : 0;
     }
 
     /// @notice EIP-712 digest of a proposal: what the signer signs.
@@ -213,18 +219,19 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
     {
         Bounds memory current = _bounds;
         uint256 spreadWad = _spreadWad(proposal.declaredSpreadWad);
-        ReferencePrices memory refs = IPriceOracle(vault.oracle()).referencePrices();
-        require(refs.calm, StrategyErrorsLib.NotCalm());
         bool ordinary = !_widens(proposal, current, spreadWad);
-        uint256 deployedWad = ordinary ? _checkOrdinary(proposal, current, spreadWad, refs.midSqrtPriceX96) : 0;
+        uint256 deployedWad = ordinary ? _checkOrdinary(proposal, current, spreadWad) : 0;
 
+        // The vault asks its oracle and refuses where that is not calm; the mid reference of this move is then its last.
         report = vault.rebalance(_order(proposal));
+        (uint160 midX96,) = vault.lastCalmPrice();
         if (ordinary) {
+            current.checkCentres(proposal.ranges, TickMath.getTickAtSqrtPrice(midX96));
             // Against the NAV from before the move, which the vault has just measured.
-            _checkSwap(proposal, current, refs.midSqrtPriceX96, report.navBefore);
+            _checkSwap(proposal, current, midX96, report.navBefore);
             _checkMove(proposal, deployedWad, report.navBefore);
         }
-        measuredCost = _measuredCost(report, proposal.ranges.length, refs.midSqrtPriceX96);
+        measuredCost = _measuredCost(report, proposal.ranges.length, midX96);
         require(
             measuredCost <= proposal.declaredCost,
             StrategyErrorsLib.CostAboveDeclared(measuredCost, proposal.declaredCost)
@@ -244,12 +251,10 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         return (refused || proposal.declaredGain == 0) && FallbackLib.widens(vault, _order(proposal));
     }
 
-    function _checkOrdinary(
-        RebalanceProposal calldata proposal,
-        Bounds memory current,
-        uint256 spreadWad,
-        uint160 midX96
-    ) private returns (uint256 deployedWad) {
+    function _checkOrdinary(RebalanceProposal calldata proposal, Bounds memory current, uint256 spreadWad)
+        private
+        returns (uint256 deployedWad)
+    {
         _countMove(current);
         require(
             spreadWad <= current.spreadCeilingWad || proposal.ranges.length == 0,
@@ -262,7 +267,7 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         );
         uint256 required = Math.mulDiv(proposal.declaredCost, current.gainMarginWad, BoundsLib.WAD, Math.Rounding.Ceil);
         require(proposal.declaredGain >= required, StrategyErrorsLib.GainBelowCost(proposal.declaredGain, required));
-        deployedWad = current.checkRanges(proposal.ranges, TickMath.getTickAtSqrtPrice(midX96), spreadWad);
+        deployedWad = current.checkWidths(proposal.ranges, spreadWad);
         uint256 allowedWad = current.deployableShareWad(spreadWad);
         require(deployedWad <= allowedWad, StrategyErrorsLib.ShareAboveLimit(deployedWad, allowedWad));
     }
@@ -277,7 +282,7 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         uint256 moves = movesToday();
         require(moves < current.maxMovesPerDay, StrategyErrorsLib.MovesPerDayReached(current.maxMovesPerDay));
         lastMoveAt = uint64(block.timestamp);
-        _movesDay = uint32(block.timestamp / 1 days);
+        _movesDay = uint16(block.timestamp / 1 days);
         // moves < maxMovesPerDay, a uint16.
         _movesToday = uint16(moves + 1);
     }
@@ -289,8 +294,7 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         uint256 amountIn = proposal.swap.amountIn;
         if (amountIn == 0) return;
         bool zeroForOne = proposal.swap.zeroForOne;
-        uint256 value =
-            NavLib.toAssetDown(zeroForOne ? amountIn : 0, zeroForOne ? 0 : amountIn, midX96, vault.assetIsToken0());
+        uint256 value = NavLib.toAssetDown(zeroForOne ? amountIn : 0, zeroForOne ? 0 : amountIn, midX96, assetIsToken0);
         uint256 limit = Math.mulDiv(nav, current.maxSwapShareWad, BoundsLib.WAD);
         require(value <= limit, StrategyErrorsLib.SwapAboveLimit(value, limit));
     }
@@ -302,7 +306,7 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         returns (uint256)
     {
         uint256 units = ROUNDING_UNITS_PER_RANGE * (ranges + 1);
-        uint256 after_ = report.navAfter + NavLib.toAssetDown(units, units, midX96, vault.assetIsToken0()) + 1;
+        uint256 after_ = report.navAfter + NavLib.toAssetDown(units, units, midX96, assetIsToken0) + 1;
         return report.navBefore > after_ ? report.navBefore - after_ : 0;
     }
 

@@ -46,10 +46,10 @@ uint64 constant MAX_RULE_COST_WAD = 0.01e18; // 1%
 ///
 /// DE-RISK. Nobody can ask for it here: it is the guardian's, at the vault.
 contract FixedWidthStrategy is BaseStrategy {
-    FixedWidthRule public rule;
-
     /// @notice The mid reference at the last move.
     int24 public lastMidTick;
+
+    FixedWidthRule public rule;
 
     IUniswapV3Pool private immutable pool;
 

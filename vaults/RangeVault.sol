@@ -124,8 +124,9 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
             ErrorsLib.ZeroAddress()
         );
         state.feeRecipient = parameters.feeRecipient;
-        state.feeAccruedAt = uint32(block.timestamp);
+        (state.feeAccruedAt, state.inflowAt) = (uint32(block.timestamp), uint32(block.timestamp));
         SettingsLib.configureAll(_context(), state, parameters.limits);
+        PricingLib.rememberIfCalm(_context(), state);
         emit EventsLib.FeeRecipientSet(address(0), parameters.feeRecipient);
     }
 
@@ -200,6 +201,11 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
     /// @notice What was announced for a setting; `readyAt` 0 = nothing.
     function pendingSetting(bytes32 key) external view returns (PendingSetting memory) {
         return state.pending[key];
+    }
+
+    /// @inheritdoc IRangeVault
+    function lastCalmPrice() external view returns (uint160 sqrtPriceX96, uint64 at) {
+        return (state.lastGoodSqrtPriceX96, state.lastGoodAt);
     }
 
     /// @inheritdoc IRangeVault
@@ -476,6 +482,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
     /// @notice Ends a pause early.
     function unpause() external restricted {
         state.pausedUntil = uint32(block.timestamp);
+        if (state.feeAccruedAt > block.timestamp) state.feeAccruedAt = uint32(block.timestamp);
         emit EventsLib.PausedUntil(uint64(block.timestamp), msg.sender);
     }
 
@@ -571,7 +578,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
     /* INTERNAL: MOVES, FEES, PAUSE */
 
     function _deRisk() private returns (RebalanceReport memory) {
-        return PositionsLib.deRisk(_context(), state, totalSupply());
+        return PositionsLib.deRisk(_context(), state);
     }
 
     function _setHold(bool held) private {
@@ -612,6 +619,8 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
         _mintDue();
         // At most seven days ahead.
         state.pausedUntil = uint32(block.timestamp + durationSeconds);
+        // Nothing accrues until then.
+        state.feeAccruedAt = state.pausedUntil;
         emit EventsLib.PausedUntil(state.pausedUntil, msg.sender);
     }
 

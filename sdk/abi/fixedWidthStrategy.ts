@@ -1568,11 +1568,6 @@ export const fixedWidthStrategyAbi = [
   },
   {
     "type": "error",
-    "name": "NotCalm",
-    "inputs": []
-  },
-  {
-    "type": "error",
     "name": "NothingToSign",
     "inputs": []
   },
@@ -2161,6 +2156,11 @@ export const fixedWidthStrategyAbi = [
         "internalType": "uint8"
       }
     ]
+  },
+  {
+    "type": "error",
+    "name": "NotCalm",
+    "inputs": []
   },
   {
     "type": "error",

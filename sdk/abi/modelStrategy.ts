@@ -1654,11 +1654,6 @@ export const modelStrategyAbi = [
   },
   {
     "type": "error",
-    "name": "NotCalm",
-    "inputs": []
-  },
-  {
-    "type": "error",
     "name": "NothingHeld",
     "inputs": []
   },
@@ -2241,6 +2236,11 @@ export const modelStrategyAbi = [
   {
     "type": "error",
     "name": "MoveNotDue",
+    "inputs": []
+  },
+  {
+    "type": "error",
+    "name": "NotCalm",
     "inputs": []
   },
   {

@@ -681,6 +681,24 @@ export const rangeVaultAbi = [
   },
   {
     "type": "function",
+    "name": "lastCalmPrice",
+    "inputs": [],
+    "outputs": [
+      {
+        "name": "sqrtPriceX96",
+        "type": "uint160",
+        "internalType": "uint160"
+      },
+      {
+        "name": "at",
+        "type": "uint64",
+        "internalType": "uint64"
+      }
+    ],
+    "stateMutability": "view"
+  },
+  {
+    "type": "function",
     "name": "lastMoveAt",
     "inputs": [],
     "outputs": [

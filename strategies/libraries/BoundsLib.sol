@@ -51,8 +51,8 @@ library BoundsLib {
         return WAD - ((WAD - bounds.minShareWad) * past) / span;
     }
 
-    /// @notice Width and centre of each range; returns the sum of weights.
-    function checkRanges(Bounds memory bounds, RangeOrder[] calldata ranges, int24 midTick, uint256 spreadWad)
+    /// @notice The width of each range; returns the sum of weights.
+    function checkWidths(Bounds memory bounds, RangeOrder[] calldata ranges, uint256 spreadWad)
         internal
         pure
         returns (uint256 sumWad)
@@ -64,13 +64,19 @@ library BoundsLib {
             uint256 width = upper > lower ? uint256(upper - lower) : 0;
             require(width >= floor, StrategyErrorsLib.WidthBelowFloor(i, width, floor));
             require(width <= bounds.maxWidthTicks, StrategyErrorsLib.WidthAboveMax(i, width, bounds.maxWidthTicks));
-            int256 offset = (lower + upper) / 2 - midTick;
+            sumWad += ranges[i].weightWad;
+        }
+    }
+
+    /// @notice The centre of each range.
+    function checkCentres(Bounds memory bounds, RangeOrder[] calldata ranges, int24 midTick) internal pure {
+        for (uint256 i; i < ranges.length; ++i) {
+            int256 offset = (int256(ranges[i].lowerTick) + ranges[i].upperTick) / 2 - midTick;
             uint256 distance = offset < 0 ? uint256(-offset) : uint256(offset);
             require(
                 distance <= bounds.maxCentreDistanceTicks,
                 StrategyErrorsLib.CentreTooFar(i, distance, bounds.maxCentreDistanceTicks)
             );
-            sumWad += ranges[i].weightWad;
         }
     }
 }

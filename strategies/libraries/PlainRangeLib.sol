@@ -5,6 +5,7 @@ import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {IRangeVault, Position, RangeOrder} from "../../vaults/interfaces/IRangeVault.sol";
 import {IUniswapV3Pool} from "../../vaults/interfaces/IUniswapV3Pool.sol";
 import {NavLib} from "../../vaults/libraries/NavLib.sol";
+import {PoolReader} from "../../vaults/libraries/PoolReader.sol";
 
 /// @title The one range that needs no opinion and no swap
 /// @notice While neither token is worth more than twice the other, a range centred on the mid reference. Else a range of
@@ -20,7 +21,7 @@ library PlainRangeLib {
         int24 halfWidthTicks,
         uint64 weightWad
     ) internal view returns (RangeOrder memory range) {
-        (uint160 spotX96,,,,,,) = pool.slot0();
+        (uint160 spotX96,) = PoolReader.spot(pool);
         (uint256 worth0, uint256 worth1) = _worth(vault, held, spotX96);
         int24 spacing = pool.tickSpacing();
         if (worth0 <= 2 * worth1 && worth1 <= 2 * worth0) {

@@ -3,6 +3,7 @@ pragma solidity ^0.8.0;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IUniswapV3Pool} from "../../vaults/interfaces/IUniswapV3Pool.sol";
+import {PoolReader} from "../../vaults/libraries/PoolReader.sol";
 
 // Windows of equal length whose mean ticks are compared.
 uint256 constant CELLS = 8;
@@ -81,7 +82,7 @@ library VolatilityLib {
         view
         returns (RealisedVolatility memory result)
     {
-        (, int24 tick, uint16 index, uint16 cardinality,,,) = pool.slot0();
+        (, int24 tick, uint16 index, uint16 cardinality,) = PoolReader.slot0(pool);
         if (cardinality < 2) return result;
         Ring memory ring;
         (ring.pool, ring.index, ring.cardinality, ring.spotTick) = (pool, index, cardinality, tick);
@@ -199,7 +200,7 @@ library VolatilityLib {
     function _read(Ring memory ring, uint256 offset, Sample memory sample) private view returns (bool) {
         unchecked {
             uint256 slot = (ring.index + ring.cardinality - offset) % ring.cardinality;
-            (uint32 at, int56 tickCumulative,, bool initialized) = ring.pool.observations(slot);
+            (uint32 at, int56 tickCumulative,, bool initialized) = PoolReader.observation(ring.pool, slot);
             sample.offset = offset;
             // Times are modulo 2^32 in the pool.
             uint32 age = uint32(block.timestamp) - at;

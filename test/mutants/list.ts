@@ -216,7 +216,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "donated liquidity counts",
     keeps: "rule 10",
-    find: "_sweepDonation(context.pool, range.lowerTick, range.upperTick);",
+    find: "_sweepDonation(context.pool, target.lowerTick, target.upperTick);",
     replace: "",
     tests: vaultTests,
   },
@@ -465,8 +465,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a flow moves the drawdown mark",
     keeps: "V5",
-    find: "state.held1 = uint128(«Math.mulDiv(state.held1, supply - shares, supply)»);",
-    replace: "state.held1",
+    find: "state.held1 = uint128(«Math.mulDiv(held1, supply - shares, supply)»);",
+    replace: "held1",
     tests: vaultTests,
   },
   {
@@ -493,7 +493,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "calm is not asked after a move",
     keeps: "V5",
-    find: "require(context.oracle.referencePrices().calm, ErrorsLib.NotCalm());",
+    find: "if (laterX96 != move.spotX96) _checkStillCalm(context, move.refs, laterTick);",
     replace: "",
     tests: vaultTests,
   },
@@ -528,7 +528,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "moves go on under a pause",
     keeps: "rule 24",
-    find: "«require(block.timestamp >= state.pausedUntil, ErrorsLib.Paused(state.pausedUntil));»\n        require(!state.woundDown, ErrorsLib.WoundDown());\n        require(!state.rebalanceHeld",
+    find: "«require(block.timestamp >= state.feeAccruedAt, ErrorsLib.Paused(state.pausedUntil));»\n        require(!state.woundDown, ErrorsLib.WoundDown());\n        require(!state.rebalanceHeld",
     replace: "",
     tests: vaultTests,
   },
@@ -629,7 +629,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a performance fee for paused time",
     keeps: "rule 14",
-    find: "return keepsMarks(state) && «block.timestamp >= state.pausedUntil»;",
+    find: "return keepsMarks(state) && «block.timestamp >= state.feeAccruedAt»;",
     replace: "true",
     tests: feeTests,
   },
@@ -643,7 +643,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "entry after winding down",
     keeps: "rule 26",
-    find: "«require(!state.woundDown, ErrorsLib.WoundDown());»\n        require(block.timestamp >= state.pausedUntil, ErrorsLib.Paused(state.pausedUntil));\n        require(_mayEnter",
+    find: "«require(!state.woundDown, ErrorsLib.WoundDown());»\n        require(block.timestamp >= state.feeAccruedAt, ErrorsLib.Paused(state.pausedUntil));\n        require(_mayEnter",
     replace: "",
     tests: feeTests,
   },
@@ -657,7 +657,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "entry under a pause",
     keeps: "rule 24",
-    find: "«require(block.timestamp >= state.pausedUntil, ErrorsLib.Paused(state.pausedUntil));»\n        require(_mayEnter",
+    find: "«require(block.timestamp >= state.feeAccruedAt, ErrorsLib.Paused(state.pausedUntil));»\n        require(_mayEnter",
     replace: "",
     tests: vaultTests,
   },
@@ -758,8 +758,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a fee for paused time",
     keeps: "rule 14",
-    find: "uint256 since = «Math.max(state.feeAccruedAt, state.pausedUntil)»;",
-    replace: "state.feeAccruedAt",
+    find: "state.feeAccruedAt = state.pausedUntil;",
+    replace: "",
+    tests: vaultTests,
+  },
+  {
+    name: "a flow ends the pause",
+    keeps: "rule 24",
+    find: "if («state.feeAccruedAt < block.timestamp») state.feeAccruedAt = uint32(block.timestamp);",
+    replace: "true",
     tests: vaultTests,
   },
 

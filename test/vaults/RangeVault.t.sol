@@ -654,6 +654,92 @@ abstract contract RangeVaultTests is BaseTest {
         _rebalance(order);
     }
 
+    /// A range that stays is added to or reduced; the vault holds what it would after burning and minting it anew.
+    function testFuzz_rebalance_whatStaysEndsAsIfItWereNew(uint64 kept, uint64 other, bool two) public {
+        _seed();
+        _tradeAround();
+        skip(1 hours);
+        _calmDown();
+        Position memory before = vault.positions()[0];
+        RebalanceOrder memory order = _centredOrder(600, uint64(bound(kept, 0.05e18, 0.95e18)));
+        (order.ranges[0].lowerTick, order.ranges[0].upperTick) = (before.lowerTick, before.upperTick);
+        if (two) {
+            RangeOrder memory inner =
+                RangeOrder(before.lowerTick + 100, before.upperTick, uint64(bound(other, 0, 0.04e18)) + 0.01e18);
+            RangeOrder memory stays = order.ranges[0];
+            order.ranges = new RangeOrder[](2);
+            (order.ranges[0], order.ranges[1]) = (stays, inner);
+        }
+        uint256 snapshot = vm.snapshotState();
+        _rebalance(order);
+        Position[] memory inPlace = vault.positions();
+        (uint256 idle0, uint256 idle1) = vault.idle();
+        (uint256 held0, uint256 held1) = vault.heldMark();
+        vm.revertToState(snapshot);
+
+        // All to idle first, then the same ranges, new.
+        vm.prank(operator);
+        vault.deRisk();
+        skip(1 hours);
+        _rebalance(order);
+        Position[] memory anew = vault.positions();
+        assertEq(inPlace.length, anew.length);
+        for (uint256 i; i < anew.length; ++i) {
+            assertEq(inPlace[i].lowerTick, anew[i].lowerTick);
+            assertEq(inPlace[i].upperTick, anew[i].upperTick);
+            assertApproxEqRel(inPlace[i].liquidity, anew[i].liquidity, 1e9);
+        }
+        (uint256 anew0, uint256 anew1) = vault.idle();
+        assertApproxEqAbs(idle0, anew0, anew0 / 1e9 + 4);
+        assertApproxEqAbs(idle1, anew1, anew1 / 1e9 + 4);
+        (uint256 mark0, uint256 mark1) = vault.heldMark();
+        assertApproxEqAbs(held0, mark0, 4);
+        assertApproxEqAbs(held1, mark1, 4);
+    }
+
+    /// The mark is what the vault holds, never more.
+    function test_rebalance_marksWhatItHolds() public {
+        _seed();
+        (uint256 total0, uint256 total1) = _holdings();
+        (uint256 held0, uint256 held1) = vault.heldMark();
+        assertLe(held0, total0);
+        assertLe(held1, total1);
+        assertApproxEqAbs(held0, total0, 2);
+        assertApproxEqAbs(held1, total1, 2);
+    }
+
+    function test_lastCalmPrice_isThatOfTheLastFlow() public {
+        (uint160 first, uint64 at) = vault.lastCalmPrice();
+        assertGt(first, 0, "known from the start");
+        assertLe(at, block.timestamp);
+        _seed();
+        (uint160 before,) = vault.lastCalmPrice();
+        trader.moveTo(startTick + 100);
+        _calmDown();
+        ReferencePrices memory refs = oracle.referencePrices();
+        assertNotEq(refs.midSqrtPriceX96, before);
+        _deposit(alice, _assets(1));
+        (uint160 later, uint64 laterAt) = vault.lastCalmPrice();
+        assertEq(later, refs.midSqrtPriceX96);
+        assertEq(laterAt, block.timestamp);
+    }
+
+    /// Rule 24: fees are accrued by every flow, and a pause is written in the same place.
+    function test_pause_isEndedByNoFlow() public {
+        _seed();
+        vm.prank(guardian);
+        vault.pause(7 days);
+        skip(1 days);
+        _calmDown();
+        _inKind(alice, vault.balanceOf(alice) / 4);
+        assertEq(vault.maxDeposit(bob), 0);
+        uint256 until = vault.pausedUntil();
+        RebalanceOrder memory order = _centredOrder(700, 0.5e18);
+        vm.prank(operator);
+        vm.expectRevert(abi.encodeWithSelector(ErrorsLib.Paused.selector, until));
+        vault.rebalance(order);
+    }
+
     function test_rebalance_revertsWhenMovesPerDayReached() public {
         vm.startPrank(curator);
         vault.configure("maxMovesPerDay", 2);

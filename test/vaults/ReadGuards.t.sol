@@ -80,7 +80,7 @@ contract ReadGuardsTest is BaseTest {
     }
 
     function _listPlain() private {
-        string[42] memory names = [
+        string[43] memory names = [
             "DOMAIN_SEPARATOR()",
             "allowance(address,address)",
             "approve(address,uint256)",
@@ -98,6 +98,7 @@ contract ReadGuardsTest is BaseTest {
             "heldMark()",
             "idle()",
             "isConsumingScheduledOp()",
+            "lastCalmPrice()",
             "lastMoveAt()",
             "limits()",
             "lossBudgetLeftWad()",

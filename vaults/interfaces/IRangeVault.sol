@@ -83,6 +83,9 @@ interface IRangeVault {
     /// @notice The bounded settings in force; strategies wait with theirs as long as the vault does.
     function limits() external view returns (Limits memory);
 
+    /// @notice The last calm mid reference, and when (Unix seconds); after a move or a priced flow, that one's.
+    function lastCalmPrice() external view returns (uint160 sqrtPriceX96, uint64 at);
+
     /// @notice Unix time of the last move, 0 before the first.
     function lastMoveAt() external view returns (uint64);
 

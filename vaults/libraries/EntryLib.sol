@@ -11,7 +11,7 @@ import {ReferencePrices} from "../interfaces/IPriceOracle.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
 import {FeeLib} from "./FeeLib.sol";
 import {NavLib} from "./NavLib.sol";
-import {PoolLib} from "./PoolLib.sol";
+import {PoolReader} from "./PoolReader.sol";
 import {Pricing, PricingLib} from "./PricingLib.sol";
 import {BPS, VIRTUAL_SHARES, VaultContext, VaultState} from "./VaultState.sol";
 
@@ -115,7 +115,7 @@ library EntryLib {
         // Without holders there is no proportion.
         require(pricing.issued > VIRTUAL_SHARES, ErrorsLib.ProportionUnknown());
         {
-            (uint160 sqrtPriceX96,) = PoolLib.spot(context.pool);
+            (uint160 sqrtPriceX96,) = PoolReader.spot(context.pool);
             (uint256 total0, uint256 total1) = NavLib.holdings(context, state, sqrtPriceX96);
             uint256 supply = pricing.issued + pricing.pending;
             shares = type(uint256).max;
@@ -142,7 +142,7 @@ library EntryLib {
         returns (Pricing memory)
     {
         require(!state.woundDown, ErrorsLib.WoundDown());
-        require(block.timestamp >= state.pausedUntil, ErrorsLib.Paused(state.pausedUntil));
+        require(block.timestamp >= state.feeAccruedAt, ErrorsLib.Paused(state.pausedUntil));
         require(_mayEnter(state, receiver), ErrorsLib.EntryRefusedByGate(msg.sender, receiver));
         FeeLib.accrue(state, totalSupply);
         ReferencePrices memory refs = PricingLib.goodReference(context, state);
@@ -167,7 +167,9 @@ library EntryLib {
         view
         returns (uint256 assets, Pricing memory pricing)
     {
-        if (state.woundDown || block.timestamp < state.pausedUntil || !_mayEnter(state, receiver)) return (0, pricing);
+        if (state.woundDown || block.timestamp < state.feeAccruedAt || !_mayEnter(state, receiver)) {
+            return (0, pricing);
+        }
         ReferencePrices memory refs = PricingLib.referenceNow(context);
         if (!refs.calm) return (0, pricing);
         pricing = PricingLib.price(context, state, totalSupply, refs, true, false);
@@ -262,15 +264,17 @@ library EntryLib {
         uint256 amount1
     ) private {
         FeeLib.recordEntry(state, pricing, amount0, amount1);
+        // Before the first move there is no drawdown to mark.
+        bool marked = state.held0 > 0 || state.held1 > 0;
         if (amount0 > 0) {
             _pull(context.token0, amount0);
             state.idle0 = (state.idle0 + amount0).toUint128();
-            state.held0 = (state.held0 + amount0).toUint128();
+            if (marked) state.held0 = (state.held0 + amount0).toUint128();
         }
         if (amount1 > 0) {
             _pull(context.token1, amount1);
             state.idle1 = (state.idle1 + amount1).toUint128();
-            state.held1 = (state.held1 + amount1).toUint128();
+            if (marked) state.held1 = (state.held1 + amount1).toUint128();
         }
     }
 

@@ -59,6 +59,7 @@ library EventsLib {
         uint256 base, uint256 shares, uint256 benchmark0, uint256 benchmark1, uint256 highWaterMark
     );
 
+    /// @notice Liquidity was minted, into a new position or one that stayed.
     event PositionOpened(
         int24 indexed lowerTick, int24 indexed upperTick, uint128 liquidity, uint256 amount0, uint256 amount1
     );
@@ -68,7 +69,7 @@ library EventsLib {
         int24 indexed lowerTick, int24 indexed upperTick, uint128 liquidity, uint256 amount0, uint256 amount1
     );
 
-    /// @notice A part of a position was burned for a leaver; amounts are the principal that the burn released.
+    /// @notice A part of a position was burned, for a leaver or by a move; amounts are the principal that the burn released.
     event PositionReduced(
         int24 indexed lowerTick, int24 indexed upperTick, uint128 liquidity, uint256 amount0, uint256 amount1
     );

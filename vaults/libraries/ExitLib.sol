@@ -11,6 +11,7 @@ import {ErrorsLib} from "./ErrorsLib.sol";
 import {FeeLib} from "./FeeLib.sol";
 import {NavLib} from "./NavLib.sol";
 import {Burned, PoolLib} from "./PoolLib.sol";
+import {PoolReader} from "./PoolReader.sol";
 import {Pricing, PricingLib} from "./PricingLib.sol";
 import {VIRTUAL_SHARES, VaultContext, VaultState} from "./VaultState.sol";
 
@@ -239,7 +240,10 @@ library ExitLib {
 
     /// @dev What an exit that idle alone cannot pay finds in the positions.
     function _reach(VaultContext memory context, VaultState storage state, ExitTerms memory quote) private view {
-        if (state.positions.length > 0) (quote.legs, quote.fees) = _assetLegs(context, state);
+        if (state.positions.length > 0) {
+            quote.legs = _assetLegs(context, state);
+            quote.fees = context.assetIsToken0 ? quote.pricing.owed0 : quote.pricing.owed1;
+        }
         quote.available = quote.idleAsset + quote.legs + quote.fees;
     }
 
@@ -286,8 +290,10 @@ library ExitLib {
 
     /// @dev The drawdown mark shrinks with the supply, so it still fits.
     function _scaleMark(VaultState storage state, uint256 shares, uint256 supply) private {
-        state.held0 = uint128(Math.mulDiv(state.held0, supply - shares, supply));
-        state.held1 = uint128(Math.mulDiv(state.held1, supply - shares, supply));
+        (uint256 held0, uint256 held1) = (state.held0, state.held1);
+        if (held0 == 0 && held1 == 0) return;
+        state.held0 = uint128(Math.mulDiv(held0, supply - shares, supply));
+        state.held1 = uint128(Math.mulDiv(held1, supply - shares, supply));
     }
 
     /// @dev Makes idle reach `assets` by collecting fees and burning evenly over the positions.
@@ -307,7 +313,7 @@ library ExitLib {
                 : wanted >= legs
                     ? position.liquidity
                     : uint128(Math.mulDiv(position.liquidity, wanted, legs, Math.Rounding.Ceil));
-            Burned memory burned = PoolLib.burn(context, position, part);
+            Burned memory burned = PoolLib.burn(context, position, part, false);
             PoolLib.collect(context, state, position, burned, type(uint128).max, type(uint128).max);
             if (part == position.liquidity) PoolLib.dropPosition(state, i - 1);
             else if (part > 0) state.positions[i - 1].liquidity = position.liquidity - part;
@@ -332,7 +338,7 @@ library ExitLib {
             Position memory position = state.positions[i - 1];
             // shares <= supply, so the part is at most the liquidity.
             uint128 part = uint128(Math.mulDiv(position.liquidity, shares, supply));
-            Burned memory burned = PoolLib.burn(context, position, part);
+            Burned memory burned = PoolLib.burn(context, position, part, true);
             (uint256 got0, uint256 got1) =
                 PoolLib.collect(context, state, position, burned, waive0 ? 0 : burned.owed0, waive1 ? 0 : burned.owed1);
             if (got0 > 0) amount0 += burned.principal0 + Math.mulDiv(got0 - burned.principal0, shares, supply);
@@ -446,7 +452,7 @@ library ExitLib {
         uint160 limitX96 = zeroForOne
             ? TickMath.getSqrtPriceAtTick(TickMath.getTickAtSqrtPrice(refs.highSqrtPriceX96) - band)
             : TickMath.getSqrtPriceAtTick(TickMath.getTickAtSqrtPrice(refs.lowSqrtPriceX96) + band);
-        (uint160 sqrtPriceX96,) = PoolLib.spot(context.pool);
+        (uint160 sqrtPriceX96,) = PoolReader.spot(context.pool);
         // Spot stands at the edge of the band: nothing can be sold inside of it.
         if (zeroForOne ? sqrtPriceX96 <= limitX96 : sqrtPriceX96 >= limitX96) return (0, 0);
         (int256 amount0, int256 amount1) = PoolLib.swap(context, state, zeroForOne, amount, limitX96);
@@ -454,18 +460,11 @@ library ExitLib {
         return zeroForOne ? (uint256(amount0), uint256(-amount1)) : (uint256(amount1), uint256(-amount0));
     }
 
-    function _assetLegs(VaultContext memory context, VaultState storage state)
-        private
-        view
-        returns (uint256 legs, uint256 fees)
-    {
-        (uint160 sqrtPriceX96, int24 tick) = PoolLib.spot(context.pool);
+    function _assetLegs(VaultContext memory context, VaultState storage state) private view returns (uint256 legs) {
+        (uint160 sqrtPriceX96,) = PoolReader.spot(context.pool);
         for (uint256 i; i < state.positions.length; ++i) {
-            Position memory position = state.positions[i];
-            (uint256 amount0, uint256 amount1) = NavLib.principalDown(position, sqrtPriceX96);
-            (uint256 owed0, uint256 owed1) = NavLib.owedDown(context.pool, address(this), position, tick);
+            (uint256 amount0, uint256 amount1) = NavLib.principalDown(state.positions[i], sqrtPriceX96);
             legs += context.assetIsToken0 ? amount0 : amount1;
-            fees += context.assetIsToken0 ? owed0 : owed1;
         }
     }
 }

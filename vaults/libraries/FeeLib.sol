@@ -57,7 +57,7 @@ library FeeLib {
 
     /// @notice Whether the fee is charged now: not while paused.
     function charges(VaultState storage state) internal view returns (bool) {
-        return keepsMarks(state) && block.timestamp >= state.pausedUntil;
+        return keepsMarks(state) && block.timestamp >= state.feeAccruedAt;
     }
 
     /// @notice Shares that the performance fee would add if it were charged now. Needs NAV at both references.
@@ -77,7 +77,7 @@ library FeeLib {
     /// @notice Makes the management fee until now due.
     function accrue(VaultState storage state, uint256 totalSupply) internal {
         uint256 shares = _managementSince(state, totalSupply + state.dueManagement + state.duePerformance);
-        if (state.feeAccruedAt != uint32(block.timestamp)) state.feeAccruedAt = uint32(block.timestamp);
+        if (state.feeAccruedAt < block.timestamp) state.feeAccruedAt = uint32(block.timestamp);
         if (shares == 0) return;
         state.dueManagement = _capped(state.dueManagement + shares);
         emit EventsLib.ManagementFeeAccrued(shares);
@@ -320,7 +320,7 @@ library FeeLib {
     function _managementSince(VaultState storage state, uint256 minted) private view returns (uint256) {
         uint256 rateBps = state.limits.managementFeeBps;
         if (rateBps == 0 || state.woundDown) return 0;
-        uint256 since = Math.max(state.feeAccruedAt, state.pausedUntil);
+        uint256 since = state.feeAccruedAt;
         if (block.timestamp <= since) return 0;
         return Math.mulDiv(minted, rateBps * (block.timestamp - since), BPS * 365 days);
     }

@@ -6,6 +6,7 @@ import {SqrtPriceMath} from "@uniswap/v4-core/src/libraries/SqrtPriceMath.sol";
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {Position} from "../interfaces/IRangeVault.sol";
 import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
+import {PoolReader} from "./PoolReader.sol";
 import {VaultContext, VaultState} from "./VaultState.sol";
 
 /// @title What a vault's holdings are worth
@@ -36,7 +37,7 @@ library NavLib {
         returns (uint256 owed0, uint256 owed1)
     {
         (uint128 poolLiquidity, uint256 last0, uint256 last1, uint128 stored0, uint128 stored1) =
-            pool.positions(positionKey(owner, position.lowerTick, position.upperTick));
+            PoolReader.position(pool, positionKey(owner, position.lowerTick, position.upperTick));
         if (poolLiquidity == 0) return (stored0, stored1);
         (uint256 inside0, uint256 inside1) = _feeGrowthInside(pool, position, tick);
         unchecked {
@@ -83,15 +84,25 @@ library NavLib {
         view
         returns (uint256[3] memory values)
     {
+        (values,,) = navsAndOwed(context, state, sqrtPricesX96);
+    }
+
+    /// @notice As `navs`, and what the pool owes on all positions beside their principal.
+    function navsAndOwed(VaultContext memory context, VaultState storage state, uint160[3] memory sqrtPricesX96)
+        internal
+        view
+        returns (uint256[3] memory values, uint256 all0, uint256 all1)
+    {
         uint256[3] memory amounts0 = [uint256(state.idle0), state.idle0, state.idle0];
         uint256[3] memory amounts1 = [uint256(state.idle1), state.idle1, state.idle1];
         uint256 count = state.positions.length;
         if (count > 0) {
-            (, int24 tick,,,,,) = context.pool.slot0();
+            (, int24 tick) = PoolReader.spot(context.pool);
             for (uint256 i; i < count; ++i) {
                 Position memory position = state.positions[i];
                 (uint256 owed0, uint256 owed1) = owedDown(context.pool, address(this), position, tick);
                 _addPosition(position, owed0, owed1, sqrtPricesX96, amounts0, amounts1);
+                (all0, all1) = (all0 + owed0, all1 + owed1);
             }
         }
         _value(context, sqrtPricesX96, amounts0, amounts1, values);
@@ -106,7 +117,7 @@ library NavLib {
         (total0, total1) = (state.idle0, state.idle1);
         uint256 count = state.positions.length;
         if (count == 0) return (total0, total1);
-        (, int24 tick,,,,,) = context.pool.slot0();
+        (, int24 tick) = PoolReader.spot(context.pool);
         for (uint256 i; i < count; ++i) {
             Position memory position = state.positions[i];
             (uint256 amount0, uint256 amount1) = principalDown(position, sqrtPriceX96);
@@ -181,10 +192,9 @@ library NavLib {
         view
         returns (uint256 inside0, uint256 inside1)
     {
-        uint256 global0 = pool.feeGrowthGlobal0X128();
-        uint256 global1 = pool.feeGrowthGlobal1X128();
-        (,, uint256 lower0, uint256 lower1,,,,) = pool.ticks(position.lowerTick);
-        (,, uint256 upper0, uint256 upper1,,,,) = pool.ticks(position.upperTick);
+        (uint256 global0, uint256 global1) = PoolReader.feeGrowthGlobal(pool);
+        (uint256 lower0, uint256 lower1) = PoolReader.feeGrowthOutside(pool, position.lowerTick);
+        (uint256 upper0, uint256 upper1) = PoolReader.feeGrowthOutside(pool, position.upperTick);
         unchecked {
             (uint256 below0, uint256 below1) =
                 tick >= position.lowerTick ? (lower0, lower1) : (global0 - lower0, global1 - lower1);

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.0;
 
 import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
+import {PoolReader} from "./PoolReader.sol";
 
 /// @notice An observation of a pool, counted back from the newest.
 struct Observation {
@@ -88,7 +89,7 @@ library ObservationsLib {
             uint256 slot = ring.index >= offset ? ring.index - offset : ring.index + ring.cardinality - offset;
             uint32 at;
             (at, observation.tickCumulative, observation.perLiquidityX128, observation.initialized) =
-                ring.pool.observations(slot);
+                PoolReader.observation(ring.pool, slot);
             observation.offset = offset;
             // Times are modulo 2^32 in the pool.
             observation.age = uint32(block.timestamp) - at;

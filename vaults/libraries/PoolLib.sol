@@ -4,12 +4,12 @@ pragma solidity ^0.8.0;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {Position} from "../interfaces/IRangeVault.sol";
-import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
 import {EventsLib} from "./EventsLib.sol";
 import {NavLib} from "./NavLib.sol";
+import {PoolReader} from "./PoolReader.sol";
 import {VaultContext, VaultState} from "./VaultState.sol";
 
-/// @notice What a burn released and what the pool owes after it (principal and fees together).
+/// @notice What a burn released and, where that was asked, what the pool owes after it (principal and fees together).
 struct Burned {
     uint256 principal0;
     uint256 principal1;
@@ -23,19 +23,20 @@ struct Burned {
 library PoolLib {
     using SafeCast for uint256;
 
-    /// @notice Burns `liquidity` (0 = poke only) of a tracked range; collects nothing.
-    function burn(VaultContext memory context, Position memory position, uint128 liquidity)
+    /// @notice Burns `liquidity` (0 = poke only) of a tracked range; collects nothing. `askOwed`: who then collects all
+    /// there is need not know before how much that is.
+    function burn(VaultContext memory context, Position memory position, uint128 liquidity, bool askOwed)
         internal
         returns (Burned memory burned)
     {
         bytes32 key = NavLib.positionKey(address(this), position.lowerTick, position.upperTick);
         if (position.liquidity == 0) {
-            (uint128 poolLiquidity,,, uint128 owed0, uint128 owed1) = context.pool.positions(key);
+            (uint128 poolLiquidity,,, uint128 owed0, uint128 owed1) = PoolReader.position(context.pool, key);
             // The pool refuses to poke an empty position.
             if (poolLiquidity == 0) return Burned(0, 0, owed0, owed1);
         }
         (burned.principal0, burned.principal1) = context.pool.burn(position.lowerTick, position.upperTick, liquidity);
-        (,,, burned.owed0, burned.owed1) = context.pool.positions(key);
+        if (askOwed) (,,, burned.owed0, burned.owed1) = PoolReader.position(context.pool, key);
         if (liquidity == 0) return burned;
         if (liquidity == position.liquidity) {
             emit EventsLib.PositionClosed(
@@ -109,10 +110,5 @@ library PoolLib {
         uint256 last = state.positions.length - 1;
         if (index != last) state.positions[index] = state.positions[last];
         state.positions.pop();
-    }
-
-    /// @notice Current price and tick of the pool.
-    function spot(IUniswapV3Pool pool) internal view returns (uint160 sqrtPriceX96, int24 tick) {
-        (sqrtPriceX96, tick,,,,,) = pool.slot0();
     }
 }

@@ -4,10 +4,8 @@ pragma solidity ^0.8.0;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
-import {LiquidityAmounts} from "@uniswap/v4-periphery/src/libraries/LiquidityAmounts.sol";
 import {ReferencePrices} from "../interfaces/IPriceOracle.sol";
-import {Position, RangeOrder, RebalanceOrder, RebalanceReport} from "../interfaces/IRangeVault.sol";
-import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
+import {Position, RebalanceOrder, RebalanceReport} from "../interfaces/IRangeVault.sol";
 import {DeRiskLib} from "./DeRiskLib.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
 import {EventsLib} from "./EventsLib.sol";
@@ -15,9 +13,11 @@ import {FeeLib} from "./FeeLib.sol";
 import {LossBudget, LossBudgetLib} from "./LossBudgetLib.sol";
 import {NavLib} from "./NavLib.sol";
 import {ObservationRing, ObservationsLib} from "./ObservationsLib.sol";
-import {Burned, PoolLib} from "./PoolLib.sol";
+import {PoolLib} from "./PoolLib.sol";
+import {PoolReader} from "./PoolReader.sol";
 import {Pricing, PricingLib} from "./PricingLib.sol";
-import {BPS, Limits, MAX_POSITIONS, VaultContext, VaultState, WAD} from "./VaultState.sol";
+import {Offer, RangesLib} from "./RangesLib.sol";
+import {BPS, Limits, VaultContext, VaultState, WAD} from "./VaultState.sol";
 
 // Seconds over which the pool's liquidity is averaged for the pool-share cap.
 uint32 constant POOL_SHARE_WINDOW_SECONDS = 300;
@@ -32,6 +32,8 @@ struct Move {
     uint256 supply;
     /// The pool's price before the move.
     uint160 spotX96;
+    /// All tokens, after the swap and before anything is opened.
+    Offer offer;
     /// NAV at (low, mid, high) sqrt price before and after.
     uint256[3] before;
     uint256[3] later;
@@ -59,28 +61,27 @@ library PositionsLib {
         RebalanceOrder calldata order,
         uint256 totalSupply
     ) external returns (RebalanceReport memory report) {
-        require(block.timestamp >= state.pausedUntil, ErrorsLib.Paused(state.pausedUntil));
+        require(block.timestamp >= state.feeAccruedAt, ErrorsLib.Paused(state.pausedUntil));
         require(!state.woundDown, ErrorsLib.WoundDown());
         require(!state.rebalanceHeld, ErrorsLib.RebalanceHeld());
-        FeeLib.accrue(state, totalSupply);
-        ReferencePrices memory refs = PricingLib.goodReference(context, state);
         Limits memory limits = state.limits;
         Move memory move;
         Position[] memory held = state.positions;
         move.wider = order.swap.amountIn == 0 && DeRiskLib.isToWider(held, order);
         if (!move.wider) _countMove(state, limits);
-        move.refs = refs;
+        move.refs = PricingLib.goodReference(context, state);
         move.touched = held.length + order.ranges.length;
-        (move.spotX96,) = PoolLib.spot(context.pool);
+        (move.spotX96,) = PoolReader.spot(context.pool);
         {
             (uint256 idle0, uint256 idle1) = (state.idle0, state.idle1);
-            (report.fees0, report.fees1) = _closeAll(context, state, false);
-            move.before = NavLib.valuesOf(context, held, idle0 + report.fees0, idle1 + report.fees1, _three(refs));
+            (report.fees0, report.fees1) = RangesLib.close(context, state, order);
+            move.before = NavLib.valuesOf(context, held, idle0 + report.fees0, idle1 + report.fees1, _three(move.refs));
         }
         move.supply = _supply(context, state, totalSupply, move);
         if (!move.wider) _checkDrawdown(context, state, limits, move);
         if (order.swap.amountIn > 0) (report.swap0, report.swap1) = _swap(context, state, order, move.spotX96);
-        Position[] memory opened = _open(context, state, order.ranges, limits);
+        move.offer = RangesLib.atWork(context, state, order.swap.amountIn > 0 ? 0 : move.spotX96);
+        Position[] memory opened = RangesLib.open(context, state, order.ranges, limits, move.offer);
         if (move.wider && _liquidity(opened) <= _liquidity(held)) {
             state.lastMoveAt = uint32(block.timestamp);
         } else {
@@ -93,11 +94,11 @@ library PositionsLib {
             _checkPoolShare(context, opened, limits);
         }
 
-        (uint160 laterX96,) = PoolLib.spot(context.pool);
-        // What left the price where it was did not end calm.
-        if (laterX96 != move.spotX96) require(context.oracle.referencePrices().calm, ErrorsLib.NotCalm());
+        (uint160 laterX96, int24 laterTick) = PoolReader.spot(context.pool);
+        // What left the price where it was ended as calm as it began.
+        if (laterX96 != move.spotX96) _checkStillCalm(context, move.refs, laterTick);
         // The pool owes nothing on what was just opened.
-        move.later = NavLib.valuesOf(context, opened, state.idle0, state.idle1, _three(refs));
+        move.later = NavLib.valuesOf(context, opened, state.idle0, state.idle1, _three(move.refs));
         report.navBefore = move.before[1];
         report.navAfter = move.later[1];
         report.lossWad = _worstLossWad(context, move);
@@ -107,17 +108,17 @@ library PositionsLib {
             uint256 sharePrice = Math.mulDiv(low + 1, WAD, move.supply);
             require(sharePrice >= order.minSharePrice, ErrorsLib.SharePriceBelowMin(sharePrice, order.minSharePrice));
         }
-        _mark(state, opened, laterX96);
+        // The pool took these tokens, and may give back a unit less of each per position.
+        _setMark(state, _less(move.offer.total0, opened.length), _less(move.offer.total1, opened.length));
         emit EventsLib.Rebalanced(msg.sender, report, state.idle0, state.idle1, opened.length);
     }
 
     /// @notice Burns and collects everything and nothing else. A token that cannot move stays owed by the pool and in
     /// NAV. Trips the breaker's hold when the drawdown limit was passed, as far as a price is known.
-    function deRisk(VaultContext memory context, VaultState storage state, uint256 totalSupply)
+    function deRisk(VaultContext memory context, VaultState storage state)
         external
         returns (RebalanceReport memory report)
     {
-        FeeLib.accrue(state, totalSupply);
         ReferencePrices memory refs = PricingLib.referenceNow(context);
         uint160[3] memory prices = _three(refs);
         uint256[3] memory before = NavLib.navs(context, state, prices);
@@ -128,7 +129,7 @@ library PositionsLib {
             state.rebalanceHeld = true;
             emit EventsLib.HoldSet(true, address(this));
         }
-        (report.fees0, report.fees1) = _closeAll(context, state, true);
+        (report.fees0, report.fees1) = RangesLib.closeAll(context, state);
         report.navBefore = before[1];
         report.navAfter = NavLib.navs(context, state, prices)[1];
         state.lastMoveAt = uint32(block.timestamp);
@@ -153,7 +154,8 @@ library PositionsLib {
             tracked = true;
             trackedLiquidity = position.liquidity;
         }
-        (uint128 poolLiquidity,,,,) = context.pool.positions(NavLib.positionKey(address(this), lowerTick, upperTick));
+        (uint128 poolLiquidity,,,,) =
+            PoolReader.position(context.pool, NavLib.positionKey(address(this), lowerTick, upperTick));
         require(poolLiquidity > trackedLiquidity, ErrorsLib.SkimRefused());
         (amount0, amount1) = context.pool.burn(lowerTick, upperTick, poolLiquidity - trackedLiquidity);
         // Amounts of one burn fit in 128 bits: the pool stores them so.
@@ -191,50 +193,6 @@ library PositionsLib {
         state.lastMoveAt = uint32(block.timestamp);
     }
 
-    /// @dev `tolerant`: a leg whose collect reverts stays owed, and the emptied position stays tracked for it.
-    function _closeAll(VaultContext memory context, VaultState storage state, bool tolerant)
-        private
-        returns (uint256 fees0, uint256 fees1)
-    {
-        for (uint256 i = state.positions.length; i > 0; --i) {
-            Position memory position = state.positions[i - 1];
-            Burned memory burned = PoolLib.burn(context, position, position.liquidity);
-            (uint256 got0, uint256 got1) = tolerant
-                ? _collectTolerant(context, state, position, burned)
-                : PoolLib.collect(context, state, position, burned, type(uint128).max, type(uint128).max);
-            if (got0 > burned.principal0) fees0 += got0 - burned.principal0;
-            if (got1 > burned.principal1) fees1 += got1 - burned.principal1;
-            if (got0 == burned.owed0 && got1 == burned.owed1) PoolLib.dropPosition(state, i - 1);
-            else state.positions[i - 1].liquidity = 0;
-        }
-    }
-
-    function _collectTolerant(
-        VaultContext memory context,
-        VaultState storage state,
-        Position memory position,
-        Burned memory burned
-    ) private returns (uint256 amount0, uint256 amount1) {
-        amount0 = _tryCollect(context, position, burned.owed0, true);
-        amount1 = _tryCollect(context, position, burned.owed1, false);
-        PoolLib.recordCollected(state, position, burned, amount0, amount1);
-    }
-
-    function _tryCollect(VaultContext memory context, Position memory position, uint128 owed, bool leg0)
-        private
-        returns (uint256)
-    {
-        if (owed == 0) return 0;
-        try context.pool
-        .collect(address(this), position.lowerTick, position.upperTick, leg0 ? owed : 0, leg0 ? 0 : owed) returns (
-            uint128 amount0, uint128 amount1
-        ) {
-            return leg0 ? amount0 : amount1;
-        } catch {
-            return 0;
-        }
-    }
-
     function _swap(
         VaultContext memory context,
         VaultState storage state,
@@ -260,82 +218,9 @@ library PositionsLib {
         return PoolLib.swap(context, state, zeroForOne, int256(order.swap.amountIn), order.swap.sqrtPriceLimitX96);
     }
 
-    function _open(
-        VaultContext memory context,
-        VaultState storage state,
-        RangeOrder[] calldata ranges,
-        Limits memory limits
-    ) private returns (Position[] memory opened) {
-        require(ranges.length <= MAX_POSITIONS, ErrorsLib.TooManyRanges(ranges.length, MAX_POSITIONS));
-        uint256 idle0 = state.idle0;
-        uint256 idle1 = state.idle1;
-        uint256 sumWad;
-        (uint160 sqrtPriceX96,) = PoolLib.spot(context.pool);
-        opened = new Position[](ranges.length);
-        int24 spacing = context.pool.tickSpacing();
-        for (uint256 i; i < ranges.length; ++i) {
-            RangeOrder calldata range = ranges[i];
-            sumWad += range.weightWad;
-            require(sumWad <= WAD, ErrorsLib.WeightsAboveOne(sumWad));
-            require(
-                range.lowerTick < range.upperTick && range.lowerTick % spacing == 0 && range.upperTick % spacing == 0
-                    && (i == 0 || _before(ranges[i - 1].lowerTick, ranges[i - 1].upperTick, range)),
-                ErrorsLib.RangeInvalid(i)
-            );
-            // upper > lower, so the difference is positive and below 2^25.
-            uint256 width = uint256(int256(range.upperTick) - range.lowerTick);
-            require(width >= limits.minWidthTicks, ErrorsLib.WidthBelowMin(width, limits.minWidthTicks));
-            require(width <= limits.maxWidthTicks, ErrorsLib.WidthAboveMax(width, limits.maxWidthTicks));
-            opened[i] = _openOne(
-                context, state, range, sqrtPriceX96, (idle0 * range.weightWad) / WAD, (idle1 * range.weightWad) / WAD
-            );
-        }
-    }
-
-    function _before(int24 lowerTick, int24 upperTick, RangeOrder calldata next) private pure returns (bool) {
-        return lowerTick < next.lowerTick || (lowerTick == next.lowerTick && upperTick < next.upperTick);
-    }
-
-    function _openOne(
-        VaultContext memory context,
-        VaultState storage state,
-        RangeOrder calldata range,
-        uint160 sqrtPriceX96,
-        uint256 offered0,
-        uint256 offered1
-    ) private returns (Position memory position) {
-        uint128 liquidity = LiquidityAmounts.getLiquidityForAmounts(
-            sqrtPriceX96,
-            TickMath.getSqrtPriceAtTick(range.lowerTick),
-            TickMath.getSqrtPriceAtTick(range.upperTick),
-            offered0,
-            offered1
-        );
-        require(liquidity > 0, ErrorsLib.ZeroLiquidity(range.lowerTick, range.upperTick));
-        _sweepDonation(context.pool, range.lowerTick, range.upperTick);
-        (uint256 amount0, uint256 amount1) =
-            context.pool.mint(address(this), range.lowerTick, range.upperTick, liquidity, "");
-        position = Position(range.lowerTick, range.upperTick, liquidity);
-        state.positions.push(position);
-        emit EventsLib.PositionOpened(range.lowerTick, range.upperTick, liquidity, amount0, amount1);
-    }
-
-    /// @dev What someone else's liquidity in our name earned before we came is a donation, not NAV.
-    function _sweepDonation(IUniswapV3Pool pool, int24 lowerTick, int24 upperTick) private {
-        bytes32 key = NavLib.positionKey(address(this), lowerTick, upperTick);
-        (uint128 liquidity,,, uint128 owed0, uint128 owed1) = pool.positions(key);
-        if (liquidity > 0) {
-            pool.burn(lowerTick, upperTick, 0);
-            (,,, owed0, owed1) = pool.positions(key);
-        }
-        if (owed0 == 0 && owed1 == 0) return;
-        (uint256 amount0, uint256 amount1) = pool.collect(address(this), lowerTick, upperTick, owed0, owed1);
-        emit EventsLib.DonationSwept(lowerTick, upperTick, amount0, amount1);
-    }
-
     function _checkPoolShare(VaultContext memory context, Position[] memory opened, Limits memory limits) private view {
         if (limits.maxPoolShareBps >= BPS) return;
-        (, int24 tick, uint16 index, uint16 cardinality,,,) = context.pool.slot0();
+        (, int24 tick, uint16 index, uint16 cardinality,) = PoolReader.slot0(context.pool);
         uint256 own;
         for (uint256 i; i < opened.length; ++i) {
             Position memory position = opened[i];
@@ -350,6 +235,14 @@ library PositionsLib {
         uint256 mean = (uint256(POOL_SHARE_WINDOW_SECONDS) << 128) / growthX128;
         uint256 most = (Math.min(mean, liquidity) * limits.maxPoolShareBps) / BPS;
         require(own <= most, ErrorsLib.PoolShareAboveMax(own, most));
+    }
+
+    /// @dev A swap moves spot and no other source: within the band of the extremes from before, all are within it now.
+    function _checkStillCalm(VaultContext memory context, ReferencePrices memory refs, int24 tick) private view {
+        int256 band = int256(uint256(context.oracle.bandTicks()));
+        int256 lowest = TickMath.getTickAtSqrtPrice(refs.lowSqrtPriceX96);
+        int256 highest = TickMath.getTickAtSqrtPrice(refs.highSqrtPriceX96);
+        require(tick - lowest <= band && highest - tick <= band, ErrorsLib.NotCalm());
     }
 
     function _worstLossWad(VaultContext memory context, Move memory move) private pure returns (uint256 lossWad) {
@@ -397,20 +290,14 @@ library PositionsLib {
     }
 
     /// @dev Marks what the vault holds now, at spot, for the drawdown breaker.
-    function _mark(VaultState storage state, Position[] memory opened, uint160 sqrtPriceX96) private {
-        (uint256 total0, uint256 total1) = (state.idle0, state.idle1);
-        for (uint256 i; i < opened.length; ++i) {
-            (uint256 amount0, uint256 amount1) = NavLib.principalDown(opened[i], sqrtPriceX96);
-            (total0, total1) = (total0 + amount0, total1 + amount1);
-        }
+    function _markAll(VaultContext memory context, VaultState storage state) private {
+        (uint160 sqrtPriceX96,) = PoolReader.spot(context.pool);
+        (uint256 total0, uint256 total1) = NavLib.holdings(context, state, sqrtPriceX96);
         _setMark(state, total0, total1);
     }
 
-    /// @dev The same where the pool may owe something.
-    function _markAll(VaultContext memory context, VaultState storage state) private {
-        (uint160 sqrtPriceX96,) = PoolLib.spot(context.pool);
-        (uint256 total0, uint256 total1) = NavLib.holdings(context, state, sqrtPriceX96);
-        _setMark(state, total0, total1);
+    function _less(uint256 amount, uint256 units) private pure returns (uint256) {
+        return amount > units ? amount - units : 0;
     }
 
     function _setMark(VaultState storage state, uint256 total0, uint256 total1) private {

@@ -16,6 +16,9 @@ struct Pricing {
     /// NAV at each; a side that nobody asked for is 0.
     uint256 highNav;
     uint256 lowNav;
+    /// What the pool owes on all positions, beside their principal.
+    uint256 owed0;
+    uint256 owed1;
     /// Total supply, fee shares that are due, and virtual shares.
     uint256 issued;
     /// Shares that the performance fee would add if it were charged now.
@@ -99,6 +102,16 @@ library PricingLib {
         returns (ReferencePrices memory refs)
     {
         refs = calmReference(context);
+        _remember(state, refs);
+    }
+
+    /// @notice For a vault that nobody has entered yet.
+    function rememberIfCalm(VaultContext memory context, VaultState storage state) external {
+        ReferencePrices memory refs = referenceNow(context);
+        if (refs.calm) _remember(state, refs);
+    }
+
+    function _remember(VaultState storage state, ReferencePrices memory refs) private {
         state.lastGoodSqrtPriceX96 = refs.midSqrtPriceX96;
         state.lastGoodAt = uint32(block.timestamp);
     }
@@ -117,7 +130,8 @@ library PricingLib {
             : (refs.highSqrtPriceX96, refs.lowSqrtPriceX96);
         pricing.issued = FeeLib.issued(state, totalSupply);
         bool marked = FeeLib.keepsMarks(state);
-        uint256[3] memory values = NavLib.navs(
+        uint256[3] memory values;
+        (values, pricing.owed0, pricing.owed1) = NavLib.navsAndOwed(
             context, state, [high || marked ? pricing.dearestX96 : 0, low || marked ? pricing.cheapestX96 : 0, 0]
         );
         (pricing.highNav, pricing.lowNav) = (values[0], values[1]);

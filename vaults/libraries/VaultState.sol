@@ -61,7 +61,8 @@ struct VaultState {
     /// Slot 0: idle tokens of the shareholders.
     uint128 idle0;
     uint128 idle1;
-    /// Slot 1: what the vault held after its last move, scaled by flows: the mark of the drawdown breaker.
+    /// Slot 1: what the vault held after its last move, scaled by flows: the mark of the drawdown breaker. Nothing before
+    /// the first.
     uint128 held0;
     uint128 held1;
     /// Slot 2: the tokens that the performance fee compares with holding; kept only while there is such a fee.
@@ -73,16 +74,17 @@ struct VaultState {
     /// Slot 4: fee shares that are due and not minted.
     uint128 dueManagement;
     uint128 duePerformance;
-    /// Slot 5: what flows write.
+    /// Slot 5: what priced entries into open positions write, and when the last pause ends.
     uint128 inflowUsed;
     uint32 inflowAt;
-    uint32 feeAccruedAt;
     uint32 pausedUntil;
-    bool rebalanceHeld;
-    bool woundDown;
-    /// Slot 6: the last calm mid price and its time.
+    /// Slot 6: what every flow writes. The last calm mid price and its time; until when fees are accrued, which is ahead
+    /// of now exactly while paused, for paused time is free; and what closes moves.
     uint160 lastGoodSqrtPriceX96;
     uint32 lastGoodAt;
+    uint32 feeAccruedAt;
+    bool rebalanceHeld;
+    bool woundDown;
     /// Slot 7: what moves write. A day of Unix time fits 16 bits until 2149.
     uint64 budgetUsedWad;
     uint32 budgetAt;

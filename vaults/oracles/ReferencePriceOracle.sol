@@ -7,6 +7,7 @@ import {IPriceOracle, ReferencePrices} from "../interfaces/IPriceOracle.sol";
 import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
 import {ErrorsLib} from "../libraries/ErrorsLib.sol";
 import {Observation, ObservationRing, ObservationsLib} from "../libraries/ObservationsLib.sol";
+import {PoolReader} from "../libraries/PoolReader.sol";
 
 /// @notice The part of a price feed that is read here.
 interface IAggregatorV3 {
@@ -45,8 +46,10 @@ struct OracleParameters {
 
 /// @notice What has answered so far.
 struct Sources {
-    uint160[4] prices;
     uint256 count;
+    uint160 lowX96;
+    uint160 highX96;
+    uint256 sumX96;
     int24 lowTick;
     int24 highTick;
     uint160 spotX96;
@@ -194,7 +197,8 @@ contract ReferencePriceOracle is IPriceOracle {
         if (sequencerFeed != address(0) && !_sequencerUp()) sources.calm = false;
         // high >= low, so the difference is not negative.
         refs.calm = sources.calm && uint256(int256(sources.highTick) - sources.lowTick) <= bandTicks;
-        _order(sources.prices, sources.count, refs);
+        (refs.lowSqrtPriceX96, refs.highSqrtPriceX96) = (sources.lowX96, sources.highX96);
+        refs.midSqrtPriceX96 = _median(sources);
     }
 
     /// @dev One whole of what a token or a feed counts in.
@@ -210,7 +214,7 @@ contract ReferencePriceOracle is IPriceOracle {
 
     function _readPool(Sources memory sources) private view {
         IUniswapV3Pool target = IUniswapV3Pool(pool);
-        (uint160 spotX96, int24 spotTick, uint16 index, uint16 cardinality,,, bool unlocked) = target.slot0();
+        (uint160 spotX96, int24 spotTick, uint16 index, uint16 cardinality, bool unlocked) = PoolReader.slot0(target);
         sources.spotX96 = spotX96;
         sources.spotTick = spotTick;
         if (!unlocked) sources.calm = false;
@@ -240,24 +244,32 @@ contract ReferencePriceOracle is IPriceOracle {
     }
 
     function _add(Sources memory sources, uint160 sqrtPriceX96, int24 tick) private pure {
-        if (sources.count == 0 || tick < sources.lowTick) sources.lowTick = tick;
-        if (sources.count == 0 || tick > sources.highTick) sources.highTick = tick;
-        sources.prices[sources.count++] = sqrtPriceX96;
+        if (sources.count == 0) {
+            (sources.lowTick, sources.highTick) = (tick, tick);
+            (sources.lowX96, sources.highX96) = (sqrtPriceX96, sqrtPriceX96);
+        } else {
+            if (tick < sources.lowTick) sources.lowTick = tick;
+            if (tick > sources.highTick) sources.highTick = tick;
+            if (sqrtPriceX96 < sources.lowX96) sources.lowX96 = sqrtPriceX96;
+            if (sqrtPriceX96 > sources.highX96) sources.highX96 = sqrtPriceX96;
+        }
+        unchecked {
+            // At most four prices of 160 bits.
+            sources.sumX96 += sqrtPriceX96;
+            ++sources.count;
+        }
     }
 
-    /// @dev Sorts the first `count` prices and takes the extremes and the median (of an even count, the mean of two).
-    function _order(uint160[4] memory prices, uint256 count, ReferencePrices memory refs) private pure {
-        for (uint256 i = 1; i < count; ++i) {
-            for (uint256 j = i; j > 0 && prices[j - 1] > prices[j]; --j) {
-                (prices[j - 1], prices[j]) = (prices[j], prices[j - 1]);
-            }
+    /// @dev Of one to four prices: what is left without both extremes, and of an even count the mean of the two in the
+    /// middle.
+    function _median(Sources memory sources) private pure returns (uint160) {
+        unchecked {
+            uint256 inner = sources.sumX96 - sources.lowX96 - sources.highX96;
+            // One price is both extremes; a mean of uint160 is one.
+            if (sources.count == 1) return sources.lowX96;
+            if (sources.count == 2) return uint160(sources.sumX96 / 2);
+            return uint160(sources.count == 3 ? inner : inner / 2);
         }
-        refs.lowSqrtPriceX96 = prices[0];
-        refs.highSqrtPriceX96 = prices[count - 1];
-        uint256 a = prices[(count - 1) / 2];
-        uint256 b = prices[count / 2];
-        // The mean of two uint160 is one.
-        refs.midSqrtPriceX96 = uint160((a + b) / 2);
     }
 
     /// @dev The pool writes an observation in the first trade of a block that leaves its tick, so between the last two

@@ -41,6 +41,15 @@ contract ModelRegistryTest is StrategyTest {
         assertEq(uint8(registry.stageOf(ID)), uint8(Stage.Full));
     }
 
+    function test_raiseStage_revertsWhenTheCapDoesNotFit() public {
+        _register();
+        uint256 cap = uint256(type(uint128).max) + 1;
+        vm.startPrank(curator);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.CapTooLarge.selector, cap));
+        registry.raiseStage(ID, Stage.Canary, cap);
+        registry.raiseStage(ID, Stage.Canary, cap - 1);
+    }
+
     function test_lowerStage_isInstantAndCancelsARise() public {
         _register();
         vm.prank(curator);

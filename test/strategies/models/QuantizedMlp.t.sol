@@ -152,6 +152,19 @@ contract QuantizedMlpTest is Test {
         _refuses(many);
     }
 
+    /// As long as its header says, but nothing would be answered.
+    function test_shapeOf_refusesALayerWithoutOutputs() public {
+        bytes memory blob = Mlp.encode(Mlp.random(1, _dims(2, 9, 4, 3), 3, 127, 5));
+        MlpShape memory shape = evaluator.shapeOf(DataContracts.create(blob));
+        // Bytes 8 and 9 of the header: the outputs of the last layer, which has one word for each input and the biases.
+        (blob[8], blob[9]) = (0, 0);
+        bytes memory shorter = new bytes(blob.length - 32 * (shape.dims[2] + 1));
+        for (uint256 i; i < shorter.length; ++i) {
+            shorter[i] = blob[i];
+        }
+        _refuses(shorter);
+    }
+
     function _refuses(bytes memory blob) private {
         address[] memory data = DataContracts.create(blob);
         vm.expectRevert(StrategyErrorsLib.HeadShapeInvalid.selector);

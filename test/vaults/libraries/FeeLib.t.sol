@@ -111,6 +111,28 @@ abstract contract FeeLibTests is BaseTest {
         assertEq(_pending(), 0, "charged before the shortfall was earned back");
     }
 
+    /// Rule 13, where there are other fees to collect: that neither mark moves is not for want of a collection.
+    function test_collectFees_aShortfallCarriesThroughACollection() public {
+        vm.startPrank(curator);
+        vault.configure("managementFeeBps", 100);
+        skip(uint256(vault.limits().noticeSeconds));
+        vault.configure("managementFeeBps", 100);
+        vm.stopPrank();
+        _calmDown();
+        _seed();
+        (uint256 mark0, uint256 mark1, uint256 mark, uint256 at) = vault.feeMarks();
+        trader.moveTo(assetIsToken0() ? startTick + 500 : startTick - 500);
+        skip(7 days);
+        _calmDown();
+        (uint256 minted,) = vault.collectFees();
+        assertGt(minted, 0, "the management fee");
+        (uint256 later0, uint256 later1, uint256 later, uint256 laterAt) = vault.feeMarks();
+        assertEq(later0, mark0);
+        assertEq(later1, mark1);
+        assertEq(later, mark);
+        assertEq(laterAt, at);
+    }
+
     /// The other token's price rises: the share price is above the high-water mark, but holding did better.
     function test_performance_isNotTheMarket() public {
         _seedAndEarn();
