@@ -5,7 +5,8 @@
  * `--walk-forward [--task TASK] [--fast]` runs the protocol's walk-forward instead: resumable, results in
  * ml/train/results. `--fast` is for trying the path, never for a result.
  * `--tables` prints docs/models.md from the results; it needs no data.
- * `--head` trains the on-chain head alone: ml/models/spread-head, and deploy/heads/spread-head for the chain.
+ * `--head` distils the on-chain head alone: ml/models/spread-head, ml/train/results/head.json, and
+ * deploy/heads/spread-head for the chain.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, statSync } from "node:fs";
@@ -87,31 +88,45 @@ const out = options.out === undefined ? "ml/models" : resolve(options.out);
 const python = (script, ...args) => ["scripts/python-env.mjs", "--", "python", `ml/train/${script}`, ...args];
 const fast = options.fast ? ["--fast"] : [];
 
+function buildDataset() {
+  step("dataset", process.execPath, [
+    join(root, "node_modules/tsx/dist/cli.mjs"),
+    "rebalancer/cli/main.ts",
+    "dataset",
+    "build",
+    "--data",
+    data,
+    "--out",
+    dataset,
+    "--seed",
+    options.seed,
+  ]);
+}
+
 if (options.head) {
   const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
   const rows = join(dataset, "head.csv");
+  const work = join(dataset, options.fast ? "head-fast" : "head");
   const folder = options.out === undefined ? "ml/models/spread-head" : out;
   const blob = options.out === undefined ? "deploy/heads/spread-head" : join(out, "head");
   mkdirSync(join(root, dataset), { recursive: true });
-  step("rows", process.execPath, [tsx, "ml/data/headRows.ts", "--data", data, "--out", rows]);
-  step("fit", process.execPath, python("head.py", "--rows", rows, "--out", folder, ...fast));
+  const results = options.out === undefined ? "ml/train/results" : out;
+  const medians = join(dataset, "medians.csv");
+  buildDataset();
+  const said = options.out === undefined ? [] : ["--out", join(out, "medians.csv")];
+  step("medians", process.execPath, python("medians.py", "--data", dataset, "--rows", medians, ...said));
+  step("rows", process.execPath, [tsx, "ml/data/headRows.ts", "--data", data, "--medians", medians, "--out", rows]);
+  step("fits", process.execPath, python("head.py", "--rows", rows, "--work", work, ...fast));
+  const nets = ["--rows", rows, "--nets", join(work, "nets.json"), "--out", join(results, "head.json")];
+  step("scores", process.execPath, [tsx, "ml/models/head/judge.ts", ...nets]);
+  const packaged = ["--work", work, "--results", results, "--out", folder];
+  step("package", process.execPath, python("head_package.py", ...packaged));
   const verb = ["rebalancer/cli/main.ts", "head", "build", "--model", folder, "--rows", rows, "--out", blob];
   step("integers", process.execPath, [tsx, ...verb]);
   process.exit(0);
 }
 
-step("dataset", process.execPath, [
-  join(root, "node_modules/tsx/dist/cli.mjs"),
-  "rebalancer/cli/main.ts",
-  "dataset",
-  "build",
-  "--data",
-  data,
-  "--out",
-  dataset,
-  "--seed",
-  options.seed,
-]);
+buildDataset();
 if (options["walk-forward"]) {
   // The regimes are judged by a decision on the pools whose fees are known, too.
   if (options.task.length === 0 || options.task.includes("yield") || options.task.includes("regime")) feeRows();

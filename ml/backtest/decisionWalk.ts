@@ -1,5 +1,6 @@
 import { InvalidInputError } from "../errors.ts";
 import type { Outlook } from "../outlook.ts";
+import type { CalibrationState } from "../risk/uncertainty/calibration.ts";
 import type { Bounds, DecisionSettings, ModelSet } from "../types.ts";
 import { bootstrapMean } from "./bootstrap.ts";
 import { ASIDE, asideRecord, chooseDecision, recordOf, standingAt, type TrainingRecord } from "./decisionChoice.ts";
@@ -136,11 +137,11 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
   const { variants = VARIANTS } = parameters;
   const windows = shareWindows(settings, rule);
   const [first] = windows as [Window, ...Window[]];
-  const outlooks = new Map<number, Outlook>();
+  const shared = { outlooks: new Map<number, Outlook>(), calibrations: new Map<number, CalibrationState>() };
   const own = Object.fromEntries(
     variants.map((variant): [string, PolicyFactory] => [
       variant.id,
-      modelPolicy({ models, bounds, settings: { ...decision, ...variant.settings }, outlooks }),
+      modelPolicy({ models, bounds, settings: { ...decision, ...variant.settings }, ...shared }),
     ]),
   );
   const { rules = baselines.filter(({ clairvoyant }) => !clairvoyant).map(({ id }) => id) } = parameters;

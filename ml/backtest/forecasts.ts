@@ -31,6 +31,8 @@ export interface ForecastSummary {
   readonly calibration: readonly CalibrationBin[];
   /** Of the variance of the next day: forecasts, mean QLIKE loss, share of outcomes between the 10 % and 90 % quantiles. */
   readonly variance: { readonly count: number; readonly qlike: number; readonly within80: number } | null;
+  /** Of the 95 % intervals that were stated of the next day: how many days have ended, and the share inside. */
+  readonly interval: { readonly count: number; readonly inside: number; readonly meanHalfWidth: number } | null;
 }
 
 export interface ForecastParameters {
@@ -54,6 +56,7 @@ export function forecastsOf(parameters: ForecastParameters): ForecastSummary {
     biasBps: mean(errors),
     calibration: calibrationOf(pairs),
     variance: varianceForecasts(parameters),
+    interval: statedIntervals(parameters),
   };
 }
 
@@ -128,4 +131,19 @@ function varianceForecasts({ journal, points }: ForecastParameters): ForecastSum
     if (volatility.q10 <= realised && realised <= volatility.q90) within++;
   }
   return count > 0 ? { count, qlike: qlike / count, within80: within / count } : null;
+}
+
+/** The price a day after each decision against the interval that it stated. Days overlap. */
+function statedIntervals({ journal, points }: ForecastParameters): ForecastSummary["interval"] {
+  let [count, inside, width] = [0, 0, 0];
+  const end = points.at(-1)?.atSeconds ?? 0;
+  for (const { stated, atSeconds } of journal) {
+    if (stated === undefined || atSeconds + DAY > end) continue;
+    const [before, after] = [pointAt(points, atSeconds), pointAt(points, atSeconds + DAY)];
+    if (before === undefined || after === undefined) continue;
+    count++;
+    width += stated.halfWidth;
+    if (Math.abs(Math.log(after.price / before.price)) <= stated.halfWidth) inside++;
+  }
+  return count > 0 ? { count, inside: inside / count, meanHalfWidth: width / count } : null;
 }

@@ -2,7 +2,8 @@ import { decide } from "../decide.ts";
 import type { Outside } from "../features/outsideSeries.ts";
 import { type Outlook, outlookOf } from "../outlook.ts";
 import type { GridSize } from "../ranges/candidates.ts";
-import type { CalibrationState } from "../risk/uncertainty/calibration.ts";
+import { advanceCalibration, SETTLED_SECONDS } from "../risk/uncertainty/advance.ts";
+import { type CalibrationState, emptyCalibration } from "../risk/uncertainty/calibration.ts";
 import type { Bar, Bounds, Decision, DecisionSettings, ModelSet, PoolHistory } from "../types.ts";
 import { getTickAtSqrtPrice, lnPriceToSqrtPriceX96 } from "../units.ts";
 import { orientationOf } from "./price.ts";
@@ -19,16 +20,22 @@ export interface ModelPolicyParameters {
    * vault does, so neither does what a model makes of them. Event markets do, and share nothing.
    */
   readonly outlooks?: Map<number, Outlook>;
+  /** What was learned of the models' errors by the end of each whole day, shared the same way. */
+  readonly calibrations?: Map<number, CalibrationState>;
 }
 
+const DAY = 86_400;
+
 /**
- * A model set, deciding by the same `decide` as the live worker. Where the market knows its swaps it gets them, else the
- * hourly bars.
+ * A model set, deciding by the same `decide` as the live worker, and like it learning from each day that has passed how
+ * wrong its forecasts of variance are. Where the market knows its swaps it gets them, else the hourly bars.
  */
 export const modelPolicy =
   (parameters: ModelPolicyParameters): PolicyFactory =>
   ({ outside }): Policy => {
     const { id } = parameters.models;
+    let calibration = emptyCalibration;
+    let learned = Number.NEGATIVE_INFINITY;
     return {
       id: `model-${id}`,
       // Of a long path the end tells it from others.
@@ -36,11 +43,32 @@ export const modelPolicy =
       family: "model",
       clairvoyant: false,
       async decide(context) {
-        const decision = await modelDecision(parameters, context, { outside });
+        const day = Math.floor((context.atSeconds - SETTLED_SECONDS) / DAY);
+        if (day !== learned) {
+          calibration = await learnUntil({ day, state: calibration, outside }, parameters, context);
+          learned = day;
+        }
+        const decision = await modelDecision(parameters, context, { outside, calibration });
         return { action: actionOf(decision), decision };
       },
     };
   };
+
+/** The calibration with the days before `day`, unix days; where bars are shared, so is what they taught. */
+async function learnUntil(
+  { day, state, outside }: { day: number; state: CalibrationState; outside: Outside | undefined },
+  { models, calibrations }: ModelPolicyParameters,
+  context: PolicyContext,
+): Promise<CalibrationState> {
+  const shared = context.history === null ? calibrations : undefined;
+  const known = shared?.get(day);
+  if (known !== undefined) return known;
+  const { numeraire } = context;
+  const market = marketOf(context, outside);
+  const next = await advanceCalibration({ state, ...market, numeraire, model: models.volatility });
+  shared?.set(day, next);
+  return next;
+}
 
 export interface ModelDecisionExtras {
   /** What was made of this history before. */

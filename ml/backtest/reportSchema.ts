@@ -195,6 +195,10 @@ const forecasts = z.strictObject({
   biasBps: maybe,
   calibration: z.array(z.strictObject({ count: z.number(), predicted: z.number(), realised: z.number() })).readonly(),
   variance: z.strictObject({ count: z.number(), qlike: z.number(), within80: z.number() }).nullable(),
+  interval: z
+    .strictObject({ count: z.number(), inside: z.number(), meanHalfWidth: z.number() })
+    .nullable()
+    .default(null),
 });
 
 const sweepCell = z.strictObject({

@@ -1,60 +1,102 @@
 /**
- * Writes the rows that an on-chain head is trained on: `tsx ml/data/headRows.ts --data DIR --out FILE`. Per hour: what
- * the contract would hand over for the day before (eight cells of three hours), and the size of the next day's move.
+ * Writes the rows that an on-chain head is distilled on: `tsx ml/data/headRows.ts --data DIR --medians FILE --out FILE`.
+ * Every third hour: what the contract would hand over for the day before (eight cells of three hours), what the posterior
+ * over volatility said of the day ahead, and what came of it.
  */
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { BaseError, InvalidInputError } from "../errors.ts";
 import { HEAD_CELLS, HEAD_INPUTS, headInputs } from "../features/headInputs.ts";
+import { spreadOf } from "../ranges/confidence.ts";
+import { emptyCalibration, forecastDay, learnDay } from "../risk/uncertainty/calibration.ts";
+import { dayInputs, dayObservation, INPUT_BARS } from "../risk/uncertainty/dayInputs.ts";
 import type { Bar } from "../types.ts";
+import { fromWad, LN_TICK } from "../units.ts";
 import { fillGaps } from "./bars.ts";
 import { trainingSet } from "./dataset/trainingSet.ts";
+import { type Medians, readMedians } from "./medians.ts";
 
 /** The window of the pool's observations that the head is for. */
 export const HEAD_WINDOW_SECONDS = 86_400;
-const HORIZON_HOURS = 24;
-const CELL_HOURS = HEAD_WINDOW_SECONDS / 3600 / HEAD_CELLS;
+const DAY = 86_400;
+const DAY_BARS = 24;
+const CELL_BARS = HEAD_WINDOW_SECONDS / 3600 / HEAD_CELLS;
 
 export interface HeadRow {
   readonly series: string;
   /** Unix seconds, end of the last bar that is seen. */
   readonly at: number;
   readonly inputs: readonly number[];
-  /** |ln(price a day later / price)|. */
+  /** What is to be learned, 1 = 100 %: deviation by the posterior's median and mean variance, and the declared spread. */
+  readonly posterior: { readonly median: number; readonly mean: number; readonly spread: number };
+  /** What came of the day ahead: sum of squared hourly returns, and |ln(price at its end / price now)|. */
+  readonly realised: number;
   readonly move: number;
 }
 
-const TICK = Math.log(1.0001);
-
 /** Middle of a bar in ticks; of a bar without highs and lows, of its ends. */
 const meanTick = ({ open, high, low, close }: Bar): number =>
-  (Number.isNaN(high + low) ? (open + close) / 2 : (open + high + low + close) / 4) / TICK;
+  (Number.isNaN(high + low) ? (open + close) / 2 : (open + high + low + close) / 4) / LN_TICK;
 
-/** One row per hour at which the day before and the day after are whole. */
-export function headRows(series: string, bars: readonly Bar[]): HeadRow[] {
+/**
+ * One row at each time that a median is known for and at which the day before and the day after are whole. The posterior
+ * has learned from the days that were over by then, the model's median is of that time: nothing comes from later.
+ */
+export function headRows(series: string, bars: readonly Bar[], medians: Medians): HeadRow[] {
   const rows: HeadRow[] = [];
-  const past = HEAD_CELLS * CELL_HOURS;
-  for (let end = past; end + HORIZON_HOURS <= bars.length; end++) {
-    const known = bars.slice(end - past, end);
-    const [last, future] = [known.at(-1) as Bar, bars[end + HORIZON_HOURS - 1] as Bar];
-    if (known.some((bar) => Number.isNaN(bar.close)) || Number.isNaN(future.close)) continue;
-    const cells = Array.from({ length: HEAD_CELLS }, (_, cell) => {
-      const part = known.slice(cell * CELL_HOURS, (cell + 1) * CELL_HOURS);
-      return Math.trunc((256 * part.reduce((sum, bar) => sum + meanTick(bar), 0)) / CELL_HOURS);
+  const expected = (past: readonly Bar[]) => medians(series, past.at(-1)?.endSeconds ?? 0);
+  let state = emptyCalibration;
+  for (let end = DAY_BARS; end + DAY_BARS <= bars.length; end++) {
+    const at = (bars[end - 1] as Bar).endSeconds;
+    if (at % DAY === 0 && end > 2 * DAY_BARS) {
+      const day = dayObservation(bars, end - DAY_BARS, expected);
+      if (day !== null) state = learnDay(state, day);
+    }
+    const median = medians(series, at);
+    const [known, ahead] = [bars.slice(end - DAY_BARS, end), bars.slice(end, end + DAY_BARS)];
+    if (median === undefined || [...known, ...ahead].some((bar) => Number.isNaN(bar.close))) continue;
+    const inputs = dayInputs({ bars: bars.slice(Math.max(0, end - INPUT_BARS), end), expected: median });
+    if (inputs === null) continue;
+    const { variance } = forecastDay(state, inputs);
+    const now = (known.at(-1) as Bar).close;
+    const closes = [now, ...ahead.map(({ close }) => close)];
+    rows.push({
+      series,
+      at,
+      inputs: headInputs(cellsOf(known)),
+      posterior: {
+        median: Math.sqrt(variance.q50),
+        mean: Math.sqrt(variance.mean),
+        spread: fromWad(spreadOf(variance)),
+      },
+      realised: closes.slice(1).reduce((sum, close, i) => sum + (close - (closes[i] as number)) ** 2, 0),
+      move: Math.abs((closes.at(-1) as number) - now),
     });
-    rows.push({ series, at: last.endSeconds, inputs: headInputs(cells), move: Math.abs(future.close - last.close) });
   }
   return rows;
 }
 
-const HEADER = ["series", "at", ...Array.from({ length: HEAD_INPUTS }, (_, i) => `x${i}`), "move"];
+const cellsOf = (day: readonly Bar[]): number[] =>
+  Array.from({ length: HEAD_CELLS }, (_, cell) => {
+    const part = day.slice(cell * CELL_BARS, (cell + 1) * CELL_BARS);
+    return Math.trunc((256 * part.reduce((sum, bar) => sum + meanTick(bar), 0)) / CELL_BARS);
+  });
+
+const INPUT_COLUMNS = Array.from({ length: HEAD_INPUTS }, (_, i) => `x${i}`);
+/** Columns of the file; ml/train/head.py reads the same. */
+export const HEAD_COLUMNS = ["series", "at", ...INPUT_COLUMNS, "median", "mean", "spread", "realised", "move"] as const;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { data: { type: "string" }, out: { type: "string" } } });
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({ options: { data: text, medians: text, out: text } });
   const dataFolder = values.data ?? process.env.RANGEKEEPER_DATA;
   if (dataFolder === undefined) throw new InvalidInputError("--data is missing: it must name the data folder");
+  if (values.medians === undefined) {
+    throw new InvalidInputError("--medians is missing: it must name what ml/train/medians.py wrote");
+  }
   if (values.out === undefined) throw new InvalidInputError("--out is missing: it must name the file to write");
+  const medians = readMedians(values.medians);
   const { streams, sources } = await trainingSet(dataFolder);
   // Years of candles; an inverse has the same sizes of moves.
   const long = streams.filter(({ samples }) => samples.yieldsPerTime === 0 && samples.rangesPerTime > 0);
@@ -62,10 +104,13 @@ async function main(): Promise<void> {
   for (const { name, bars } of long) {
     const hourly: Bar[] = [];
     for await (const bar of bars()) hourly.push(bar);
-    rows.push(...headRows(name, fillGaps(hourly, 3600)));
+    rows.push(...headRows(name, fillGaps(hourly, 3600), medians));
+    console.log(`${name}: ${rows.length} rows so far`);
   }
-  const lines = rows.map(({ series: name, at, inputs, move }) => [name, at, ...inputs, move.toPrecision(6)].join(","));
-  writeFileSync(values.out, `${[HEADER.join(","), ...lines].join("\n")}\n`);
+  const lines = rows.map(({ series, at, inputs, posterior: { median, mean, spread }, realised, move }) =>
+    [series, at, ...inputs, ...[median, mean, spread, realised, move].map((value) => value.toPrecision(6))].join(","),
+  );
+  writeFileSync(values.out, `${[HEAD_COLUMNS.join(","), ...lines].join("\n")}\n`);
   const candles = sources.filter(({ file }) => file.startsWith("binance_spot"));
   const described = candles.map(({ file, path, licence }) => ({
     file,

@@ -93,6 +93,7 @@ SECTIONS: list[Section] = [
     ("Impermanent loss and LVR", "il", "walk_il", il_verdicts, "npm run train -- --walk-forward --task il"),
     ("Fee income", "yield", "walk_yield", yield_verdicts, "npm run train -- --walk-forward --task yield"),
     ("Regime", "regime", "regime", no_verdicts, "npm run train -- --walk-forward --task regime"),
+    ("On-chain head", "head", "head_package", no_verdicts, "npm run train -- --head"),
 ]
 
 

@@ -74,6 +74,7 @@ beforeAll(async () => {
     biasBps: 2.9,
     calibration: [-3, 0, 2, 4, 7].map((predicted) => ({ count: 12, predicted, realised: predicted - 3 })),
     variance: { count: 60, qlike: 0.21, within80: 0.83 },
+    interval: { count: 57, inside: 0.947, meanHalfWidth: 0.062 },
   };
   empty = buildReport({ ...provenance, results: [await run("stand-aside", { bars: bars.slice(0, 48 + 24) })] });
 });

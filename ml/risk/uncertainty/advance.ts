@@ -7,7 +7,7 @@ import { BAR_SECONDS, dayObservation, midnights } from "./dayInputs.ts";
 
 const DAY = 86_400;
 /** A day is learned from when it has been over for so long: its last blocks are settled by then. */
-const SETTLED_SECONDS = 3600;
+export const SETTLED_SECONDS = 3600;
 
 export interface AdvanceParameters {
   readonly state: CalibrationState;

@@ -7,6 +7,7 @@ import {
   facts,
   hours,
   intervalNote,
+  intervalWords,
   luckSentence,
   ranked,
   share,
@@ -225,7 +226,7 @@ function breakdowns({ breakdowns: { volatility, weeks, weekdays } }: BacktestRep
 function forecasts(report: BacktestReport): string[] {
   const { forecasts: found } = report;
   if (found === null) return [];
-  const { pairs, meanAbsoluteErrorBps: error, biasBps: bias, calibration, variance } = found;
+  const { pairs, meanAbsoluteErrorBps: error, biasBps: bias, calibration, variance, interval } = found;
   const lines = [heading(`${subjectOf(report).label}: predicted against realised`)];
   if (error === null || bias === null) lines.push("  no position was held untouched for a whole horizon");
   else
@@ -240,6 +241,7 @@ function forecasts(report: BacktestReport): string[] {
     lines.push(
       `  ${wrap(`variance of the next day: ${variance.count} forecasts, QLIKE ${variance.qlike.toFixed(3)}, ${share(variance.within80, 1)} % between the 10 % and 90 % quantiles`, 2)}`,
     );
+  if (interval) lines.push(`  ${wrap(intervalWords(interval), 2)}`);
   return lines;
 }
 

@@ -7,6 +7,7 @@ import {
   facts,
   hours,
   intervalNote,
+  intervalWords,
   luckSentence,
   ranked,
   share,
@@ -207,7 +208,7 @@ function breakdowns({ breakdowns: { volatility, weeks, weekdays } }: BacktestRep
 function forecasts(report: BacktestReport): string {
   const { forecasts: found } = report;
   if (found === null) return "";
-  const { pairs, meanAbsoluteErrorBps: error, biasBps: bias, variance } = found;
+  const { pairs, meanAbsoluteErrorBps: error, biasBps: bias, variance, interval } = found;
   const lines = [
     error === null || bias === null
       ? "No position was held untouched for a whole horizon."
@@ -215,6 +216,7 @@ function forecasts(report: BacktestReport): string {
     variance
       ? `Variance of the next day: ${variance.count} forecasts, QLIKE ${variance.qlike.toFixed(3)}, ${share(variance.within80, 1)} % of outcomes between the 10 % and 90 % quantiles.`
       : "",
+    interval ? `${intervalWords(interval).replace(/^s/, "S")}.` : "",
   ];
   const chart = pairs.length > 0 ? both((width) => forecastChart(report, width)) : "";
   return `<p class="muted">${lines.filter(Boolean).join(" ")}</p>${chart}`;

@@ -123,3 +123,11 @@ export function sweepMap<X extends Knob, Y extends Knob>({ sweep, subject }: Bac
   const cells: readonly ReportSweepCell[] = own.filter((cell) => others.every((knob) => cell[knob] === base?.[knob]));
   return { cells, x, y };
 }
+
+/** How often the 95 % intervals held that were stated of the next day. */
+export const intervalWords = ({
+  count,
+  inside,
+  meanHalfWidth,
+}: NonNullable<NonNullable<BacktestReport["forecasts"]>["interval"]>): string =>
+  `stated of the next day's price: ±${share(meanHalfWidth, 1)} % on average, it was inside on ${share(inside, 1)} % of ${count} (95 % meant, days overlap)`;

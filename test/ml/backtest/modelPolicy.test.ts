@@ -6,6 +6,8 @@ import type { PolicyContext } from "../../../ml/backtest/types.ts";
 import { swapsOf, toBars } from "../../../ml/data/bars.ts";
 import { decide } from "../../../ml/decide.ts";
 import { loadModelSet } from "../../../ml/models/index.ts";
+import { advanceCalibration } from "../../../ml/risk/uncertainty/advance.ts";
+import { emptyCalibration } from "../../../ml/risk/uncertainty/calibration.ts";
 import { bounds } from "../fixtures.ts";
 import { data, FREE, market, settings } from "./market.fixture.ts";
 
@@ -36,15 +38,19 @@ describe("a model set in the backtester", () => {
     });
     expect(run.journal.length).toBe(run.decisions.taken);
     expect(run.decisions.byReason.history).toBeGreaterThan(0);
+    let calibration = emptyCalibration;
     for (const [i, made] of run.journal.entries()) {
       const { history, state } = asked[i] as PolicyContext;
       if (history === null) throw new Error("an event market has a history");
+      const { numeraire } = state;
+      calibration = await advanceCalibration({ state: calibration, history, numeraire, model: models.volatility });
       const again = await decide({
         history,
         state,
         models,
         bounds,
         settings: { ...decision, gasCost: 2n * 10n ** 18n },
+        calibration,
       });
       expect(again).toEqual(made);
     }

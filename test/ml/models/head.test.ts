@@ -79,10 +79,11 @@ describe("an on-chain head", () => {
     expect(buildHead({ ...few, mlp: net([8, 128, 64, 1], 1e-3, 0) }).contracts).toBe(2);
   });
 
-  it("loses a tenth of a per cent of spread at most on 99 of 100 days", () => {
+  it("loses four tenths of a per cent of spread at most on 99 of 100 walks of all tempers, and narrows none", () => {
     const { loss, quantization } = buildHead(given());
-    expect(loss.p99).toBeLessThan(0.001);
-    expect(loss.worst).toBeLessThan(0.003);
+    expect(loss.p99).toBeLessThan(0.004);
+    expect(loss.worst).toBeLessThan(0.01);
+    expect(loss.narrower).toBe(0);
     expect(loss.p50).toBeGreaterThan(0);
     expect(quantization.largestSum).toBeLessThan(2 ** 31);
   });
@@ -94,7 +95,8 @@ describe("an on-chain head", () => {
     const spreads = [0, 10, 40, 160, 640, 1_500].map((ticks) => spreadOf(quantized, day(ticks)));
     expect(spreads).toEqual(spreads.toSorted((a, b) => a - b));
     expect(spreads[5]).toBeGreaterThan(0.3);
-    expect(spreads[1]).toBeLessThan(0.02);
+    expect(spreads[1]).toBeLessThan(0.03);
+    expect(spreadOf(quantized, day(1)), "a stable pair's day").toBeLessThan(0.005);
   });
 
   it("takes the inputs that the contract's library takes", () => {
