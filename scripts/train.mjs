@@ -123,6 +123,10 @@ if (options.head) {
   step("package", process.execPath, python("head_package.py", ...packaged));
   const verb = ["rebalancer/cli/main.ts", "head", "build", "--model", folder, "--rows", rows, "--out", blob];
   step("integers", process.execPath, [tsx, ...verb]);
+  if (options.out === undefined) {
+    step("format", join(root, "node_modules/.bin/biome"), ["format", "--write", folder, "deploy/heads", results]);
+    step("tables", process.execPath, python("tables.py"));
+  }
   process.exit(0);
 }
 
