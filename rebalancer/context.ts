@@ -3,11 +3,14 @@ import type { Logger } from "pino";
 import type { PublicClient } from "viem";
 import type { KeptBars } from "../ml/data/keptBars.ts";
 import type { Address, ModelSet, Numeraire, PoolMeta } from "../ml/types.ts";
+import type { Ahead } from "./ahead.ts";
 import type { Endpoints } from "./chain/endpoints.ts";
 import type { Challengers } from "./challengers.ts";
 import type { Config, VaultConfig } from "./config.ts";
 import { FatalError } from "./errors.ts";
 import type { HistoryStore } from "./history.ts";
+import type { Prepared } from "./jobs/prepare.ts";
+import type { Reading } from "./jobs/reading.ts";
 import type { Journal } from "./journal.ts";
 import type { Keys } from "./keys/keys.ts";
 import type { Secrets } from "./log/secrets.ts";
@@ -63,6 +66,10 @@ export interface Context {
   readonly keeperLock: KeeperLock;
   /** When strategies last accepted a move or a sign of life, as far as known; Unix seconds by vault. */
   readonly heardAtSeconds: Map<Address, number>;
+  /** Readings of pools at blocks whose evaluation is being queued. */
+  readonly readings: Ahead<Reading>;
+  /** Simulations of moves whose execution is being queued. */
+  readonly prepared: Ahead<Promise<Prepared>>;
   /** Told of what happens; never waited for. */
   readonly metrics: Metrics;
   /** What must not be seen in logs, Redis and journal. */

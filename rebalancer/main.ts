@@ -4,6 +4,7 @@ import type { PublicClient } from "viem";
 import { createKeptBars } from "../ml/data/keptBars.ts";
 import { loadModelSet } from "../ml/models/index.ts";
 import type { Address, ModelSet, PoolMeta } from "../ml/types.ts";
+import { createAhead } from "./ahead.ts";
 import { openSinks } from "./alerts/sinks.ts";
 import { openChain } from "./chain/open.ts";
 import { getPoolMeta } from "./chain.ts";
@@ -130,6 +131,8 @@ export async function run(parameters: RunParameters): Promise<void> {
       relay: createRelay(config),
       keeperLock: createKeeperLock(),
       heardAtSeconds: new Map(),
+      readings: createAhead(),
+      prepared: createAhead(),
       metrics,
       secrets,
       reached(milestone, fields) {

@@ -1,12 +1,13 @@
+import { setImmediate } from "node:timers/promises";
 import { type Outlook, outlookOf } from "../../ml/outlook.ts";
 import type { CalibrationState } from "../../ml/risk/uncertainty/calibration.ts";
 import type { Address, Decision, Hex, Numeraire, PoolHistory } from "../../ml/types.ts";
+import { begun } from "../ahead.ts";
 import { calibrationAt } from "../calibrationAt.ts";
-import { atBlock } from "../chain/atBlock.ts";
 import { type BlockStamp, getBlock } from "../chain.ts";
 import type { VaultConfig } from "../config.ts";
 import { type Context, type PoolGroup, poolAt } from "../context.ts";
-import { decideOn, readInputs, readState, type VaultInputs } from "../decideAt.ts";
+import { decideOn, readState, type VaultInputs } from "../decideAt.ts";
 import type { DecisionRecord } from "../journal/decisions.ts";
 import type { ProposalStatus, ProposalStore } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
@@ -14,30 +15,34 @@ import { ensureJob, type Payload } from "../queues/queue.ts";
 import { buildProposal, digestOf, modelIdOf } from "../sending/proposal.ts";
 import { describeStop, type StopOrder, stopFor } from "../stops/killSwitch.ts";
 import { openProposals } from "./open.ts";
+import { prepare } from "./prepare.ts";
+import { beginReading, decisionIdOf, type ReadVault, readAll, readingKey, TOGETHER } from "./reading.ts";
 import { settleOutcomes } from "./settle.ts";
 
 type NewProposal = Parameters<ProposalStore["recordProposal"]>[0];
 
-/** Vaults that are read in one go and written in one transaction: enough to share, few enough to leave others a turn. */
-const TOGETHER = 50;
+/** Moves of an evaluation that are simulated before their jobs run: as many as run at the same time. */
+const MOST_AHEAD = 8;
+/** Signing, gathering what is asked at one instant, asking. */
+const TURNS_TO_ASK = 3;
 
 /** Scores a pool at one block and decides for each of its vaults; what should move is journaled and queued. */
 export async function evaluate(context: Context, payload: Payload<"evaluate">): Promise<void> {
   const { client, config, journal } = context;
   const group = poolAt(context, payload.chainId, payload.pool);
-  const block = await getBlock(client, payload.block);
+  const ahead = context.readings.take(readingKey(group, payload.block));
+  const block = ahead?.block ?? (await getBlock(client, payload.block));
   const rested = journal.rests({ chainId: config.chainId, pool: group.meta.address, blockHash: block.hash });
   const waiting = group.vaults.filter(({ vault }) => !rested.has(vault));
   if (waiting.length > 0) {
     context.reached("evaluating", { pool: group.meta.address, block: block.number });
-    // The first vaults are read while the history still grows.
-    const coming = group.history.at(block);
-    const firstRead = readAll(context, { group, vaults: waiting.slice(0, TOGETHER), block, history: coming });
-    const [history, firstInputs] = await Promise.all([coming, firstRead]);
+    const fresh = waiting.length === group.vaults.length;
+    const reading = fresh && ahead ? ahead : beginReading(context, { group, vaults: waiting, block });
+    const [history, firstRead] = await Promise.all([reading.history, reading.first]);
     const outlook = outlookOf({ history, models: context.models, kept: group.kept });
     for (let first = 0; first < waiting.length; first += TOGETHER) {
       const vaults = waiting.slice(first, first + TOGETHER);
-      const read = first === 0 ? firstInputs : await readAll(context, { group, vaults, block, history });
+      const read = first === 0 ? firstRead : await readAll(context, { group, vaults, block, history });
       await evaluateVaults(context, { group, block, history, outlook, read });
       // Nobody waits for them: what is to be executed is queued already.
       context.challengers?.offer(
@@ -59,18 +64,6 @@ interface EvaluateVaultsParameters {
   readonly read: readonly ReadVault[];
 }
 
-/** A vault with its journaled decision, or else what it is decided on; null for both when it is not deployed yet. */
-interface ReadVault {
-  readonly vault: VaultConfig;
-  readonly id: string;
-  readonly known: DecisionRecord | null;
-  readonly inputs: VaultInputs | null;
-}
-
-/** A vault's decision at a block has one id, however often it is taken. */
-const decisionIdOf = (chainId: number, vault: Address, block: Pick<BlockStamp, "number" | "hash">): string =>
-  `${chainId}-${vault.toLowerCase()}-${block.number}-${block.hash}`;
-
 /** A vault with its decision: `inputs` are null where the journal had it already. */
 interface Decided {
   readonly vault: VaultConfig;
@@ -81,7 +74,7 @@ interface Decided {
 /** What follows from a decision: the vault rests, or a proposal waits to be executed. */
 type Consequence = { readonly vault: Address } & (
   | { readonly rest: RestState; readonly stop?: StopOrder }
-  | { readonly proposal: NewProposal }
+  | { readonly proposal: NewProposal; readonly inputs: VaultInputs | null }
 );
 
 /** Returns the ids of the decisions that were journaled now. */
@@ -91,6 +84,7 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
   const place = { chainId: config.chainId, pool: group.meta.address, block: block.number, blockHash: block.hash };
   const { decided, absent } = await decideAll(context, parameters);
   const consequences = await consequencesOf(context, parameters, decided);
+  await prepareAhead(context, group, consequences);
 
   // One transaction: a vault's decision is never in the journal without where it led.
   journal.together(() => {
@@ -145,36 +139,6 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
   return decided.flatMap(({ record, inputs }) => (inputs === null ? [] : [record.id]));
 }
 
-interface ReadAllParameters {
-  readonly group: PoolGroup;
-  readonly vaults: readonly VaultConfig[];
-  readonly block: BlockStamp;
-  readonly history: PoolHistory | Promise<PoolHistory>;
-}
-
-function readAll(
-  context: Context,
-  { group, vaults, block, history }: ReadAllParameters,
-): Promise<readonly ReadVault[]> {
-  const { config, journal } = context;
-  const client = atBlock(context.client, block);
-  return Promise.all(
-    vaults.map(async (vault) => {
-      const id = decisionIdOf(config.chainId, vault.vault, block);
-      const known = journal.decision(id);
-      if (known) return { vault, id, known, inputs: null };
-      try {
-        return { vault, id, known, inputs: await readInputs({ client, config, group, vault, block, history }) };
-      } catch (error) {
-        // Only a vault that cannot be read is asked whether it is there at all.
-        const code = await client.getCode({ address: vault.vault, blockNumber: BigInt(block.number) });
-        if (code === undefined || code === "0x") return { vault, id, known, inputs: null };
-        throw error;
-      }
-    }),
-  );
-}
-
 /** Every vault's journaled decision at the block, or a fresh one; `absent` are not deployed yet. */
 async function decideAll(
   context: Context,
@@ -203,6 +167,21 @@ async function decideAll(
     }
   }
   return { decided, absent };
+}
+
+/** Begins to simulate what will be executed first: the node is at it while the decisions go to disk and queue. */
+async function prepareAhead(context: Context, group: PoolGroup, consequences: readonly Consequence[]): Promise<void> {
+  const proposals = consequences.flatMap((one) => ("proposal" in one ? [one] : [])).slice(0, MOST_AHEAD);
+  for (const { vault: address, proposal, inputs } of proposals) {
+    const vault = group.vaults.find(({ vault }) => vault === address);
+    if (!vault) continue;
+    context.prepared.keep(
+      proposal.digest,
+      begun(prepare(context, vault, { ...proposal, ...(inputs ? { inputs } : {}) })),
+    );
+  }
+  // The questions have left when the loop has come round: writing to disk lets nothing else happen.
+  if (proposals.length > 0) for (let turn = 0; turn < TURNS_TO_ASK; turn++) await setImmediate();
 }
 
 interface CalibratedParameters {
@@ -268,7 +247,7 @@ async function consequencesOf(
     const earlier = journal.proposal(proposal.digest);
     // The very same proposal was made for a block that is gone, and has come to its end: that is this decision's too.
     const ended = earlier?.decisionId === record.id ? null : endOf(earlier?.status);
-    consequences.push(ended === null ? { vault: vault.vault, proposal } : { vault: vault.vault, rest: ended });
+    consequences.push(ended === null ? { vault: vault.vault, proposal, inputs } : { vault: vault.vault, rest: ended });
   }
   return consequences;
 }

@@ -1,24 +1,17 @@
-import type { Hex } from "viem";
-import { getBounds } from "../../sdk/actions/getBounds.ts";
-import { getVaultState } from "../../sdk/actions/getVault.ts";
 import { encodeRebalance } from "../../sdk/actions/rebalance.ts";
-import { signProposal } from "../../sdk/actions/signProposal.ts";
-import { type BlockStamp, getBlock } from "../chain.ts";
+import { getBlock } from "../chain.ts";
 import type { VaultConfig } from "../config.ts";
 import type { Context } from "../context.ts";
-import { explain, FatalError, RetryableError } from "../errors.ts";
+import { FatalError, RetryableError } from "../errors.ts";
 import type { Attempt } from "../journal/attempts.ts";
 import type { ProposalRecord, ProposalStatus } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
 import { ensureJob, type Payload } from "../queues/queue.ts";
 import { aboveCap, feeParameters, signFirst, signReplacement } from "../sending/attempt.ts";
-import { classify } from "../sending/classify.ts";
-import { gasOfCall } from "../sending/gas.ts";
-import { type NonceCounts, readNonceCounts } from "../sending/nonces.ts";
-import { type PreflightParameters, preflight } from "../sending/preflight.ts";
 import { buildProposal, digestOf, modelIdOf } from "../sending/proposal.ts";
 import { describeStop } from "../stops/killSwitch.ts";
 import { broadcast } from "./broadcast.ts";
+import { prepare, type Simulated } from "./prepare.ts";
 
 /** Transactions signed in one run of the job: each for a nonce that a stranger took, or a price that was too low. */
 const MOST_ROUNDS = 6;
@@ -55,7 +48,7 @@ export async function execute(context: Context, payload: Payload<"execute">): Pr
     if (attempt === null) {
       const stop = wasSent ? null : await sendingStop(context, record);
       if (stop !== null) return end("refused", stop);
-      const prepared = await prepare(context, vault, record);
+      const prepared = await (context.prepared.take(record.digest) ?? prepare(context, vault, record));
       if (prepared.status !== "simulated") return end(prepared.status, prepared.detail);
       context.reached("simulated", about);
       if (config.worker.mode !== "live") {
@@ -129,62 +122,6 @@ function vaultOf({ pools }: Context, record: ProposalRecord): VaultConfig {
   const vault = pools.flatMap((group) => group.vaults).find((candidate) => candidate.vault === record.vault);
   if (!vault) throw new FatalError(`vault: ${record.vault}; rule: must be a configured vault`);
   return vault;
-}
-
-interface Simulated {
-  readonly status: "simulated";
-  readonly signature: Hex;
-  readonly gas: bigint;
-  readonly head: BlockStamp;
-  readonly counts: NonceCounts;
-}
-type Prepared = Simulated | { readonly status: "refused" | "expired"; readonly detail: string };
-
-/**
- * Signature of the model, preflight and simulation at the head. What tells the gas runs the move, so it is the
- * simulation too; while the head is the decision's block everything comes in one request.
- */
-async function prepare(context: Context, vault: VaultConfig, record: ProposalRecord): Promise<Prepared> {
-  const { client, keys } = context;
-  const { proposal, chainId, strategy } = record;
-  const { signer, keeper } = keys.of(vault);
-  if (!signer) throw new FatalError(`key ${vault.signer}: missing; rule: needed in modes dry-run and live`);
-  const signature = await signProposal(signer, { chainId, strategy, proposal });
-  const [head, counts, gas] = await Promise.all([
-    getBlock(client, "latest"),
-    keeper ? readNonceCounts(client, keeper.address) : { latest: 0, pending: 0 },
-    gasOfCall(client, {
-      ...(keeper ? { from: keeper.address } : {}),
-      to: strategy,
-      data: encodeRebalance({ proposal, signature }),
-    }).catch((error: unknown) => error),
-  ]);
-  if (proposal.deadline < BigInt(head.timestamp))
-    return { status: "expired", detail: `not sent before its deadline ${proposal.deadline}` };
-  const { state, bounds } = await readBounds(context, vault, record, head);
-  const broken = preflight({ proposal, bounds, state, nowSeconds: head.timestamp });
-  if (broken !== null) return { status: "refused", detail: `preflight ${broken}` };
-  if (typeof gas === "bigint") return { status: "simulated", signature, gas, head, counts };
-  const { refusal } = classify(gas);
-  if (refusal !== null) return { status: "refused", detail: `simulation ${refusal}` };
-  throw new RetryableError(`simulation: ${explain(gas)}`, { cause: gas });
-}
-
-/** State and bounds at the head: those of the decision while no block has come since, else the chain's. */
-async function readBounds(
-  { journal, client }: Context,
-  { lens, vault, strategy }: VaultConfig,
-  { decisionId, blockHash }: ProposalRecord,
-  head: BlockStamp,
-): Promise<Pick<PreflightParameters, "state" | "bounds">> {
-  const inputs = head.hash === blockHash ? journal.inputs(decisionId) : null;
-  // A hold of the curator is part of `paused` there.
-  if (inputs !== null) return { bounds: inputs.bounds, state: { ...inputs.state, rebalanceHeld: false } };
-  const [state, bounds] = await Promise.all([
-    getVaultState(client, { lens, vault, strategy }),
-    getBounds(client, { strategy }),
-  ]);
-  return { state, bounds };
 }
 
 /** Signs the transaction and journals its bytes, with the step; until it is replaced only these bytes are sent. */

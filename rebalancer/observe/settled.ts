@@ -2,11 +2,15 @@ import type { Hex } from "../../ml/types.ts";
 import type { BlockStamp } from "../chain.ts";
 import type { Context, PoolGroup } from "../context.ts";
 import type { ConfirmProgress } from "../jobs/confirm.ts";
+import { beginReading, readingKey } from "../jobs/reading.ts";
 import type { ProposalRecord } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
 import { ensureJob, jobIds } from "../queues/queue.ts";
 import { DEADLINE_SECONDS } from "../sending/proposal.ts";
 import { settledKey, writeMarker } from "./marker.ts";
+
+/** Pools that are read before their evaluations run: as many as run at the same time. */
+const MOST_AHEAD = 4;
 
 /** What is known of one pool's due evaluation, so that the journal is asked only for what may have changed. */
 export interface PoolWatch {
@@ -31,6 +35,11 @@ export async function followPools(
 ): Promise<void> {
   const started = watches.filter(({ queued }) => queued !== due.hash);
   if (started.length > 0) restLate(context, started, head, due);
+  for (const { group, rested } of started.slice(0, MOST_AHEAD)) {
+    if (rested?.hash === due.hash || due.hash !== head.hash) continue;
+    const reading = beginReading(context, { group, vaults: group.vaults, block: due });
+    context.readings.keep(readingKey(group, due.number), reading);
+  }
   const sent = context.journal.proposals({ status: ["sent"] });
   const unchecked = new Set(await uncheckedPools(context, sent, head));
   await Promise.all(

@@ -130,12 +130,15 @@ export async function ensureJob<Name extends QueueName>(
 ): Promise<void> {
   const queue = queues[name];
   const jobId = (jobIds[name] as (payload: Payload<Name>) => string)(payload);
-  if (options.again) {
-    const job = await queue.getJob(jobId);
-    const state = await job?.getState();
-    if (job && (state === "completed" || state === "failed")) await job.remove();
-  }
-  await queue.add(name, payload, { jobId, ...(options.delay === undefined ? {} : { delay: options.delay }) });
+  const add = () =>
+    queue.add(name, payload, { jobId, ...(options.delay === undefined ? {} : { delay: options.delay }) });
+  if (!options.again) return void (await add());
+  // One connection answers in order: the job that is found is the one of before.
+  const [before] = await Promise.all([queue.getJob(jobId), add()]);
+  const state = await before?.getState();
+  if (!before || (state !== "completed" && state !== "failed")) return;
+  await before.remove();
+  await add();
 }
 
 /** Parses a payload that came out of Redis; throws PayloadError naming the field, the value and the rule. */
