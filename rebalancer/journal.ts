@@ -35,6 +35,8 @@ export interface Journal
   readonly identity: string;
   /** Writes several facts at once: all of them or none, on disk when it returns. */
   together(work: () => void): void;
+  /** The same, all of them on disk when the promise is kept; what is written after them is never there without them. */
+  togetherSoon(work: () => void): Promise<void>;
   close(): void;
 }
 
@@ -61,6 +63,7 @@ export function openJournal(path: string, identity: () => string): Journal {
   return {
     identity: String(db.one("SELECT value FROM meta WHERE key = 'identity'")?.value),
     together: db.transaction,
+    togetherSoon: db.transactionSoonOnDisk,
     ...decisionStore(db),
     ...calibrationStore(db),
     ...inputStore(db),

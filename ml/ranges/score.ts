@@ -213,12 +213,14 @@ function limitsOf({ bounds, confidence, holdings, market, settings }: ScoreParam
   };
 }
 
+/** No closure of `putRange`: making one for each of thousands of ranges takes longer than what it is for. */
+const at = (column: Float64Array, i: number): number => column[i] as number;
+
 function putRange(table: CandidateTable, limits: Limits, weights: Weights, forecasts: RangeForecasts, i: number): void {
   const { market, nav, maxShare, maxSwapShare } = limits;
-  const of = (column: Float64Array): number => column[i] as number;
-  const offsets = { lower: of(forecasts.lower), upper: of(forecasts.upper) };
-  const { share, diluted, refusal: poolRefusal } = deployable(limits, of(forecasts.liquidityPerValue));
-  const { swapShare } = placementOf(of(forecasts.otherShare), limits.otherShare, share, maxShare);
+  const offsets = { lower: at(forecasts.lower, i), upper: at(forecasts.upper, i) };
+  const { share, diluted, refusal: poolRefusal } = deployable(limits, at(forecasts.liquidityPerValue, i));
+  const { swapShare } = placementOf(at(forecasts.otherShare, i), limits.otherShare, share, maxShare);
   const cost = swapCost(swapShare, nav, market);
   const refusal =
     poolRefusal ??
@@ -229,12 +231,12 @@ function putRange(table: CandidateTable, limits: Limits, weights: Weights, forec
         : null);
   const lost = Number.isFinite(cost) ? cost + limits.gas : 1;
   const parts = {
-    inRange: of(forecasts.inRange),
-    fees: share * of(forecasts.fees) * diluted,
-    il: share * of(forecasts.il),
-    lvr: share * of(forecasts.lvr),
+    inRange: at(forecasts.inRange, i),
+    fees: share * at(forecasts.fees, i) * diluted,
+    il: share * at(forecasts.il, i),
+    lvr: share * at(forecasts.lvr, i),
     cost: lost,
-    tail: share * of(forecasts.tail),
+    tail: share * at(forecasts.tail, i),
     deviation: share * deviationOf(offsets, weights),
     breach: breachOf(offsets, share, lost, weights),
   };

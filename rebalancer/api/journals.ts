@@ -160,6 +160,7 @@ function openReadOnly(path: string, onError: (error: unknown) => unknown): Open 
     one,
     run: refuseToWrite,
     transaction: refuseToWrite,
+    transactionSoonOnDisk: refuseToWrite,
     close: () => undefined,
   };
   const identity = one("SELECT value FROM meta WHERE key = 'identity'")?.value;

@@ -86,19 +86,22 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
   const consequences = await consequencesOf(context, parameters, decided);
   await prepareAhead(context, group, consequences);
 
-  // One transaction: a vault's decision is never in the journal without where it led.
-  journal.together(() => {
-    for (const vault of absent) journal.rest({ ...place, vault, state: "absent" });
-    for (const { record, inputs } of decided) {
-      if (inputs === null) continue;
-      journal.recordDecision(record);
-      journal.recordInputs(record.id, inputs);
-    }
-    for (const consequence of consequences) {
-      if ("rest" in consequence) journal.rest({ ...place, vault: consequence.vault, state: consequence.rest });
-      else journal.recordProposal(consequence.proposal);
-    }
-  });
+  // One transaction: a vault's decision is never in the journal without where it led. The disk takes its time while the
+  // moves are queued; what a move signs is written after it, and on disk before anything is sent.
+  const onDisk = begun(
+    journal.togetherSoon(() => {
+      for (const vault of absent) journal.rest({ ...place, vault, state: "absent" });
+      for (const { record, inputs } of decided) {
+        if (inputs === null) continue;
+        journal.recordDecision(record);
+        journal.recordInputs(record.id, inputs);
+      }
+      for (const consequence of consequences) {
+        if ("rest" in consequence) journal.rest({ ...place, vault: consequence.vault, state: consequence.rest });
+        else journal.recordProposal(consequence.proposal);
+      }
+    }),
+  );
 
   for (const { vault, record, inputs } of decided) {
     const { decision } = record;
@@ -133,9 +136,16 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
     }
     const { digest, nonce, decisionId } = consequence.proposal;
     context.reached("proposed", { decisionId, vault, block: block.number, digest });
-    await ensureJob(queues, "execute", { chainId: config.chainId, vault, nonce: nonce.toString(), digest });
+    // Again: a machine that lost its power may have a job whose decision was not on disk yet.
+    await ensureJob(
+      queues,
+      "execute",
+      { chainId: config.chainId, vault, nonce: nonce.toString(), digest },
+      { again: true },
+    );
     context.reached("execute-queued", { decisionId, vault, block: block.number, digest });
   }
+  await onDisk;
   return decided.flatMap(({ record, inputs }) => (inputs === null ? [] : [record.id]));
 }
 

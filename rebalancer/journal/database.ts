@@ -1,3 +1,4 @@
+import { open } from "node:fs/promises";
 import Libsql from "libsql";
 
 export type Row = Record<string, string | number | Uint8Array | null>;
@@ -10,6 +11,11 @@ export interface Database {
   one(sql: string, ...values: unknown[]): Row | null;
   /** All of it or nothing, on disk when it returns. */
   transaction(work: () => void): void;
+  /**
+   * All of it or nothing, there for every reader when it returns, and on disk when the promise is kept: the disk is not
+   * waited for meanwhile. Whatever `transaction` writes later is never on disk without it.
+   */
+  transactionSoonOnDisk(work: () => void): Promise<void>;
   close(): void;
 }
 
@@ -36,21 +42,45 @@ export function openDatabase(path: string, schema: string): Database {
     return statement;
   };
   let inside = false;
+  const transaction = (work: () => void): void => {
+    if (inside) return work();
+    inside = true;
+    try {
+      db.transaction(work).immediate();
+    } finally {
+      inside = false;
+    }
+  };
   return {
     run: (sql, ...values) => void prepare(sql).run(...values),
     all: (sql, ...values) => prepare(sql).all(...values) as Row[],
     one: (sql, ...values) => (prepare(sql).get(...values) as Row | undefined) ?? null,
-    transaction(work) {
-      if (inside) return work();
-      inside = true;
-      try {
-        db.transaction(work).immediate();
-      } finally {
-        inside = false;
+    transaction,
+    transactionSoonOnDisk(work) {
+      if (inside || path === ":memory:") {
+        transaction(work);
+        return Promise.resolve();
       }
+      db.exec("PRAGMA synchronous = NORMAL");
+      try {
+        transaction(work);
+      } finally {
+        db.exec("PRAGMA synchronous = FULL");
+      }
+      return flush(`${path}-wal`);
     },
     close: () => void db.close(),
   };
+}
+
+/** SQLite's own locks are on other files: closing this one takes none away. */
+async function flush(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** What was just written, read back; its absence is a broken file. */

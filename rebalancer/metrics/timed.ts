@@ -5,7 +5,15 @@ import type { Metrics } from "./metrics.ts";
 type Write = {
   [K in keyof Journal]: Journal[K] extends (...parameters: never[]) => unknown ? K : never;
 }[keyof Journal];
-const WRITES = ["together", "recordDecision", "recordProposal", "advance", "recordMeasured", "rest"] as const;
+const WRITES = [
+  "together",
+  "togetherSoon",
+  "recordDecision",
+  "recordProposal",
+  "advance",
+  "recordMeasured",
+  "rest",
+] as const;
 
 /**
  * The journal with its writes timed, and without secrets in the details of steps, which quote errors. A write inside of

@@ -122,10 +122,12 @@ async function look(context: Context, observation: Observation): Promise<void> {
     if (!known && parent !== null && parent.timestamp < start) observation.due = head;
     else if (!known) observation.due = await firstBlockSince(context.client, start, head);
     observation.parent = head;
-    await promoteConfirms(context);
-    observation.handled = head.hash;
   }
-  if (observation.due) await followPools(context, observation.watches, { head, due: observation.due });
+  const { due } = observation;
+  await Promise.all([
+    wakeConfirms(context, observation, head),
+    due ? followPools(context, observation.watches, { head, due }) : null,
+  ]);
 }
 
 /** The newest head that can be believed: what the node gives, or the last one where the node has gone back. */
@@ -175,9 +177,11 @@ async function watchTrips(context: Context, observation: Observation, head: Bloc
 }
 
 /** A new block may hold what waiting confirm jobs wait for: they look now rather than later. */
-async function promoteConfirms({ queues }: Context): Promise<void> {
+async function wakeConfirms({ queues }: Context, observation: Observation, head: BlockStamp): Promise<void> {
+  if (observation.handled === head.hash) return;
   for (const job of await queues.confirm.getDelayed()) {
     // gone or already running between the two calls: nothing to promote
     await job.promote().catch(() => undefined);
   }
+  observation.handled = head.hash;
 }
