@@ -43,7 +43,10 @@ export function openDatabase(path: string, schema: string): Database {
   };
   let inside = false;
   const transaction = (work: () => void): void => {
-    if (inside) return work();
+    if (inside) {
+      work();
+      return;
+    }
     inside = true;
     try {
       db.transaction(work).immediate();

@@ -54,6 +54,33 @@ describe("openJournal", () => {
     expect(reopened.proposals()).toHaveLength(1);
   });
 
+  it("shows at once what goes to disk meanwhile, all of it or nothing, and waits for the disk again after it", async () => {
+    const soon = journal.togetherSoon(() => {
+      journal.recordDecision(decisionRecord(3));
+      journal.recordProposal(proposalRecord(3));
+    });
+    const other = openJournal(path, () => "second");
+    expect(other.proposal(proposalRecord(3).digest)?.status).toBe("proposed");
+    other.close();
+    await soon;
+    expect(() =>
+      journal.togetherSoon(() => {
+        journal.recordDecision(decisionRecord(4));
+        throw new Error("no more room");
+      }),
+    ).toThrow("no more room");
+    expect(journal.decisions().map(({ block }) => block)).toEqual([1, 2, 3]);
+    const database = openDatabase(join(path, "../synchronous.db"), "CREATE TABLE a (b INTEGER);");
+    const mode = () => database.one("PRAGMA synchronous")?.synchronous;
+    let within: unknown = null;
+    await database.transactionSoonOnDisk(() => {
+      within = mode();
+      database.run("INSERT INTO a VALUES (1)");
+    });
+    expect([within, mode()]).toEqual([1, 2]);
+    database.close();
+  });
+
   it("derives the status from the last step, and takes a step twice as once", () => {
     const { digest: id } = journal.recordProposal(proposalRecord(1));
     const status = () => (journal.proposal(id) as ProposalRecord).status;
