@@ -3,13 +3,14 @@ import { openRecordedSession } from "../../ml/backtest/events/recordedSession.ts
 import { type DecisionCase, type ReplaySession, replayDecisions } from "../../ml/backtest/replayDecisions.ts";
 import type { MarketData } from "../../ml/data/market.ts";
 import { loadModelSet } from "../../ml/models/index.ts";
-import type { Address, ModelSet, PoolMeta } from "../../ml/types.ts";
+import type { Address, ModelIdentity, ModelSet, PoolMeta } from "../../ml/types.ts";
 import { FatalError } from "../errors.ts";
 import type { DecisionPlace, DecisionPlaceFilter, HistoryStamp } from "../journal/inputs.ts";
 import { stampOf } from "../journal/inputs.ts";
 import type { Journal } from "../journal.ts";
 import { differencesOf, type FieldDifference } from "./compare.ts";
 import type { EventSource } from "./events.ts";
+import { modelsThen } from "./models.ts";
 
 export interface ParityParameters {
   readonly journal: Pick<Journal, "decisionPlaces" | "decision" | "inputs">;
@@ -76,12 +77,9 @@ export async function parity(parameters: ParityParameters): Promise<ParityReport
     const ofPool = places.filter((place) => place.pool === pool);
     const market = await openMarket(journal, source, pool, ofPool);
     markets.push({ pool, played: market.played, events: market.data.events.length, notes: market.notes });
-    for (const set of new Set(ofPool.map(({ modelSet }) => modelSet))) {
-      const models = await loadModels(set);
-      const cases = casesOf(
-        journal,
-        ofPool.filter(({ modelSet }) => modelSet === set),
-      );
+    for (const { set, made, places: together } of byModels(journal, ofPool)) {
+      const models = await modelsThen(set, made, loadModels);
+      const cases = casesOf(journal, together);
       for await (const { of, decision, history } of replayDecisions({ session: market.open(), models, cases })) {
         const recorded = journal.decision(of.place.id)?.decision;
         if (recorded === undefined) continue;
@@ -112,6 +110,26 @@ export async function parity(parameters: ParityParameters): Promise<ParityReport
     markets,
     differences,
   };
+}
+
+interface SameModels {
+  readonly set: string;
+  readonly made: readonly ModelIdentity[];
+  readonly places: DecisionPlace[];
+}
+
+/** The places in groups that one set decided with the same models, each in its order. */
+function byModels(journal: ParityParameters["journal"], places: readonly DecisionPlace[]): Iterable<SameModels> {
+  const groups = new Map<string, SameModels>();
+  for (const place of places) {
+    const set = place.modelSet;
+    const made = journal.decision(place.id)?.decision.models ?? [];
+    const key = JSON.stringify([set, ...made.map(({ id, version, sha256 }) => [id, version, sha256])]);
+    const group = groups.get(key) ?? { set, made, places: [] };
+    group.places.push(place);
+    groups.set(key, group);
+  }
+  return groups.values();
 }
 
 function* casesOf(journal: ParityParameters["journal"], places: readonly DecisionPlace[]): Generator<JournalCase> {

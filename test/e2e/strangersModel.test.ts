@@ -148,6 +148,9 @@ describe("a stranger's model", () => {
     expect([held.status, held.stderr]).toEqual([3, expect.stringMatching(/is the shadow: promote another/)]);
     await ok("model", "rollback", "--alias", "shadow", "--registry", registry);
     await ok("model", "retire", "two-windows", "--registry", registry);
+    // The alias that decided names nothing any more; what decided is known by its name, version and bytes.
+    const later = JSON.parse(await ok("parity", "--config", shadowed.path, "--json"));
+    expect(later).toMatchObject({ replayed: HOURS, different: 0 });
     const bare = await rangekeeper(...promote);
     expect([bare.status, bare.stderr]).toEqual([
       2,

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { readPackage } from "../../../ml/models/resolve.ts";
 import { signPackage } from "../../../ml/registry/signature.ts";
 import { answer, examples, guarded } from "../options.ts";
+import { wrap } from "../wrap.ts";
 
 interface SignOptions {
   readonly key: string;
@@ -24,7 +25,7 @@ export function registerModelSign(model: Command): void {
         const { folder, manifest, manifestSha256 } = found;
         answer(options, { folder, manifestSha256, publicKey }, () =>
           [
-            `signed ${manifest.id}@${manifest.version}: manifest.json is ${manifestSha256}`,
+            wrap(`signed ${manifest.id}@${manifest.version}, whose manifest.json is ${manifestSha256}`, 2),
             "whoever is to take it names your key in the configuration:",
             "",
             "[models]",

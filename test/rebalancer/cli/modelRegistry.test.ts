@@ -131,6 +131,7 @@ describe("signatures", () => {
     const folder = await rule("signed-rule");
     const stranger = await model("sign", folder, "--key", other);
     const { publicKey } = JSON.parse((await model("sign", folder, "--key", mine, "--json")).stdout);
+    expect(stranger.stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
     expect(stranger.stdout).toMatch(/signers = \["0x[0-9a-f]{64}"\]/);
     const file = config("signing", `[models]\nregistry = "kept"\nsigners = ["${publicKey}"]\n`);
     const registry = at("signing", "kept");
