@@ -10,7 +10,7 @@ import numpy as np
 from fee_baselines import pinball_rows
 from fee_rows import Days
 from fees import Z_LIMIT, choose_penalty, ridge, weighted_summary
-from metrics import diebold_mariano, rounded
+from metrics import diebold_mariano, ratio_interval, rounded
 from walk import DAY, Window, share_windows
 
 HALF_LIVES_DAYS = (1, 2, 4, 8, 16, 32, 64)
@@ -131,6 +131,7 @@ def _summary(losses: np.ndarray, inside: np.ndarray, lags: int) -> dict[str, Any
         "pinball": {name: rounded(float(means[k])) for k, name in enumerate(NAMES)},
         "best": NAMES[best],
         "ratio": rounded(float(means[0] / means[best])),
+        "interval": [rounded(x) for x in ratio_interval(losses[:, 0], losses[:, best], max(7, 2 * lags))],
         "t": rounded(diebold_mariano(losses[:, 0], losses[:, best], lags), 3),
         "coverage80": rounded(float(inside.mean())),
     }

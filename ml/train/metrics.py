@@ -30,6 +30,18 @@ def diebold_mariano(loss: np.ndarray, other: np.ndarray, lags: int) -> float:
     return float(d.mean() / np.sqrt(max(variance, 1e-30) / n))
 
 
+def ratio_interval(loss: np.ndarray, other: np.ndarray, block: int, resamples: int = 1000) -> tuple[float, float]:
+    """95 % interval of mean(loss) / mean(other) over times in their order, by circular blocks."""
+    n = len(loss)
+    rng = np.random.default_rng(1)
+    starts = rng.integers(0, n, (resamples, -(-n // block)))
+    sums = [np.concatenate([np.zeros(1), np.cumsum(np.concatenate([x, x[:block]]))]) for x in (loss, other)]
+    ends = starts + min(block, n)
+    a, b = (((total[ends] - total[starts]).sum(axis=1)) for total in sums)
+    low, high = np.quantile(a / b, [0.025, 0.975])
+    return float(low), float(high)
+
+
 def rounded(value: float, digits: int = 4) -> float:
     """For the report: significant digits only."""
     return float(f"{value:.{digits}g}")

@@ -350,7 +350,11 @@ def plain_card(package: Package, manifest: dict[str, Any], sections: Mapping[str
     trained = package.trained_on
     tested = package.tested_on
     day = lambda at: datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")  # noqa: E731
-    spans = f"Fitted on {day(trained.since)} to {day(trained.until)} ({trained.split}); rows: {trained.rows}."
+    spans = (
+        f"Fitted on {day(trained.since)} to {day(trained.until)} ({trained.split}); rows: {trained.rows}."
+        f" Labels purged, embargo {trained.embargo_seconds} s, seeds {', '.join(map(str, trained.seeds))}. Dataset"
+        f" `{trained.data_hash}`, code `{trained.code_hash}`."
+    )
     if tested is not None:
         spans += f" Scored out of sample ({tested.by}) on {day(tested.since)} to {day(tested.until)}."
     days = ", ".join(f"{seconds / 3600:g} h" for seconds in package.horizons_seconds)

@@ -46,7 +46,7 @@ class Market:
 def read_market(folder: Path, protocol: Protocol) -> tuple[Market, dict[str, Any]]:
     """The assets' rows of the exported dataset, and dataset.json."""
     meta = load_meta(folder, protocol["feature_schema"])
-    table = load_table(folder, "volatility", meta, protocol, unlabelled=True)
+    table = load_table(folder, meta, protocol)
     assets = walk_rule({"walk_forward": {"x": protocol["walk_forward"]}}, "x", "assets")["assets"]
     return market_of(table, assets, protocol), meta
 

@@ -14,7 +14,7 @@ from fee_baselines import Baselines, pinball_rows
 from fee_days import walk_days
 from fee_rows import load_days, load_fee_meta, load_hours, trainable
 from fees import HOURS, MODEL, Rows
-from metrics import diebold_mariano, rounded
+from metrics import diebold_mariano, ratio_interval, rounded
 from protocol import Protocol
 from walk import Window, share_windows, stamp_of, walk, walk_rule
 from yield_table import yield_table as table
@@ -181,6 +181,7 @@ def _summary(losses: np.ndarray, lags: int) -> dict[str, Any]:
         "pinball": {name: rounded(float(means[k])) for k, name in enumerate(FORECASTS)},
         "best": FORECASTS[best],
         "ratio": rounded(float(means[0] / means[best])),
+        "interval": [rounded(x) for x in ratio_interval(losses[:, 0], losses[:, best], max(24, 2 * lags))],
         "t": rounded(diebold_mariano(losses[:, 0], losses[:, best], lags), 3),
     }
 

@@ -22,6 +22,7 @@ def yield_table(results: dict[str, Any]) -> list[str]:
             f"{span(horizon):5}{row['rows']:>7}{apart:>6}{loss['persistence']:>8.4f}{loss['ewma']:>7.4f}"
             f"{loss[model]:>7.4f}{row['ratio']:>8.3f}{row['t']:>6.1f}  {verdict(results, horizon, row)}"
         )
+    lines += ["", *interval_lines("95 % of ÷ best", results["pooled"])]
     head = f"{'windows':>8}{'times':>7}{'apart':>7}{'÷ best':>8}{'t':>6}{'inside':>8}"
     lines += ["", f"{'pool':33}{head}"]
     for name, pool in results["pools"].items():
@@ -44,6 +45,7 @@ def yield_table(results: dict[str, Any]) -> list[str]:
             )
             if name == "all six":
                 lines.append(f"  target: {verdict(results, horizon, row)}")
+    lines += interval_lines("95 % of ÷ best", results["days"]["pooled"])
     return [
         *lines,
         *finer_table(results["finer"], results["model"]),
@@ -52,6 +54,12 @@ def yield_table(results: dict[str, Any]) -> list[str]:
         "model is better; apart: windows that do not overlap; inside: share of outcomes",
         "in the 80 % interval; test: shorter than a week, never fitted on.",
     ]
+
+
+def interval_lines(title: str, pooled: dict[str, Any]) -> list[str]:
+    """The block-bootstrap interval of each horizon's pooled ratio."""
+    parts = [f"{span(horizon)} {row['interval'][0]:.2f}-{row['interval'][1]:.2f}" for horizon, row in pooled.items()]
+    return [f"{title}: {', '.join(parts)}"]
 
 
 def finer_table(finer: dict[str, Any], model: str) -> list[str]:

@@ -23,8 +23,8 @@ def edit(path, change):
     path.write_text("\n".join(change(lines)) + "\n")
 
 
-def load(folder, task="volatility"):
-    return load_table(folder, task, load_meta(folder, "main@1"), PROTOCOL)
+def load(folder):
+    return load_table(folder, load_meta(folder, "main@1"), PROTOCOL)
 
 
 def set_cell(folder, file, column, value, line=5):
@@ -38,7 +38,7 @@ def set_cell(folder, file, column, value, line=5):
 
 
 def test_missing_values_become_zero_with_a_mask(folder):
-    table = load(folder, "il")
+    table = load(folder)
     week = table.feature_names.index("log_rv_168h")
     assert table.mask[0, week] == 1 and table.features[0, week] == 0
     assert table.mask[-1, week] == 0
@@ -46,40 +46,15 @@ def test_missing_values_become_zero_with_a_mask(folder):
 
 
 def test_refuses_a_missing_column(folder):
-    edit(folder / "volatility.csv", lambda lines: [lines[0].replace("rv_24h", "rv_25h", 9), *lines[1:]])
+    edit(folder / "volatility.csv", lambda lines: [lines[0].replace("log_rv_24h", "log_rv_25h"), *lines[1:]])
     with pytest.raises(DatasetError, match=r"column log_rv_24h is missing from volatility.csv"):
         load(folder)
 
 
-def test_refuses_an_empty_target_and_names_the_line(folder):
-    set_cell(folder, "ranges.csv", "il", "")
-    with pytest.raises(DatasetError, match=r"ranges.csv line 5: il is nan, must be finite"):
-        load(folder, "il")
-
-
-def test_leaves_out_days_whose_variance_is_not_known(folder):
-    whole = load(folder)
-    set_cell(folder, "volatility.csv", "rv_24h", "")
-    table = load(folder)
-    assert len(table.at) == len(whole.at) - 1
-    assert len(table.series) == len(table.at)
-    assert whole.at[3] not in table.at[:10]
-    meta = load_meta(folder, "main@1")
-    kept = load_table(folder, "volatility", meta, PROTOCOL, unlabelled=True)
-    assert np.isnan(kept.targets[3, 0])
-    assert len(kept.at) == len(whole.at)
-
-
-def test_refuses_a_positive_impermanent_loss(folder):
-    set_cell(folder, "ranges.csv", "il", "0.01", line=7)
-    with pytest.raises(DatasetError, match=r"ranges.csv line 7: il is 0.01, must be ≤ 0"):
-        load(folder, "il")
-
-
-def test_refuses_a_range_upside_down(folder):
-    set_cell(folder, "yield.csv", "lower_offset", "9", line=3)
-    with pytest.raises(DatasetError, match=r"yield.csv line 3: need lower_offset < upper_offset"):
-        load(folder, "yield")
+def test_refuses_a_row_without_a_time_and_names_the_line(folder):
+    set_cell(folder, "volatility.csv", "at", "")
+    with pytest.raises(DatasetError, match=r"volatility.csv line 5: at is empty, must be unix seconds"):
+        load(folder)
 
 
 def test_refuses_words_where_numbers_belong(folder):
@@ -103,12 +78,12 @@ def test_takes_a_later_version_of_the_feature_set_but_no_earlier_one(folder):
         load_meta(folder, "main@13")
 
 
-def test_refuses_a_dataset_without_a_window_of_the_closed_form(folder):
+def test_refuses_a_dataset_without_the_feature_that_tells_a_halted_market(folder):
     meta = json.loads((folder / "dataset.json").read_text())
-    meta["fields"]["il"].remove("log_rv_72h")
+    meta["fields"]["volatility"].remove("log_rv_24h")
     (folder / "dataset.json").write_text(json.dumps(meta))
-    with pytest.raises(DatasetError, match=r"feature log_rv_72h is missing from fields.il"):
-        load(folder, "il")
+    with pytest.raises(DatasetError, match=r"feature log_rv_24h is missing from fields.volatility"):
+        load(folder)
 
 
 def test_says_how_to_make_a_dataset_that_is_not_there(tmp_path):

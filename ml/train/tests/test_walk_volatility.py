@@ -143,7 +143,7 @@ def test_an_interval_of_equals_holds_one():
 def test_a_dataset_without_the_features_is_named(tmp_path):
     folder = write_dataset(tmp_path / "data")
     meta = load_meta(folder, "main@1")
-    read = load_table(folder, "volatility", meta, PROTOCOL)
+    read = load_table(folder, meta, PROTOCOL)
     with pytest.raises(DatasetError, match=r"lacks the features log_rv_1h, log_rv_720h"):
         market_of(read, ["cex-eth-usd"], PROTOCOL)
 
