@@ -5,6 +5,7 @@ import type { KeptBars } from "../ml/data/keptBars.ts";
 import type { Address, ModelSet, Numeraire, PoolMeta } from "../ml/types.ts";
 import type { Ahead } from "./ahead.ts";
 import type { Endpoints } from "./chain/endpoints.ts";
+import type { BlockStamp } from "./chain.ts";
 import type { Challengers } from "./challengers.ts";
 import type { Config, VaultConfig } from "./config.ts";
 import { FatalError } from "./errors.ts";
@@ -55,7 +56,10 @@ export interface Context {
   readonly redis: Redis;
   readonly journal: Journal;
   readonly killSwitch: KillSwitch;
+  /** Those that decide now; what works on one block reads them once. */
   readonly models: ModelSet;
+  /** Takes over models that were promoted or rolled back, between two blocks. */
+  readonly followModels: (head: BlockStamp) => Promise<void>;
   /** Null without any. */
   readonly challengers: Challengers | null;
   readonly queues: Queues;

@@ -7,6 +7,7 @@ import { addCandidatesColumn, DECISIONS_SCHEMA, type DecisionStore, decisionStor
 import { FEED_SCHEMA, type FeedStore, feedStore } from "./journal/feed.ts";
 import { HEARTBEATS_SCHEMA, type HeartbeatStore, heartbeatStore } from "./journal/heartbeats.ts";
 import { INPUTS_SCHEMA, type InputStore, inputStore } from "./journal/inputs.ts";
+import { MODELS_SCHEMA, type ModelsStore, modelsStore } from "./journal/models.ts";
 import { OUTCOMES_SCHEMA, type OutcomeStore, outcomeStore } from "./journal/outcomes.ts";
 import { PROPOSALS_SCHEMA, type ProposalStore, proposalStore } from "./journal/proposals.ts";
 import { RESTS_SCHEMA, type RestStore, restStore } from "./journal/rests.ts";
@@ -30,6 +31,7 @@ export interface Journal
     OutcomeStore,
     ChallengerStore,
     StopStore,
+    ModelsStore,
     FeedStore {
   /** A name for this journal that survives restarts: what a lease is held by. */
   readonly identity: string;
@@ -55,6 +57,7 @@ export function openJournal(path: string, identity: () => string): Journal {
     OUTCOMES_SCHEMA,
     CHALLENGERS_SCHEMA,
     STOPS_SCHEMA,
+    MODELS_SCHEMA,
     FEED_SCHEMA,
   ].join("");
   const db = openDatabase(path, schema);
@@ -75,6 +78,7 @@ export function openJournal(path: string, identity: () => string): Journal {
     ...outcomeStore(db),
     ...challengerStore(db),
     ...stopStore(db),
+    ...modelsStore(db),
     ...feedStore(db),
     close: db.close,
   };

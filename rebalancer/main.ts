@@ -2,14 +2,12 @@ import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { PublicClient } from "viem";
 import { createKeptBars } from "../ml/data/keptBars.ts";
-import { loadModelSet } from "../ml/models/index.ts";
 import type { Address, ModelSet, PoolMeta } from "../ml/types.ts";
 import { createAhead } from "./ahead.ts";
 import { openSinks } from "./alerts/sinks.ts";
 import { openChain } from "./chain/open.ts";
 import { getPoolMeta } from "./chain.ts";
 import { createChallengers } from "./challengers.ts";
-import { lookupOf } from "./config/modelsSection.ts";
 import { type Config, resolveVaults, type VaultConfig } from "./config.ts";
 import type { Context, Milestone, PoolGroup } from "./context.ts";
 import { explain, type RefusedError } from "./errors.ts";
@@ -23,6 +21,7 @@ import { secretsFrom } from "./log/secrets.ts";
 import { createMetrics, nameVaults } from "./metrics/metrics.ts";
 import { watchedJournal } from "./metrics/timed.ts";
 import { checkMode } from "./mode.ts";
+import { openModelsInUse } from "./modelsInUse.ts";
 import { startObservability } from "./observability.ts";
 import { observe } from "./observe/observe.ts";
 import { createWaker } from "./observe/waker.ts";
@@ -81,10 +80,14 @@ export async function run(parameters: RunParameters): Promise<void> {
     shutdown.add("rpc", () => endpoints.close());
     const redis = await connectRedis(config.redis, onError);
     shutdown.add("redis", () => redis.disconnect());
-    const models = parameters.models ?? (await loadModelSet(config.models.set, lookupOf(config.models)));
-    const metrics = createMetrics({ config, models, version: version(), process: true });
     const opened = openJournal(config.journal.path, randomUUID);
     shutdown.add("journal", () => opened.close());
+    const nowSeconds = () => Math.floor(Date.now() / 1_000);
+    const modelsInUse = await openModelsInUse({
+      ...{ config, journal: opened, logger, nowSeconds },
+      given: parameters.models,
+    });
+    const metrics = createMetrics({ config, models: () => modelsInUse.now, version: version(), process: true });
     const journal = watchedJournal(opened, metrics, secrets);
     const leases = await acquireLeases({
       redis,
@@ -123,7 +126,10 @@ export async function run(parameters: RunParameters): Promise<void> {
       redis,
       journal,
       killSwitch: createKillSwitch({ redis, journal, prefix: config.redis.prefix, chainId: config.chainId }),
-      models,
+      get models() {
+        return modelsInUse.now;
+      },
+      followModels: modelsInUse.follow,
       challengers,
       queues,
       pools: await poolGroups(config, vaults, client, redis, { logger, endpoints }),
@@ -156,7 +162,12 @@ export async function run(parameters: RunParameters): Promise<void> {
     }
     await startObservability(context, { shutdown, sinks, leasesHeld: () => (lost === null ? vaults.length : 0) });
     logger.info(
-      { stage: "start", mode: config.worker.mode, models: models.id, vaults: vaults.map(({ vault }) => vault) },
+      {
+        stage: "start",
+        mode: config.worker.mode,
+        models: modelsInUse.now.id,
+        vaults: vaults.map(({ vault }) => vault),
+      },
       `watching chain ${config.chainId}`,
     );
     await observe(context, waker, stop.signal);

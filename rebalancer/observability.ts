@@ -32,10 +32,12 @@ export interface StartObservabilityParameters {
  * Nothing here is waited for by the work, and no failure here ends it.
  */
 export async function startObservability(context: Context, parameters: StartObservabilityParameters): Promise<void> {
-  const { config, journal, logger, metrics, models, redis } = context;
+  const { config, journal, logger, metrics, redis } = context;
   const { shutdown, leasesHeld, sinks, now = Date.now } = parameters;
-  const { domain } = models.volatility;
-  const features = domain === undefined ? null : { names: FEATURE_NAMES, domain };
+  const features = () => {
+    const { domain } = context.models.volatility;
+    return domain === undefined ? null : { names: FEATURE_NAMES, domain };
+  };
   const sampler = createSampler({ context, metrics, leasesHeld, features, now });
   const alerts = startAlerts({ context, sinks, now });
   shutdown.add("alerts", () => alerts.stop());

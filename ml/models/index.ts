@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Hex, Model, ModelSet, ModelTask } from "../types.ts";
 import { openRangeRiskModel, openVolatilityModel, openYieldModel } from "./onnx.ts";
-import { type FoundPackage, findParts, packagesByTask } from "./resolve.ts";
+import { type FoundPackage, findParts, packagesByTask, pinned } from "./resolve.ts";
 import { loadRulesRangeRisk } from "./rules/il.ts";
 import { loadRulesVolatility } from "./rules/volatility.ts";
 import { loadRulesYield } from "./rules/yield.ts";
@@ -92,6 +92,12 @@ export function resolveModelSet(reference: string, options: LoadOptions = {}): M
     il: il ? outside(il, "il", openRangeRiskModel) : set.il,
     yield: fees ? outside(fees, "yield", openYieldModel) : set.yield,
   };
+}
+
+/** A reference with what its aliases and names mean now written out; see `pinned`. */
+export function pinModelSet(reference: string, options: LoadOptions = {}): string {
+  const { packages: _shipped, ...lookup } = options;
+  return pinned(reference, { sets: Object.keys(MODEL_SETS), ...lookup });
 }
 
 /** A package that is not part of this release. */

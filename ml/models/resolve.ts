@@ -39,6 +39,16 @@ export function findParts(reference: string, options: FindOptions): readonly Fou
   return reference.split("+").map((part) => findPart(part, reference, options));
 }
 
+/** The same reference with each alias and name in full, NAME@VERSION: what the registry never lets mean anything else. */
+export function pinned(reference: string, options: FindOptions): string {
+  const parts = reference.split("+").flatMap((part) => {
+    const found = findPart(part, reference, options);
+    if (found.kind === "set" || isFolder(part)) return [part];
+    return found.packages.map(({ manifest }) => `${manifest.id}@${manifest.version}`);
+  });
+  return parts.join("+");
+}
+
 function findPart(part: string, whole: string, options: FindOptions): FoundPart {
   const { sets, registry: folder = REGISTRY_FOLDER, signers = [] } = options;
   if (sets.includes(part)) return { kind: "set", id: part };

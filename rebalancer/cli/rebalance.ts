@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { PublicClient } from "viem";
 import { decideByHand, type WantedRange } from "../../ml/decideByHand.ts";
-import { loadModelSet } from "../../ml/models/index.ts";
 import type { Decision } from "../../ml/types.ts";
 import { fromWad } from "../../ml/units.ts";
 import { getBounds } from "../../sdk/actions/getBounds.ts";
@@ -13,7 +12,6 @@ import { checkByHand, proposeByHand } from "../byHand.ts";
 import { calibrationAt } from "../calibrationAt.ts";
 import { openChain } from "../chain/open.ts";
 import { type BlockStamp, getBlock } from "../chain.ts";
-import { lookupOf } from "../config/modelsSection.ts";
 import type { Config, VaultConfig } from "../config.ts";
 import { readState, settingsOf } from "../decideAt.ts";
 import { ConfigError, RefusedError } from "../errors.ts";
@@ -22,6 +20,7 @@ import type { Journal } from "../journal.ts";
 import { loadKeys } from "../keys/keys.ts";
 import { poolGroups } from "../main.ts";
 import { checkMode } from "../mode.ts";
+import { loadConfigured } from "../modelsInUse.ts";
 import { openQueues, queuePrefix } from "../queues/queue.ts";
 import { bullConnection, connectRedis } from "../queues/redis.ts";
 import { preflight } from "../sending/preflight.ts";
@@ -135,7 +134,7 @@ async function prepare(
   const block = await getBlock(client, "latest");
   const [history, models, state, limits] = await Promise.all([
     group.history.at(block),
-    loadModelSet(config.models.set, lookupOf(config.models)),
+    loadConfigured(config),
     readState({ client }, vault, block),
     getBounds(client, { strategy: vault.strategy, blockNumber: BigInt(block.number) }),
   ]);

@@ -1,12 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { loadModelSet } from "../../ml/models/index.ts";
 import type { Candidate, Decision } from "../../ml/types.ts";
 import { openChain } from "../chain/open.ts";
 import { getBlock } from "../chain.ts";
-import { lookupOf } from "../config/modelsSection.ts";
 import { decideAt } from "../decideAt.ts";
 import { ConfigError } from "../errors.ts";
 import { poolGroups } from "../main.ts";
+import { loadConfigured } from "../modelsInUse.ts";
 import { explainDecision } from "./explain.ts";
 import { withAnyJournal } from "./journalFile.ts";
 import { answer, type CommonOptions, examples, guarded, readConfig, withCommonOptions } from "./options.ts";
@@ -59,10 +58,7 @@ async function scoreNow(wanted: string, options: CommonOptions) {
   const [group] = await poolGroups(config, [vault], client, null);
   if (!group) throw new ConfigError(`vault: ${wanted}; rule: must have a pool`);
   const block = await getBlock(client, "latest");
-  const [history, models] = await Promise.all([
-    group.history.at(block),
-    loadModelSet(config.models.set, lookupOf(config.models)),
-  ]);
+  const [history, models] = await Promise.all([group.history.at(block), loadConfigured(config)]);
   return withAnyJournal(config.journal.path, (journal) =>
     decideAt({ client, config, journal, models, group, vault, block, history }),
   );

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { openChain } from "../chain/open.ts";
 import { getBlock } from "../chain.ts";
 import { resolveVaults } from "../config.ts";
+import type { ModelsRecord } from "../journal/models.ts";
 import { openJournal } from "../journal.ts";
 import { openQueues, type QueueName, queuePrefix } from "../queues/queue.ts";
 import { bullConnection, connectRedis } from "../queues/redis.ts";
@@ -45,6 +46,8 @@ interface Status {
   /** Null without a journal: queues are a worker's, and the journal names it. */
   readonly queues: Readonly<Record<QueueName, Record<string, number>>> | null;
   readonly deadLetters: number;
+  /** Who decides, since when; null before a worker's first start. */
+  readonly models: ModelsRecord | null;
   readonly vaults: readonly Standing[];
 }
 
@@ -71,6 +74,7 @@ async function look(options: StatusOptions): Promise<Status> {
       stops: orders.filter(({ level }) => level > 0),
       queues: queues && (Object.fromEntries(await Promise.all(names.map(count))) as Status["queues"]),
       deadLetters: journal?.deadLetters().length ?? 0,
+      models: journal?.modelsInUse().at(-1) ?? null,
       vaults: await standings({ config, client, redis, journal, vaults, head }),
     };
   } finally {
@@ -82,7 +86,7 @@ async function look(options: StatusOptions): Promise<Status> {
 }
 
 function format(status: Status): string {
-  const { vaults, stops, queues } = status;
+  const { vaults, stops, queues, models } = status;
   const workers = new Set(vaults.flatMap(({ worker }) => worker ?? []));
   const waiting = (name: QueueName) => {
     const { waiting = 0, active = 0, delayed = 0 } = queues?.[name] ?? {};
@@ -94,10 +98,18 @@ function format(status: Status): string {
     queues === null
       ? "no journal yet"
       : `jobs: ${waiting("evaluate")}, ${waiting("execute")}, ${waiting("confirm")}; dead letters ${status.deadLetters}`,
+    ...(models === null ? [] : [wrap(modelsLine(models), 2)]),
     ...stops.map((stop) => wrap(`KILL SWITCH ${describeStop(stop)}`, 2)),
     "",
     ...(vaults.length === 1 && vaults[0] ? oneVault(vaults[0]) : [manyVaults(vaults)]),
   ].join("\n");
+}
+
+/** Who decides. */
+function modelsLine({ asked, modelSet, block, models }: ModelsRecord): string {
+  const since = block === null ? "since the start" : `since block ${block}`;
+  const means = asked === modelSet ? asked : `${asked} = ${modelSet}`;
+  return `models ${means} ${since}: ${models.map(({ id, version }) => `${id}@${version}`).join(", ")}`;
 }
 
 function oneVault(standing: Standing): string[] {

@@ -27,7 +27,9 @@ const MOST_AHEAD = 8;
 const TURNS_TO_ASK = 3;
 
 /** Scores a pool at one block and decides for each of its vaults; what should move is journaled and queued. */
-export async function evaluate(context: Context, payload: Payload<"evaluate">): Promise<void> {
+export async function evaluate(running: Context, payload: Payload<"evaluate">): Promise<void> {
+  // The models of now: others may take over while this block is worked on.
+  const context: Context = { ...running };
   const { client, config, journal } = context;
   const group = poolAt(context, payload.chainId, payload.pool);
   const ahead = context.readings.take(readingKey(group, payload.block));

@@ -8,7 +8,7 @@ export interface GaugesParameters {
   readonly registry: Registry;
   readonly facts: Facts;
   readonly config: Config;
-  readonly models: ModelSet;
+  readonly models: () => ModelSet;
   readonly version: string;
   readonly now: () => number;
 }
@@ -177,8 +177,9 @@ export function registerGauges({ registry, facts, config, models, version, now }
     set(1, { version, chain: String(config.chainId), mode: config.worker.mode }),
   );
   gauge("rangekeeper_model_info", "The models in use; always 1.", ["set", "task", "id", "sha256"], "max", (set) => {
-    for (const { task, id, sha256 } of [models.volatility, models.il, models.yield]) {
-      set(1, { set: models.id, task, id, sha256 });
+    const { id: name, volatility, il, yield: fees } = models();
+    for (const { task, id, sha256 } of [volatility, il, fees]) {
+      set(1, { set: name, task, id, sha256 });
     }
   });
 }

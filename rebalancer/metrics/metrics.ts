@@ -36,7 +36,8 @@ export interface Metrics {
 
 export interface CreateMetricsParameters {
   readonly config: Config;
-  readonly models: ModelSet;
+  /** Those that decide now. */
+  readonly models: () => ModelSet;
   readonly version: string;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;

@@ -30,8 +30,8 @@ export interface CreateSamplerParameters {
   readonly metrics: Metrics;
   /** Vaults whose leases this worker holds now. */
   readonly leasesHeld: () => number;
-  /** What the models were trained on, by feature; null where they do not say. */
-  readonly features: { readonly names: readonly string[]; readonly domain: FeatureDomain } | null;
+  /** What the models that decide now were trained on, by feature; null where they do not say. */
+  readonly features: () => { readonly names: readonly string[]; readonly domain: FeatureDomain } | null;
   readonly now?: () => number;
 }
 
@@ -94,11 +94,12 @@ export function createSampler(parameters: CreateSamplerParameters): Sampler {
         }
       });
       await attempt("pools", async () => {
+        const trained = features();
         const spots = await getSpots(client, [...facts.pools.keys()], head);
         [...facts.pools.values()].forEach((pool, index) => {
           const spot = spots[index];
           if (spot?.status === "fulfilled") pool.tick = spot.value.tick;
-          pool.drift = features === null ? null : driftOf({ ...features, rows: pool.features });
+          pool.drift = trained === null ? null : driftOf({ ...trained, rows: pool.features });
         });
       });
       await attempt("vaults", () => readMoved(parameters, facts, toRead, head.number));

@@ -108,6 +108,7 @@ async function look(context: Context, observation: Observation): Promise<void> {
   context.metrics.headSeen(head);
   await watchTrips(context, observation, head);
   if (observation.handled !== head.hash) {
+    await context.followModels(head);
     if (!observation.looked) observation.looked = await repairUnseen(context, head);
     if (observation.fork !== null) {
       if (observation.due && observation.due.number > observation.fork) observation.due = null;

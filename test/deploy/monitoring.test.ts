@@ -88,7 +88,8 @@ const metricsIn = (expr: string) =>
 
 async function registered(): Promise<Set<string>> {
   const config = parseConfig({ chainId: 1, rpcUrl: "http://127.0.0.1:1", vaults: [{ name: "a" }] });
-  const { registry } = createMetrics({ config, models: await loadModelSet("rules"), version: "test", process: true });
+  const ruleModels = await loadModelSet("rules");
+  const { registry } = createMetrics({ config, models: () => ruleModels, version: "test", process: true });
   const names = registry
     .getMetricsAsArray()
     .flatMap(({ name, type }) =>

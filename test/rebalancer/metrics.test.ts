@@ -50,7 +50,7 @@ const configWith = (changes: Record<string, unknown> = {}): Config =>
 
 /** Metrics of vaults on one pool. */
 function metricsOf(vaults: readonly VaultConfig[], changes: Record<string, unknown> = {}, now = () => 5_000) {
-  const metrics = createMetrics({ config: configWith(changes), models, version: "test", now });
+  const metrics = createMetrics({ config: configWith(changes), models: () => models, version: "test", now });
   nameVaults(metrics, [{ meta: pool, vaults }], now);
   return metrics;
 }

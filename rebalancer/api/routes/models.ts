@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "@hono/zod-openapi";
-import { MODEL_SETS, MODELS, resolveModelSet } from "../../../ml/models/index.ts";
+import { MODEL_SETS, MODELS, pinModelSet, resolveModelSet } from "../../../ml/models/index.ts";
 import { parseManifest } from "../../../ml/runtime/manifest.ts";
 import type { ModelIdentity } from "../../../ml/types.ts";
 import { lookupOf } from "../../config/modelsSection.ts";
@@ -86,6 +86,15 @@ function modelsOf({ models }: ApiContext["config"], set: string): string[] {
   }
 }
 
+/** What decisions by a set are journaled as: with the versions that its names mean now. */
+function journaledAs({ models }: ApiContext["config"], set: string): string {
+  try {
+    return pinModelSet(set, lookupOf(models));
+  } catch {
+    return set;
+  }
+}
+
 function roleOf({ config }: Pick<ApiContext, "config">, set: string): "champion" | "challenger" | "none" {
   if (set === config.models.set) return "champion";
   return config.models.challengers.some((challenger) => challenger === set) ? "challenger" : "none";
@@ -114,9 +123,10 @@ function identities(): Promise<Registered[]> {
 }
 
 /** What the journals say of a set's decisions. */
-function record({ journals, config }: Pick<ApiContext, "journals" | "config">, set: string) {
+function record({ journals, config }: Pick<ApiContext, "journals" | "config">, asked: string) {
   const readers = journals.readers();
-  const isChampion = set === config.models.set;
+  const isChampion = asked === config.models.set;
+  const set = isChampion ? journaledAs(config, asked) : asked;
   const times = readers.flatMap(({ all }) =>
     isChampion
       ? all(
