@@ -71,11 +71,11 @@ export function registerParity(program: Command): void {
         progress.end();
         close();
       });
-      if (report.decisions === 0) {
+      if (report.decisions === 0 && report.vanished.length === 0) {
         throw new FatalError(`journal ${config.journal.path}: no decision in the span; rule: at least one to compare`);
       }
       answer(options, report, () => formatParity(report, show));
-      if (report.different > 0) process.exitCode = 1;
+      if (report.different > 0 || report.vanished.length > 0) process.exitCode = 1;
     }),
   );
 }
@@ -124,6 +124,11 @@ export function formatParity(report: ParityReport, show: number): string {
   if (report.orphaned > 0) lines.push(`${report.orphaned} decisions left out: their blocks are no longer in the chain`);
   if (report.withoutInputs > 0)
     lines.push(`${report.withoutInputs} decisions left out: their inputs were not journaled`);
+  if (report.vanished.length > 0) {
+    lines.push(wrap(`${report.vanished.length} decisions are gone: vaults came to rest with them`, 2));
+    for (const { block, vault, state } of report.vanished.slice(0, show))
+      lines.push(`  block ${block}, vault ${vault.slice(0, 8)}: ${state}, and no decision in the journal`);
+  }
   if (report.different === 0) return lines.join("\n");
   const rows = report.differences.flatMap(({ block, vault, fields }) =>
     fields.map(({ field, recorded, again }) => [String(block), vault.slice(0, 8), field, recorded, again]),

@@ -5,7 +5,7 @@ import type { MarketData } from "../../ml/data/market.ts";
 import { loadModelSet } from "../../ml/models/index.ts";
 import type { Address, ModelIdentity, ModelSet, PoolMeta } from "../../ml/types.ts";
 import { FatalError } from "../errors.ts";
-import type { DecisionPlace, DecisionPlaceFilter, HistoryStamp } from "../journal/inputs.ts";
+import type { DecisionPlace, DecisionPlaceFilter, HistoryStamp, VanishedDecision } from "../journal/inputs.ts";
 import { stampOf } from "../journal/inputs.ts";
 import type { Journal } from "../journal.ts";
 import { differencesOf, type FieldDifference } from "./compare.ts";
@@ -13,7 +13,7 @@ import type { EventSource } from "./events.ts";
 import { modelsThen } from "./models.ts";
 
 export interface ParityParameters {
-  readonly journal: Pick<Journal, "decisionPlaces" | "decision" | "inputs">;
+  readonly journal: Pick<Journal, "decisionPlaces" | "vanishedDecisions" | "decision" | "inputs">;
   readonly source: EventSource;
   readonly filter?: DecisionPlaceFilter;
   /** Hash of a block of the chain, or null where it cannot be asked: decisions at other blocks were orphaned. */
@@ -44,6 +44,8 @@ export interface ParityReport {
   /** Of before inputs were kept. */
   readonly withoutInputs: number;
   readonly different: number;
+  /** Taken once, by where they led, and not in the journal any more: there is nothing to compare with. */
+  readonly vanished: readonly VanishedDecision[];
   /** Of each pool: played in the exact engine, or read as recorded because its state before the record is unknown. */
   readonly markets: readonly ParityMarket[];
   readonly differences: readonly ParityDifference[];
@@ -107,6 +109,7 @@ export async function parity(parameters: ParityParameters): Promise<ParityReport
     orphaned,
     withoutInputs,
     different: differences.length,
+    vanished: await standing(journal.vanishedDecisions(filter), hashOf),
     markets,
     differences,
   };
@@ -130,6 +133,16 @@ function byModels(journal: ParityParameters["journal"], places: readonly Decisio
     groups.set(key, group);
   }
   return groups.values();
+}
+
+/** Those at blocks that the chain still has. */
+async function standing(
+  all: readonly VanishedDecision[],
+  hashOf: ParityParameters["hashOf"],
+): Promise<readonly VanishedDecision[]> {
+  const kept: VanishedDecision[] = [];
+  for (const one of all) if (!hashOf || (await hashOf(one.block)) === one.blockHash) kept.push(one);
+  return kept;
 }
 
 function* casesOf(journal: ParityParameters["journal"], places: readonly DecisionPlace[]): Generator<JournalCase> {

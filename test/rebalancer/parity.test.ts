@@ -169,4 +169,22 @@ describe("parity", () => {
     expect(stdout).toMatch(/inputsDigest/);
     expect(status).toBe(1);
   });
+
+  it("finds a decision that has vanished from the journal, with exit status 1", async () => {
+    const path = join(folder, "vanished.db");
+    const original = openDatabase(played.config.journal.path, "");
+    original.run(`VACUUM INTO '${path}'`);
+    original.close();
+    const db = openDatabase(path, "");
+    const held = db.one("SELECT id, block FROM decisions WHERE id NOT IN (SELECT decision_id FROM proposals) LIMIT 1");
+    for (const table of ["inputs", "outcomes"]) db.run(`DELETE FROM ${table} WHERE decision_id = ?`, held?.id);
+    db.run("DELETE FROM decisions WHERE id = ?", held?.id);
+    db.close();
+    const { status, stdout } = await runParity("--config", played.path, "--journal", path, "--data", dataset);
+    expect(stdout).toMatch(/^0 differences in 29 decisions/);
+    expect(stdout).toMatch(
+      new RegExp(`1 decisions are gone.*\n {2}block ${held?.block}, vault 0x\\w{6}: held, and no`),
+    );
+    expect(status).toBe(1);
+  });
 });
