@@ -78,8 +78,8 @@ export interface ChooseParameters {
 
 /**
  * Whom the decision follows on the next window: of its own settings, the rules and standing aside the one that earned
- * most on the training span, or a simpler one (a rule before settings, aside before both) that is within a standard
- * error of it. Who moved more than a third as often as the greedy reset did is no candidate.
+ * most on the training span, or a more cautious one that is within a standard error of it: aside before both, and
+ * settings, which can say no, before a rule, which cannot. Who moved more than a third as often as the greedy reset did is no candidate.
  */
 export function chooseDecision(parameters: ChooseParameters): TrainingRecord | null {
   const { window, own, rules, greedy } = parameters;
@@ -95,9 +95,9 @@ export function chooseDecision(parameters: ChooseParameters): TrainingRecord | n
         null,
       );
   const [mine, rule] = [best(own), best(rules)];
-  const ahead = mine !== null && (rule === null || clearlyAhead(mine, rule, parameters));
-  const leader = ahead ? mine : rule;
-  return leader !== null && clearlyAhead(leader, null, parameters) ? leader : null;
+  const leader = best([mine, rule].filter((record) => record !== null));
+  if (leader === null || !clearlyAhead(leader, null, parameters)) return null;
+  return mine !== null && !clearlyAhead(leader, mine, parameters) ? mine : leader;
 }
 
 export const standingAt = ({ standings }: TrainingRecord, window: number): Standing => standings[window] as Standing;

@@ -126,10 +126,16 @@ export function readProtocol(path = PROTOCOL): Protocol {
   };
 }
 
+const EXPLORATORY =
+  "the protocol chooses settings by headline alone; rules to fall back on, the standard error, the budget of moves and " +
+  "the values that compete were fixed after results on these pools had been seen";
+
 export interface WalkReport {
   readonly schema: 1;
   readonly models: string;
   readonly protocol: Protocol;
+  /** What departs from the committed protocol. */
+  readonly exploratory: string;
   readonly variants: readonly string[];
   readonly pools: readonly (DecisionWalk & { readonly notes: readonly string[]; readonly inSample: boolean })[];
   readonly refused: readonly { readonly market: string; readonly reason: string }[];
@@ -167,7 +173,8 @@ async function walkFolder(flags: WalkFlags, progress: Progress): Promise<WalkRep
       }
     }
   }
-  return { schema: 1, models: flags.models, protocol, variants: VARIANTS.map(({ id }) => id), pools, refused };
+  const variants = VARIANTS.map(({ id }) => id);
+  return { schema: 1, models: flags.models, protocol, exploratory: EXPLORATORY, variants, pools, refused };
 }
 
 /** Spans of a file; a file that cannot be read is refused when it is opened, by name. */

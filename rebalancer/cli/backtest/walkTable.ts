@@ -24,7 +24,7 @@ function followed(chosen: readonly string[]): string {
 }
 
 /** The report as tables of at most 80 columns. */
-export function formatWalk({ pools, refused, protocol, models, variants }: WalkReport): string {
+export function formatWalk({ pools, refused, protocol, exploratory, models, variants }: WalkReport): string {
   const bps = (value: number | null): string => (value === null ? "-" : value.toFixed(1));
   const percent = (value: number): string => `${(100 * value).toFixed(0)}%`;
   const results = formatTable(
@@ -82,7 +82,7 @@ export function formatWalk({ pools, refused, protocol, models, variants }: WalkR
     `Models: ${models}. Headline = fees − LVR − swap cost − gas over the test windows, basis points of ` +
     `${protocol.capitalUsd} dollars. After the first ${percent(protocol.rule.firstShare)} of its span each pool is walked in ` +
     `windows of ${percent(protocol.rule.windowShare)}; on each, ours follows the best of ${variants.length} settings, the rules ` +
-    `and standing aside on everything before, or the simpler of those within a standard error (followed: windows on its ` +
+    `and standing aside on everything before, or the most cautious of those within a standard error (followed: windows on its ` +
     `settings/a rule/nothing), none that moved more than a third as often as the greedy reset; the baseline is the best of ` +
     `all rules, of which the last chosen is named. Short: how far it is behind beyond its own costs. Intervals: ` +
     `${percent(protocol.level)}, stationary bootstrap of hours, blocks of ${protocol.blockHours} h, at most a quarter of the span.`;
@@ -93,7 +93,17 @@ export function formatWalk({ pools, refused, protocol, models, variants }: WalkR
   return [
     ...(pools.length === 0
       ? ["No pool of the folder could be walked."]
-      : [results, "", moves, "", ...names, "", wrap(how, 0), wrap(verdict, 0)]),
+      : [
+          results,
+          "",
+          moves,
+          "",
+          ...names,
+          "",
+          wrap(how, 0),
+          wrap(`Exploratory: ${exploratory}.`, 0),
+          wrap(verdict, 0),
+        ]),
     ...refused.map(({ market, reason }) => wrap(`not walked: ${market}: ${reason}`, 2)),
   ].join("\n");
 }

@@ -32,13 +32,15 @@ describe("whom the decision follows", () => {
     expect(chosen([record("ours", 1)], [])).toBe("ours");
   });
 
-  it("is the simpler one within a standard error", () => {
-    const noisy = record("ours", 0.05, { spread: 40, seed: 3 });
-    // More than the rule, by luck.
-    expect(noisy.standings[0]?.headline).toBeGreaterThan(0.02 * HOURS);
-    expect(chosen([noisy], [record("rule", 0.02)])).toBe("rule");
-    expect(chosen([noisy], [])).toBeNull();
-    expect(chosen([], [record("rule", 0.05, { spread: 40, seed: 3 })])).toBeNull();
+  it("is the more cautious one within a standard error", () => {
+    const lucky = (id: string) => record(id, 0.05, { spread: 40, seed: 3 });
+    expect(lucky("any").standings[0]?.headline).toBeGreaterThan(0.02 * HOURS);
+    expect(chosen([lucky("ours")], [])).toBeNull();
+    expect(chosen([], [lucky("rule")])).toBeNull();
+    // A rule that is ahead by luck, and beside it one that surely is.
+    const sure = record("ours", 3);
+    expect(chosen([sure], [record("rule", 3.05, { spread: 40, seed: 3 })])).toBe("ours");
+    expect(chosen([sure], [record("rule", 3.05)])).toBe("rule");
   });
 
   it("never moved more than a third as often as the greedy reset", () => {
