@@ -134,7 +134,7 @@ describe("the placebo", () => {
       });
     const honest = await check();
     expect(honest.rows.map(({ id, passes }) => [id, passes])).toEqual([["decision-walked", true]]);
-    const wrong = await check(10_000);
+    const wrong = await check(20_000);
     expect(wrong.passes).toBe(false);
     expect(wrong.rows[0]?.moves).toBeGreaterThan(0);
   });
