@@ -85,7 +85,8 @@ contract SpreadHeadTest is StrategyTest {
         RebalanceProposal memory proposal = _goodProposal();
         proposal.modelId = ID;
         proposal.declaredSpreadWad = 0;
-        int24 half = (int24(floor) / 2 / SPACING) * SPACING;
+        // The widest range on the pool's spacing that is narrower than the floor.
+        int24 half = (int24(floor - 1) / 2 / SPACING) * SPACING;
         proposal.ranges = _around(half, uint64(share));
         bytes memory signature = _signModel(proposal);
         vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.WidthBelowFloor.selector, 0, uint24(2 * half), floor));
