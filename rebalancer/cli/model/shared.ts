@@ -44,7 +44,8 @@ export function modelsConfig(options: ModelOptions): ModelsConfig {
 export function packageNamed(reference: string, registry: string): FoundPackage {
   const shipped = MODELS.find(({ id }) => id === reference)?.folder;
   if (shipped) return readPackage(resolve(SHIPPED, shipped));
-  const [part, ...more] = findParts(reference, { sets: [], registry });
+  const sets = MODELS.filter(({ folder }) => folder !== null).map(({ id }) => id);
+  const [part, ...more] = findParts(reference, { sets, registry });
   if (part?.kind !== "packages" || more.length > 0 || part.packages.length !== 1) {
     throw new InvalidInputError(`${reference} must mean one package: a folder, NAME[@VERSION], or a model that ships`);
   }

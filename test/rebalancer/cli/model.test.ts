@@ -152,7 +152,9 @@ describe("rangekeeper model", () => {
   });
 
   it.each([
-    [["check", "nonesuch"], /nonesuch/],
+    [["check", "nonesuch"], /"nonesuch" must be one of volatility-har-net, .*, a folder such as/],
+    [["show", "rules-il"], /rules-il/],
+    [["compare", "volatility-har-net+yield-har", "yield-har"], /must mean one package/],
     [["show", "./nonesuch"], /must hold a manifest\.json/],
     [["promote", "nonesuch"], /nonesuch must be NAME\[@VERSION\]/],
     [["promote", "my-rule@0.1.0", "--shadow-days", "soon"], /--shadow-days: soon; rule: a number from 0/],
