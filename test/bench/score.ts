@@ -4,6 +4,7 @@ import { decide } from "../../ml/decide.ts";
 import { computeFeatures } from "../../ml/features/index.ts";
 import { loadModelSet } from "../../ml/models/index.ts";
 import { seededRandom } from "../../ml/random.ts";
+import type { GridSize } from "../../ml/ranges/candidates.ts";
 import { createEngine, type Engine } from "../../ml/runtime/graph/engine.ts";
 import type { Constant, GraphNode, OnnxGraph } from "../../ml/runtime/graph/onnxFile.ts";
 import { openRuntimeSession } from "../../ml/runtime/onnxRuntime.ts";
@@ -93,10 +94,14 @@ export const bench: Bench = async ({ progress }) => {
     await time(`${id}: fees of 4,096 ranges`, null, "", () => models.yield.predict(moment, queries));
     const grid = { widths: 64, centres: 66 };
     const shipped = id === "rangekeeper";
+    // With the digest of its inputs, which is made when it is asked for: what is proposed carries it.
+    const decided = async (size?: GridSize) =>
+      (await decide({ history, state, models, bounds, settings, ...(size === undefined ? {} : { grid: size }) }))
+        .inputsDigest;
     await time(`${id}: decision, 4,211 candidates`, shipped ? 10 : null, shipped ? "at most 10 ms" : "", () =>
-      decide({ history, state, models, bounds, settings, grid }),
+      decided(grid),
     );
-    await time(`${id}: decision, default grid`, null, "", () => decide({ history, state, models, bounds, settings }));
+    await time(`${id}: decision, default grid`, null, "", () => decided());
   }
   return rows;
 };
