@@ -76,6 +76,30 @@ contract WithFeedGasTest is GuardsGasTest {
         _configure("maxPoolShareBps", 10_000);
         _moveRow("without a pool-share cap");
     }
+
+    function test_gas_harvest() public {
+        _prepare();
+        uint256 id = vm.snapshotState();
+        _harvestRow("the management fee");
+
+        vm.revertToState(id);
+        _configure("performanceFeeBps", 1000);
+        skip(7 days);
+        // Trades enough that there is something to charge.
+        _blocks(300);
+        (uint256 management,) = vault.dueShares();
+        assertGt(vault.effectiveSupply(), vault.totalSupply() + management);
+        uint256 earned = vm.snapshotState();
+        _moveRow("with a performance fee to charge");
+        vm.revertToState(earned);
+        _harvestRow("both fees");
+        (,,, uint256 chargedAt) = vault.feeMarks();
+        assertEq(chargedAt, block.timestamp);
+    }
+
+    function _harvestRow(string memory what) private {
+        _row(string.concat("harvest: ", what), operator, address(vault), abi.encodeCall(RangeVault.collectFees, ()));
+    }
 }
 
 /// forge-config: default.isolate = true

@@ -1,5 +1,5 @@
 /**
- * `npm run test:mutants [-- --only TEXT --fresh --json FILE]`: takes each guard of list.ts out of a copy of the contracts
+ * `npm run test:mutants [-- --only TEXT|TEXT --fresh --json FILE]`: takes each guard of list.ts out of a copy of the contracts
  * and runs the tests that must then fail. A mutant that passes its tests has survived: exit 1.
  *
  * Compiling is what takes long, so the mutants are compiled together, each asleep until its number is the block's
@@ -141,7 +141,8 @@ const { values } = parseArgs({
   options: { only: { type: "string" }, fresh: { type: "boolean", default: false }, json: { type: "string" } },
 });
 const numbered = MUTANTS.map((mutant, index) => ({ number: index + 1, mutant }));
-const chosen = numbered.filter(({ mutant }) => `${mutant.name} ${mutant.keeps}`.includes(values.only ?? ""));
+const wanted = (values.only ?? "").split("|");
+const chosen = numbered.filter(({ mutant }) => wanted.some((text) => `${mutant.name} ${mutant.keeps}`.includes(text)));
 if (chosen.length === 0) {
   console.error(`--only: ${values.only}; rule: must be part of a mutant's name or of what it keeps`);
   process.exit(2);

@@ -821,6 +821,11 @@ contract ModelStrategyTest is StrategyConformance {
         modelStrategy.setModel(bytes32("next"));
         assertEq(modelStrategy.modelId(), bytes32("next"));
         assertEq(modelStrategy.lastDecisionAt(), block.timestamp);
+        // So has the model of a strategy that has just been deployed.
+        assertEq(
+            new ModelStrategy(vault, registry, MODEL_ID, address(manager), _defaultBounds()).lastDecisionAt(),
+            block.timestamp
+        );
         modelStrategy.setModel(0);
         vm.stopPrank();
         proposal.deadline = uint64(block.timestamp);

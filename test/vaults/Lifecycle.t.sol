@@ -125,13 +125,15 @@ abstract contract LifecycleTests is BaseTest {
         vm.expectPartialRevert(ErrorsLib.CooldownActive.selector);
         vault.rebalance(order);
         // Elsewhere is not wider, however little is put there.
-        order = _widerOrder(0);
-        (order.ranges[0].lowerTick, order.ranges[0].upperTick) =
-        (order.ranges[0].lowerTick + 20, order.ranges[0].upperTick + 20);
-        order.ranges[0].weightWad = 0.1e18;
-        vm.prank(operator);
-        vm.expectPartialRevert(ErrorsLib.CooldownActive.selector);
-        vault.rebalance(order);
+        for (int24 by = -20; by <= 20; by += 40) {
+            order = _widerOrder(0);
+            order.ranges[0].lowerTick += by;
+            order.ranges[0].upperTick += by;
+            order.ranges[0].weightWad = 0.1e18;
+            vm.prank(operator);
+            vm.expectPartialRevert(ErrorsLib.CooldownActive.selector);
+            vault.rebalance(order);
+        }
         order = _widerOrder(200);
         order.ranges[0].weightWad = 0.2e18;
         order.swap.amountIn = 1;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.0;
 
+// Decoding what nobody uses was a tenth of a deposit.
+// solhint-disable no-inline-assembly
+
 import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
 
 /// @title Questions to a pool, without copying the answers around

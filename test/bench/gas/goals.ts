@@ -129,6 +129,11 @@ export const guardCosts: readonly GuardCost[] = [
   { guard: "a management fee, in a deposit", with: DEPOSIT, without: "guards: deposit, without a management fee" },
   { guard: "a performance fee, in a deposit", with: "guards: deposit, with a performance fee", without: DEPOSIT },
   { guard: "a performance fee, in a move", with: "guards: move, with a performance fee", without: MOVE },
+  {
+    guard: "a performance fee to charge, in a move",
+    with: "guards: move, with a performance fee to charge",
+    without: MOVE,
+  },
   { guard: "the cap on the share of the pool", with: MOVE, without: "guards: move, without a pool-share cap" },
   {
     guard: "a model's strategy, around the vault's move",
