@@ -7,6 +7,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {IPriceOracle, ReferencePrices} from "../../vaults/interfaces/IPriceOracle.sol";
 import {Position, RangeOrder, RebalanceOrder, RebalanceReport} from "../../vaults/interfaces/IRangeVault.sol";
+import {IUniswapV3Pool} from "../../vaults/interfaces/IUniswapV3Pool.sol";
 import {ErrorsLib} from "../../vaults/libraries/ErrorsLib.sol";
 import {NavLib} from "../../vaults/libraries/NavLib.sol";
 import {Limits} from "../../vaults/libraries/VaultState.sol";
@@ -663,6 +664,8 @@ abstract contract RangeVaultTests is BaseTest {
         Position memory before = vault.positions()[0];
         RebalanceOrder memory order = _centredOrder(600, uint64(bound(kept, 0.05e18, 0.95e18)));
         (order.ranges[0].lowerTick, order.ranges[0].upperTick) = (before.lowerTick, before.upperTick);
+        // With a swap nothing stays.
+        order.swap.amountIn = 0;
         if (two) {
             RangeOrder memory inner =
                 RangeOrder(before.lowerTick + 100, before.upperTick, uint64(bound(other, 0, 0.04e18)) + 0.01e18);
@@ -671,6 +674,7 @@ abstract contract RangeVaultTests is BaseTest {
             (order.ranges[0], order.ranges[1]) = (stays, inner);
         }
         uint256 snapshot = vm.snapshotState();
+        vm.expectCall(address(pool), abi.encodeCall(IUniswapV3Pool.burn, (before.lowerTick, before.upperTick, 0)), 1);
         _rebalance(order);
         Position[] memory inPlace = vault.positions();
         (uint256 idle0, uint256 idle1) = vault.idle();
