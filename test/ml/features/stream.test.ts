@@ -10,7 +10,6 @@ import { hourlyBars, market, START } from "../fixtures.ts";
 import { everySource } from "./outside.fixture.ts";
 
 const HOUR = 3600;
-const DAY = 86_400;
 
 /** Bars of which some know nothing, some no flow. */
 function holes(count: number, seed: number): Bar[] {
