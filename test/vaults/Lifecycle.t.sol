@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {Vm} from "forge-std/Vm.sol";
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {RangeOrder, RebalanceOrder} from "../../vaults/interfaces/IRangeVault.sol";
@@ -80,7 +81,9 @@ abstract contract LifecycleTests is BaseTest {
         assertEq(vault.lossBudgetLeftWad(), 0);
         assertEq(vault.reservedBudgetLeftWad(), 0.01e18);
         RebalanceOrder memory order = _widerOrder(200);
+        vm.recordLogs();
         _rebalance(order);
+        assertEq(_leftTold(), vault.reservedBudgetLeftWad(), "what is left of the reserve, not of the other bucket");
         assertEq(vault.positions()[0].upperTick - vault.positions()[0].lowerTick, 1600);
         assertEq(vault.lossBudgetLeftWad(), 0, "nothing drawn from the ordinary bucket");
         order = _widerOrder(500);
@@ -90,6 +93,18 @@ abstract contract LifecycleTests is BaseTest {
         vm.prank(operator);
         vm.expectPartialRevert(ErrorsLib.CooldownActive.selector);
         vault.rebalance(order);
+    }
+
+    /// @dev What the recorded move told of the reserve.
+    function _leftTold() private returns (uint256 leftWad) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].topics[0] != EventsLib.LossCharged.selector) continue;
+            assertEq(uint256(logs[i].topics[1]), 1, "drawn from the reserve");
+            (, leftWad) = abi.decode(logs[i].data, (uint256, uint256));
+            return leftWad;
+        }
+        revert("no loss was told");
     }
 
     function test_rebalance_toWiderDrawsOnTheReserveAndNoFurther() public {
