@@ -6,8 +6,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { BaseError, InvalidInputError } from "../errors.ts";
 import { HEAD_CELLS, HEAD_INPUTS, headInputs } from "../features/headInputs.ts";
+import { dataFolderOf, required, runAsProgram } from "../program.ts";
 import { spreadOf } from "../ranges/confidence.ts";
 import { emptyCalibration, forecastDay, learnDay } from "../risk/uncertainty/calibration.ts";
 import { dayInputs, dayObservation, INPUT_BARS } from "../risk/uncertainty/dayInputs.ts";
@@ -90,13 +90,9 @@ export const HEAD_COLUMNS = ["series", "at", ...INPUT_COLUMNS, "median", "mean",
 async function main(): Promise<void> {
   const text = { type: "string" } as const;
   const { values } = parseArgs({ options: { data: text, medians: text, out: text } });
-  const dataFolder = values.data ?? process.env.RANGEKEEPER_DATA;
-  if (dataFolder === undefined) throw new InvalidInputError("--data is missing: it must name the data folder");
-  if (values.medians === undefined) {
-    throw new InvalidInputError("--medians is missing: it must name what ml/train/medians.py wrote");
-  }
-  if (values.out === undefined) throw new InvalidInputError("--out is missing: it must name the file to write");
-  const medians = readMedians(values.medians);
+  const dataFolder = dataFolderOf(values.data);
+  const out = required("out", values.out, "the file to write");
+  const medians = readMedians(required("medians", values.medians, "what ml/train/medians.py wrote"));
   const { streams, sources } = await trainingSet(dataFolder);
   // Years of candles; an inverse has the same sizes of moves.
   const long = streams.filter(({ samples }) => samples.yieldsPerTime === 0 && samples.rangesPerTime > 0);
@@ -110,7 +106,7 @@ async function main(): Promise<void> {
   const lines = rows.map(({ series, at, inputs, posterior: { median, mean, spread }, realised, move }) =>
     [series, at, ...inputs, ...[median, mean, spread, realised, move].map((value) => value.toPrecision(6))].join(","),
   );
-  writeFileSync(values.out, `${[HEAD_COLUMNS.join(","), ...lines].join("\n")}\n`);
+  writeFileSync(out, `${[HEAD_COLUMNS.join(","), ...lines].join("\n")}\n`);
   const candles = sources.filter(({ file }) => file.startsWith("binance_spot"));
   const described = candles.map(({ file, path, licence }) => ({
     file,
@@ -118,18 +114,10 @@ async function main(): Promise<void> {
     licence,
   }));
   writeFileSync(
-    values.out.replace(/\.csv$/, ".json"),
+    out.replace(/\.csv$/, ".json"),
     `${JSON.stringify({ windowSeconds: HEAD_WINDOW_SECONDS, sources: described }, null, 2)}\n`,
   );
-  console.log(`wrote ${values.out}: ${rows.length} rows of ${long.map(({ name }) => name).join(", ")}`);
+  console.log(`wrote ${out}: ${rows.length} rows of ${long.map(({ name }) => name).join(", ")}`);
 }
 
-if (import.meta.filename === process.argv[1]) {
-  try {
-    await main();
-  } catch (error) {
-    if (!(error instanceof BaseError)) throw error;
-    console.error(`${error.name}: ${error.message}`);
-    process.exitCode = 2;
-  }
-}
+await runAsProgram(import.meta.filename, main);

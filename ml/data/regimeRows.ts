@@ -8,9 +8,9 @@ import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { BaseError, InvalidInputError } from "../errors.ts";
 import { computeFeatures, FEATURE_SCHEMA, feature } from "../features/index.ts";
 import type { OutsideSeries } from "../features/outsideSeries.ts";
+import { dataFolderOf, required, runAsProgram } from "../program.ts";
 import type { Bar } from "../types.ts";
 import { collectSeries } from "./dataset/collect.ts";
 import { sha256Of } from "./dataset/manifest.ts";
@@ -262,18 +262,8 @@ export async function writeRegimeRows(dataFolder: string, out: string, say: (lin
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { data: { type: "string" }, out: { type: "string" } } });
-  const dataFolder = values.data ?? process.env.RANGEKEEPER_DATA;
-  if (dataFolder === undefined) throw new InvalidInputError("--data is missing: it must name the data folder");
-  if (values.out === undefined) throw new InvalidInputError("--out is missing: it must name the folder to write to");
-  await writeRegimeRows(dataFolder, values.out, (line) => console.log(line));
+  const dataFolder = dataFolderOf(values.data);
+  await writeRegimeRows(dataFolder, required("out", values.out, "the folder to write to"), (line) => console.log(line));
 }
 
-if (import.meta.filename === process.argv[1]) {
-  try {
-    await main();
-  } catch (error) {
-    if (!(error instanceof BaseError)) throw error;
-    console.error(`${error.name}: ${error.message}`);
-    process.exitCode = 2;
-  }
-}
+await runAsProgram(import.meta.filename, main);

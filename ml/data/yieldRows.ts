@@ -7,9 +7,10 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
-import { BaseError, InvalidInputError } from "../errors.ts";
+import { InvalidInputError } from "../errors.ts";
 import { FEATURE_NAMES, FEATURE_SCHEMA } from "../features/index.ts";
 import { featureTable } from "../features/table.ts";
+import { dataFolderOf, required, runAsProgram } from "../program.ts";
 import type { Offsets } from "../risk/position.ts";
 import type { Bar } from "../types.ts";
 import { type CollectedSeries, collectSeries } from "./dataset/collect.ts";
@@ -168,18 +169,8 @@ export async function writeYieldRows(dataFolder: string, out: string, progress: 
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { data: { type: "string" }, out: { type: "string" } } });
-  const dataFolder = values.data ?? process.env.RANGEKEEPER_DATA;
-  if (dataFolder === undefined) throw new InvalidInputError("--data is missing: it must name the data folder");
-  if (values.out === undefined) throw new InvalidInputError("--out is missing: it must name the folder to write to");
-  await writeYieldRows(dataFolder, values.out, (line) => console.log(line));
+  const dataFolder = dataFolderOf(values.data);
+  await writeYieldRows(dataFolder, required("out", values.out, "the folder to write to"), (line) => console.log(line));
 }
 
-if (import.meta.filename === process.argv[1]) {
-  try {
-    await main();
-  } catch (error) {
-    if (!(error instanceof BaseError)) throw error;
-    console.error(`${error.name}: ${error.message}`);
-    process.exitCode = 2;
-  }
-}
+await runAsProgram(import.meta.filename, main);

@@ -9,8 +9,9 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { parseCsv } from "../../data/csv.ts";
 import { HEAD_COLUMNS, type HeadRow } from "../../data/headRows.ts";
-import { BaseError, InvalidInputError } from "../../errors.ts";
+import { InvalidInputError } from "../../errors.ts";
 import { HEAD_INPUTS } from "../../features/headInputs.ts";
+import { runAsProgram } from "../../program.ts";
 import { evaluateQuantizedMlp } from "../../runtime/quantizedMlp.ts";
 import { evaluateFloatMlp, quantize } from "../quantize.ts";
 import { syntheticRows } from "./syntheticRows.ts";
@@ -218,12 +219,4 @@ function main(): void {
   console.log(`wrote ${out}: ${windows.length} windows, seeds ${seeds.join(", ")}`);
 }
 
-if (import.meta.filename === process.argv[1]) {
-  try {
-    main();
-  } catch (error) {
-    if (!(error instanceof BaseError)) throw error;
-    console.error(`${error.name}: ${error.message}`);
-    process.exitCode = 2;
-  }
-}
+await runAsProgram(import.meta.filename, main);
