@@ -1,9 +1,11 @@
 export { allowListGateAbi } from "./abi/allowListGate.ts";
+export { errorsAbi } from "./abi/errors.ts";
 export { fixedWidthStrategyAbi } from "./abi/fixedWidthStrategy.ts";
 export { lendingAdapterAbi } from "./abi/lendingAdapter.ts";
 export { modelRegistryAbi } from "./abi/modelRegistry.ts";
 export { modelStrategyAbi } from "./abi/modelStrategy.ts";
 export { rangeVaultAbi } from "./abi/rangeVault.ts";
+export { rangeVaultFactoryAbi } from "./abi/rangeVaultFactory.ts";
 export { referencePriceOracleAbi } from "./abi/referencePriceOracle.ts";
 export { uniswapV3PoolAbi } from "./abi/uniswapV3Pool.ts";
 export { vaultLensAbi } from "./abi/vaultLens.ts";
