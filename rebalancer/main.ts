@@ -129,7 +129,10 @@ export async function run(parameters: RunParameters): Promise<void> {
       get models() {
         return modelsInUse.now;
       },
-      followModels: modelsInUse.follow,
+      async followModels(head) {
+        challengers?.follow();
+        await modelsInUse.follow(head);
+      },
       challengers,
       queues,
       pools: await poolGroups(config, vaults, client, redis, { logger, endpoints }),

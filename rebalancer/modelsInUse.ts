@@ -1,5 +1,3 @@
-import { statSync } from "node:fs";
-import { join } from "node:path";
 import type { Logger } from "pino";
 import { loadModelSet, pinModelSet } from "../ml/models/index.ts";
 import type { ModelIdentity, ModelSet } from "../ml/types.ts";
@@ -7,6 +5,7 @@ import { lookupOf } from "./config/modelsSection.ts";
 import type { Config } from "./config.ts";
 import { explain } from "./errors.ts";
 import type { Journal } from "./journal.ts";
+import { registryStamp } from "./registryStamp.ts";
 
 /** The models that decide: those that the configuration's name means now. */
 export interface ModelsInUse {
@@ -36,8 +35,7 @@ export async function openModelsInUse(parameters: OpenModelsInUseParameters): Pr
   const { config, journal, logger, given, nowSeconds } = parameters;
   const { set: asked, registry } = config.models;
   const lookup = lookupOf(config.models);
-  const file = join(registry, "registry.json");
-  let seen = stampOf(file);
+  let seen = registryStamp(registry);
   let failed: string | null = null;
   let now = given ?? (await loadConfigured(config));
   journal.recordModels({ asked, modelSet: now.id, models: identities(now), block: null, atSeconds: nowSeconds() });
@@ -47,7 +45,7 @@ export async function openModelsInUse(parameters: OpenModelsInUseParameters): Pr
       return now;
     },
     async follow({ number, timestamp }) {
-      const stamp = stampOf(file);
+      const stamp = registryStamp(registry);
       if (given !== undefined || stamp === seen) return;
       try {
         const wanted = pinModelSet(asked, lookup);
@@ -77,9 +75,3 @@ export async function openModelsInUse(parameters: OpenModelsInUseParameters): Pr
 
 const identities = ({ volatility, il, yield: fees }: ModelSet): readonly ModelIdentity[] =>
   [volatility, il, fees].map(({ task, id, version, sha256 }) => ({ task, id, version, sha256 }));
-
-/** What tells one version of a file from another; "" where there is none. */
-function stampOf(file: string): string {
-  const found = statSync(file, { throwIfNoEntry: false });
-  return found === undefined ? "" : `${found.ino} ${found.size} ${found.mtimeMs}`;
-}

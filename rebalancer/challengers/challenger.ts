@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import type { LoadOptions } from "../../ml/models/index.ts";
 import type { Decision } from "../../ml/types.ts";
 import { explain } from "../errors.ts";
-import type { FromChallenger, ToChallenger } from "./messages.ts";
+import type { FromChallenger, Learned, ToChallenger } from "./messages.ts";
 
 /** What one challenger said to one decision: a decision of its own, or why there is none. */
 export type Answer =
@@ -15,6 +15,10 @@ export interface ChallengerParameters {
   readonly lookup?: LoadOptions;
   /** Told once per decision offered, in no order. */
   readonly onAnswer: (answer: Answer) => void;
+  /** What it knows of its own errors when a batch's turn comes: the one before may have taught it. */
+  readonly knownFor: (batch: Offered) => ToChallenger["calibrations"];
+  /** Told when it has been through days that are over. */
+  readonly onLearned: (batch: Offered, learned: Learned) => void;
   /** A batch that takes longer is given up, with its thread. */
   readonly patienceMilliseconds?: number;
   /** How long closing waits for what is under way. */
@@ -25,12 +29,23 @@ export interface ChallengerParameters {
   readonly program?: URL;
 }
 
+/** What is handed over: what it has learned itself is added when its turn comes. */
+export type Offered = Omit<ToChallenger, "batch" | "calibrations">;
+
 /** A model set that answers in a thread of its own, where it can neither slow nor break what the worker does. */
 export interface Challenger {
   /** Returns at once. */
-  offer(batch: Omit<ToChallenger, "batch">): void;
+  offer(batch: Offered): void;
   /** Waits a little for what is under way and ends the thread; what is not answered then stays unanswered. */
   close(): Promise<void>;
+}
+
+/** The batch that is being answered, and what of it is still open. */
+interface UnderWay {
+  readonly batch: number;
+  readonly offered: Offered;
+  readonly open: Set<string>;
+  readonly timer: NodeJS.Timeout;
 }
 
 const PATIENCE_MILLISECONDS = 30_000;
@@ -39,13 +54,13 @@ const MOST_WAITING = 200;
 const PROGRAM = new URL("./thread.mjs", import.meta.url);
 
 export function startChallenger(parameters: ChallengerParameters): Challenger {
-  const { modelSet, lookup = {}, onAnswer, program = PROGRAM } = parameters;
+  const { modelSet, lookup = {}, onAnswer, knownFor, onLearned, program = PROGRAM } = parameters;
   const { patienceMilliseconds = PATIENCE_MILLISECONDS, mostWaiting = MOST_WAITING } = parameters;
   const { closingMilliseconds = CLOSING_MILLISECONDS } = parameters;
-  const waiting: ToChallenger[] = [];
+  const waiting: (Offered & { readonly batch: number })[] = [];
   let [batches, closing] = [0, false];
   let thread: Worker | null = null;
-  let current: { readonly batch: number; readonly open: Set<string>; readonly timer: NodeJS.Timeout } | null = null;
+  let current: UnderWay | null = null;
   let idle: (() => void) | null = null;
 
   function next(): void {
@@ -53,10 +68,10 @@ export function startChallenger(parameters: ChallengerParameters): Challenger {
     const batch = waiting.shift();
     if (batch === undefined) return void idle?.();
     const timer = setTimeout(() => giveUp(`no answer in ${patienceMilliseconds / 1000} s`), patienceMilliseconds);
-    current = { batch: batch.batch, open: new Set(batch.cases.map(({ id }) => id)), timer };
+    current = { batch: batch.batch, offered: batch, open: new Set(batch.cases.map(({ id }) => id)), timer };
     try {
       thread ??= start();
-      thread.postMessage(batch);
+      thread.postMessage({ ...batch, calibrations: knownFor(batch) } satisfies ToChallenger);
     } catch (error) {
       giveUp(explain(error));
     }
@@ -67,6 +82,7 @@ export function startChallenger(parameters: ChallengerParameters): Challenger {
     worker.unref();
     worker.on("message", (message: FromChallenger) => {
       if (current === null || message.batch !== current.batch) return;
+      if (message.kind === "learned") return onLearned(current.offered, message);
       if (message.kind === "done") return finish("gave no answer");
       if (!current.open.delete(message.id)) return;
       if (message.kind === "failed") onAnswer({ id: message.id, decision: null, error: message.reason });

@@ -1,18 +1,21 @@
 import { blockLength, bootstrapMean } from "../../ml/backtest/bootstrap.ts";
 import type { Address, Decision } from "../../ml/types.ts";
 import { settledOutcomes } from "../performance.ts";
+import { coverOf, type Look } from "../report/stated.ts";
 
 /** One decision of the champion with what a challenger said to it; outcomes null until their horizon has passed. */
 export interface Duel {
   readonly vault: Address;
   readonly atSeconds: number;
+  /** What both saw. */
+  readonly seen: Pick<Decision, "sqrtPriceX96" | "numeraire">;
   readonly champion: Side;
   /** Null when the challenger gave no answer. */
   readonly challenger: Side | null;
 }
 
 export interface Side {
-  readonly decision: Pick<Decision, "action" | "chosen" | "candidates">;
+  readonly decision: Pick<Decision, "action" | "chosen" | "candidates" | "stated">;
   readonly outcome: unknown;
 }
 
@@ -25,6 +28,8 @@ export interface Standing {
   /** Part of the answers with the same action and the same range. */
   readonly agreement: number | null;
   readonly moves: Both<number>;
+  /** What each stated of the days ahead in what was answered, and how it held; null where nothing was stated. */
+  readonly stated: Both<StatedDays | null>;
   /** Mean of fees − LVR − cost of the move, basis points of NAV over the horizon, of what was answered and settled. */
   readonly settled: number;
   readonly predictedBps: Both<number> | null;
@@ -36,6 +41,14 @@ export interface Standing {
   readonly verdict: "challenger" | "champion" | "undecided" | "too-little";
 }
 
+export interface StatedDays {
+  /** Mean half-width of the 95 % interval, in ln of the price. */
+  readonly halfWidth: number;
+  /** Stated days that have ended, and those at whose end the price was inside. */
+  readonly ended: number;
+  readonly inside: number;
+}
+
 export interface Both<T> {
   readonly champion: T;
   readonly challenger: T;
@@ -44,11 +57,12 @@ export interface Both<T> {
 const DAY = 86_400;
 /** Horizons that do not overlap: with fewer, an interval is a guess about a guess. */
 const LEAST_HORIZONS = 14;
+const EVERY_SECONDS = 3_600;
 const RESAMPLES = 2_000;
 const SEED = 1;
 
 /** How a challenger stands against the champion, on the same inputs. */
-export function standingOf(modelSet: string, duels: readonly Duel[]): Standing {
+export function standingOf(modelSet: string, duels: readonly Duel[], everySeconds = EVERY_SECONDS): Standing {
   const answered = duels.flatMap(({ challenger, ...duel }) => (challenger === null ? [] : [{ ...duel, challenger }]));
   const same = answered.filter(({ champion, challenger }) => choiceOf(champion) === choiceOf(challenger));
   const moved = (side: "champion" | "challenger") =>
@@ -73,6 +87,10 @@ export function standingOf(modelSet: string, duels: readonly Duel[]): Standing {
     answered: answered.length,
     agreement: answered.length === 0 ? null : same.length / answered.length,
     moves: { champion: moved("champion"), challenger: moved("challenger") },
+    stated: {
+      champion: statedIn(duels, answered, "champion", everySeconds),
+      challenger: statedIn(duels, answered, "challenger", everySeconds),
+    },
     settled: settled.length,
     predictedBps:
       settled.length === 0
@@ -86,6 +104,30 @@ export function standingOf(modelSet: string, duels: readonly Duel[]): Standing {
     days: seconds / DAY,
     verdict: verdictOf(difference, seconds / horizonSeconds),
   };
+}
+
+/** What one side stated where both did, held against the prices that all duels of the same vault saw. */
+function statedIn(
+  duels: readonly Duel[],
+  answered: readonly (Duel & { readonly challenger: Side })[],
+  side: "champion" | "challenger",
+  everySeconds: number,
+): StatedDays | null {
+  const look = ({ atSeconds, seen }: Duel): Look => ({ atSeconds, ...seen });
+  const both = answered.filter(({ champion, challenger }) => champion.decision.stated && challenger.decision.stated);
+  let [width, ended, inside] = [0, 0, 0];
+  for (const one of new Set(both.map(({ vault }) => vault))) {
+    const said = both.flatMap((duel) => {
+      const { stated } = duel[side].decision;
+      return duel.vault !== one || stated === undefined ? [] : [{ ...look(duel), stated }];
+    });
+    for (const { stated } of said) width += stated.halfWidth;
+    const looks = duels.filter(({ vault }) => vault === one).map(look);
+    const found = coverOf(said, looks, everySeconds);
+    ended += found.ended;
+    inside += found.inside;
+  }
+  return both.length === 0 ? null : { halfWidth: width / both.length, ended, inside };
 }
 
 function verdictOf(difference: Standing["difference"], horizons: number): Standing["verdict"] {

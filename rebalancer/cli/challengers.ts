@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Standing } from "../challengers/standing.ts";
+import type { Standing, StatedDays } from "../challengers/standing.ts";
 import { standingsOf } from "../challengers/standings.ts";
 import { timeOf } from "./data/options.ts";
 import { withJournal } from "./journalFile.ts";
@@ -30,7 +30,7 @@ export function registerChallengers(program: Command): void {
       const vault = options.vault === undefined ? undefined : vaultNamed(config, options.vault, "--vault").vault;
       const sinceSeconds = timeOf("--since", options.since) ?? 0;
       const standings = await withJournal(config.journal.path, (journal) =>
-        standingsOf(journal, { vault, sinceSeconds }),
+        standingsOf(journal, { vault, sinceSeconds, everySeconds: config.evaluate.everySeconds }),
       );
       answer(options, standings, () => formatStandings(standings));
     }),
@@ -53,6 +53,10 @@ export function formatStandings(standings: readonly Standing[]): string {
 function formatStanding(standing: Standing): string {
   const { modelSet, decisions, answered, agreement, moves, settled, difference, days } = standing;
   const bps = (value: number | undefined): string => (value === undefined ? "-" : value.toFixed(2));
+  const width = (stated: StatedDays | null) =>
+    stated === null ? "-" : `±${(100 * Math.expm1(stated.halfWidth)).toFixed(2)} %`;
+  const held = (stated: StatedDays | null) =>
+    stated === null || stated.ended === 0 ? "-" : `${stated.inside} of ${stated.ended}`;
   const right = { align: "right" as const };
   const table = formatTable(
     [{ title: `${modelSet} against the champion` }, { title: "champion", ...right }, { title: "challenger", ...right }],
@@ -60,6 +64,8 @@ function formatStanding(standing: Standing): string {
       ["moves", String(moves.champion), String(moves.challenger)],
       ["predicted net, bp", bps(standing.predictedBps?.champion), bps(standing.predictedBps?.challenger)],
       ["realised net, bp", bps(standing.realisedBps?.champion), bps(standing.realisedBps?.challenger)],
+      ["95 % interval of a day, mean", width(standing.stated.champion), width(standing.stated.challenger)],
+      ["price inside a day later", held(standing.stated.champion), held(standing.stated.challenger)],
     ],
   );
   const agreed = agreement === null ? "-" : `${(100 * agreement).toFixed(1)} %`;

@@ -1,3 +1,4 @@
+import type { Decision } from "../../ml/types.ts";
 import { sqrtPriceX96ToLnPrice } from "../../ml/units.ts";
 import type { StateAt } from "./build.ts";
 import type { Stated } from "./vaultReport.ts";
@@ -6,21 +7,28 @@ const DAY = 86_400;
 
 /** What decisions stated of the day ahead, and how often it was so; null where none stated anything. */
 export function statedOf(states: readonly StateAt[], everySeconds: number): Stated | null {
-  const said = states.flatMap(({ record: { decision } }) =>
-    decision.stated === undefined ? [] : [{ decision, stated: decision.stated }],
-  );
-  const last = said.at(-1);
-  if (last === undefined) return null;
+  const looks = states.map(({ record }) => record.decision);
+  const last = looks.findLast(({ stated }) => stated !== undefined);
+  if (last?.stated === undefined) return null;
+  return { spreadWad: last.spreadWad, latest: last.stated, ...coverOf(looks, looks, everySeconds) };
+}
+
+/** A price that was seen, and what was stated of the day after it. */
+export type Look = Pick<Decision, "atSeconds" | "sqrtPriceX96" | "numeraire" | "stated">;
+
+/** How many stated days have ended, and in how many the price of `looks` was inside then; both oldest first. */
+export function coverOf(said: readonly Look[], looks: readonly Look[], everySeconds: number) {
   let [ended, inside, next] = [0, 0, 0];
-  for (const { decision, stated } of said) {
-    const ends = decision.atSeconds + DAY;
-    while ((states[next]?.record.decision.atSeconds ?? Number.POSITIVE_INFINITY) < ends) next++;
-    const then = states[next]?.record.decision;
+  for (const { atSeconds, sqrtPriceX96, numeraire, stated } of said) {
+    if (stated === undefined) continue;
+    const ends = atSeconds + DAY;
+    while ((looks[next]?.atSeconds ?? Number.POSITIVE_INFINITY) < ends) next++;
+    const then = looks[next];
     // Where nobody looked at the end of the day it is not known how it ended.
     if (then === undefined || then.atSeconds - ends > everySeconds) continue;
-    const [from, to] = [decision, then].map((one) => sqrtPriceX96ToLnPrice(one.sqrtPriceX96, decision.numeraire));
+    const moved = sqrtPriceX96ToLnPrice(then.sqrtPriceX96, numeraire) - sqrtPriceX96ToLnPrice(sqrtPriceX96, numeraire);
     ended++;
-    if (Math.abs((to as number) - (from as number)) <= stated.halfWidth) inside++;
+    if (Math.abs(moved) <= stated.halfWidth) inside++;
   }
-  return { spreadWad: last.decision.spreadWad, latest: last.stated, ended, inside };
+  return { ended, inside };
 }

@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { type CalibrationState, emptyCalibration } from "../../ml/risk/uncertainty/calibration.ts";
+import type { StatedDay } from "../../ml/types.ts";
+import { lnPriceToSqrtPriceX96 } from "../../ml/units.ts";
 import { type Duel, type Side, type Standing, standingOf } from "../../rebalancer/challengers/standing.ts";
 import { createChallengers } from "../../rebalancer/challengers.ts";
-import { registerChallengers } from "../../rebalancer/cli/challengers.ts";
+import { formatStandings, registerChallengers } from "../../rebalancer/cli/challengers.ts";
 import type { Config } from "../../rebalancer/config.ts";
 import type { ChallengerRecord } from "../../rebalancer/journal/challengers.ts";
 import type { DecisionInputs } from "../../rebalancer/journal/inputs.ts";
@@ -14,6 +17,7 @@ import { liveHours } from "../support/liveHours.ts";
 import { verbRunner } from "../support/verb.ts";
 
 const HOURS = 8;
+const ZERO = `0x${"0".repeat(40)}` as const;
 
 /** Waits until every challenger has said something to every decision: threads keep their own time. */
 async function answered({ journal: { path } }: Config, hour: number): Promise<void> {
@@ -88,7 +92,7 @@ describe("a live worker with challengers", () => {
   it("shows how they stand, and that so little tells nothing", async () => {
     const { status, stdout } = await runVerb("--config", played.path);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^rules against the champion {2}champion {2}challenger/m);
+    expect(stdout).toMatch(/^rules against the champion +champion +challenger$/m);
     expect(stdout).toMatch(/answered 8 of 8 decisions of 1 vaults; agreed in 100\.0 %/);
     expect(stdout).toMatch(/answered 0 of 8 decisions/);
     expect(stdout).toMatch(/too little to tell/);
@@ -108,15 +112,48 @@ describe("createChallengers", () => {
     history: { ...history, swaps: history.swaps.length },
   };
 
+  const unlearned = { latestCalibration: () => null, recordCalibration: () => undefined };
+
+  it("measures each on its own errors: those that the journal keeps of it, and the days since", async () => {
+    const records: ChallengerRecord[] = [];
+    const learned: { readonly modelSet: string; readonly state: CalibrationState }[] = [];
+    const asked: string[] = [];
+    const own = { ...emptyCalibration, days: 5, lastSeconds: 86_400 };
+    const champions = { ...emptyCalibration, days: 777, lastSeconds: history.toTimestamp };
+    const challengers = createChallengers({
+      config: { models: { challengers: ["rules"], registry: "none" } as unknown as Config["models"] },
+      journal: {
+        inputs: () => ({ ...inputs, calibration: champions }),
+        recordChallenger: (record) => void records.push(record),
+        latestCalibration: ({ modelSet, pool }) => {
+          asked.push(`${modelSet} ${pool}`);
+          return own;
+        },
+        recordCalibration: ({ modelSet }, state) => void learned.push({ modelSet, state }),
+      },
+      logger: { warn: () => undefined, info: () => undefined },
+    });
+    challengers?.offer(history, ["d0"]);
+    challengers?.offer(history, ["d1"]);
+    await vi.waitFor(() => expect(records).toHaveLength(2), { timeout: 60_000, interval: 20 });
+    await challengers?.close();
+    expect(new Set(asked)).toEqual(new Set([`rules ${history.pool.address}`]));
+    const days = records.map(({ decision }) => decision?.stated?.days ?? 0);
+    expect(days[0]).toBeGreaterThan(5);
+    expect(days).toEqual([days[0], days[0]]);
+    expect(days[0]).toBeLessThan(777);
+    expect(learned[0]).toMatchObject({ modelSet: "rules", state: { days: days[0] } });
+  }, 90_000);
+
   /** What is journaled and said of challengers that misbehave, each offered so many batches at once. */
   async function misbehaving(sets: readonly string[], { batches = 1, patienceMilliseconds = 20_000 } = {}) {
     const records: ChallengerRecord[] = [];
     const warnings: string[] = [];
     const failed: string[] = [];
     const challengers = createChallengers({
-      config: { models: { challengers: [...sets] } as unknown as Config["models"] },
-      journal: { inputs: () => inputs, recordChallenger: (record) => void records.push(record) },
-      logger: { warn: (...args: unknown[]) => void warnings.push(String(args.at(-1))) },
+      config: { models: { challengers: [...sets], registry: "none" } as unknown as Config["models"] },
+      journal: { ...unlearned, inputs: () => inputs, recordChallenger: (record) => void records.push(record) },
+      logger: { warn: (...args: unknown[]) => void warnings.push(String(args.at(-1))), info: () => undefined },
       onFailure: (modelSet) => void failed.push(modelSet),
       thread: {
         program: new URL("../support/badChallenger.mjs", import.meta.url),
@@ -191,12 +228,19 @@ describe("standingOf", () => {
       predictedVariance: { q10: 0.5, q90: 2 },
     },
   });
+  const seen = { sqrtPriceX96: 1n << 96n, numeraire: 1 } as const;
   /** Hourly duels over some days in which the challenger earns `ahead` more, give or take a seeded wobble. */
   const duels = (days: number, ahead: number, wobble = 1): Duel[] =>
     Array.from({ length: days * 24 }, (_, hour) => {
       const at = 1_700_000_000 + hour * 3_600;
       const noise = wobble * Math.sin(hour / 7);
-      return { vault: VAULT, atSeconds: at, champion: side(at, 0, 5), challenger: side(at, 60, 5 + ahead + noise) };
+      return {
+        vault: VAULT,
+        atSeconds: at,
+        seen,
+        champion: side(at, 0, 5),
+        challenger: side(at, 60, 5 + ahead + noise),
+      };
     });
   const verdict = (of: readonly Duel[]): Standing["verdict"] => standingOf("other", of).verdict;
 
@@ -210,7 +254,7 @@ describe("standingOf", () => {
 
   it("takes what a move costs off what it earns, and counts agreement by range", () => {
     const at = 1_700_000_000;
-    const one = { vault: VAULT, atSeconds: at, champion: side(at, 0, 8), challenger: side(at, 0, 8, 3) } as const;
+    const one = { vault: VAULT, atSeconds: at, seen, champion: side(at, 0, 8), challenger: side(at, 0, 8, 3) } as const;
     const other = { ...one, challenger: side(at, 60, 8, 3) };
     const silent = { ...one, challenger: null };
     expect(standingOf("other", [one, other, silent])).toMatchObject({
@@ -222,6 +266,46 @@ describe("standingOf", () => {
       realisedBps: { champion: 8, challenger: 5 },
       difference: { mean: -3 },
     });
+  });
+
+  it("says what each stated of the days ahead, and how often it held, where both did", () => {
+    const price = (hour: number) => ({
+      sqrtPriceX96: lnPriceToSqrtPriceX96(hour < 30 ? 0 : 0.04, 1),
+      numeraire: 1 as const,
+    });
+    const stating = (one: Side, halfWidth: number): Side => ({
+      ...one,
+      decision: { ...one.decision, stated: { halfWidth } as StatedDay },
+    });
+    // Both look every hour for two days; the price rises by 4 % in hour 30, the challenger is silent in hours 3 and 4.
+    const days = duels(2, 0).map(
+      (duel, hour): Duel => ({
+        ...duel,
+        seen: price(hour),
+        champion: stating(duel.champion, 0.05),
+        challenger: hour === 3 || hour === 4 ? null : stating(duel.challenger as Side, 0.03),
+      }),
+    );
+    const two = [...days, ...days.map((duel): Duel => ({ ...duel, vault: ZERO, challenger: duel.champion }))];
+    const { champion, challenger } = standingOf("other", days).stated;
+    // 24 stated days end; those of hours 6 to 23 hold the rise.
+    expect([champion, challenger]).toMatchObject([
+      { ended: 22, inside: 22 },
+      { ended: 22, inside: 4 },
+    ]);
+    expect(champion?.halfWidth).toBeCloseTo(0.05, 12);
+    expect(challenger?.halfWidth).toBeCloseTo(0.03, 12);
+    expect(standingOf("other", two).stated.challenger).toMatchObject({ ended: 46, inside: 28 });
+    expect(standingOf("other", duels(2, 0)).stated).toEqual({ champion: null, challenger: null });
+    const silent = standingOf(
+      "other",
+      days.map((duel) => ({ ...duel, challenger: null })),
+    );
+    expect(silent.stated).toEqual({ champion: null, challenger: null });
+    const shown = formatStandings([standingOf("other", days)]);
+    expect(shown).toMatch(/95 % interval of a day, mean +±5\.13 % +±3\.05 %/);
+    expect(shown).toMatch(/price inside a day later +22 of 22 +4 of 22/);
+    expect(Math.max(...shown.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
   it("has a wider interval for hours that share a day than for hours drawn alone", () => {

@@ -1,13 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { createChallengers } from "../../rebalancer/challengers.ts";
 import { registerModel } from "../../rebalancer/cli/model.ts";
 import { registerStatus } from "../../rebalancer/cli/status.ts";
+import type { ChallengerRecord } from "../../rebalancer/journal/challengers.ts";
+import type { DecisionInputs } from "../../rebalancer/journal/inputs.ts";
 import { openJournal } from "../../rebalancer/journal.ts";
 import { createLogger } from "../../rebalancer/log/log.ts";
 import { run } from "../../rebalancer/main.ts";
 import { openModelsInUse } from "../../rebalancer/modelsInUse.ts";
+import { bounds, market, settings, vault } from "../ml/fixtures.ts";
 import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
 import { settled } from "../support/lockstep.ts";
 import { verbRunner } from "../support/verb.ts";
@@ -32,9 +36,11 @@ const promote = async (name: string) => {
   expect([status, stderr]).toEqual([0, ""]);
 };
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "models-in-use-"));
   registry = at("models");
+  await add("first");
+  await add("second");
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -43,8 +49,6 @@ describe("the models in use", () => {
   const config = () => ({ models: { set: "champion", challengers: [], registry, signers: [] } }) as never;
 
   it("are those that the champion's place means, from the block on at which it is seen to mean others", async () => {
-    await add("first");
-    await add("second");
     await promote("first");
     const journal = openJournal(":memory:", () => "worker");
     const inUse = await openModelsInUse({ config: config(), journal, logger, nowSeconds });
@@ -86,6 +90,59 @@ describe("the models in use", () => {
     expect(journal.modelsInUse().map(({ block }) => block)).toEqual([null, 9]);
     journal.close();
   });
+});
+
+describe("a challenger that is named by its place", () => {
+  it("is what the place means, from the block on at which it is seen to mean others", async () => {
+    const asChallenger = async (name: string) =>
+      expect((await model("promote", name, "--to", "challenger", "--registry", registry)).status).toBe(0);
+    await asChallenger("first");
+    const history = market({ hours: 40 });
+    const inputs: DecisionInputs = {
+      ...{ state: vault(history, 1), bounds, settings, grid: null },
+      history: { ...history, swaps: history.swaps.length },
+    };
+    const records: ChallengerRecord[] = [];
+    const told: string[] = [];
+    const challengers = createChallengers({
+      config: { models: { challengers: ["challenger", "rules", "nonesuch"], registry, signers: [] } } as never,
+      journal: {
+        inputs: () => inputs,
+        recordChallenger: (record) => void records.push(record),
+        latestCalibration: () => null,
+        recordCalibration: () => undefined,
+      },
+      logger: { warn: () => undefined, info: (_: unknown, text?: string) => void told.push(text ?? "") } as never,
+    });
+    const answersOf = async (id: string) => {
+      challengers?.offer(history, [id]);
+      const of = () => records.filter(({ decisionId }) => decisionId === id);
+      await vi.waitFor(() => expect(of()).toHaveLength(3), { timeout: 60_000, interval: 20 });
+      return new Map(of().map(({ modelSet, decision }) => [modelSet, decision?.models[0]?.id]));
+    };
+    const others = [
+      ["rules", "rules-volatility"],
+      ["nonesuch", undefined],
+    ] as const;
+    expect(await answersOf("d0")).toEqual(new Map([["first@0.1.0", "first"], ...others]));
+    await asChallenger("second");
+    expect([...(await answersOf("d1")).keys()]).toContain("first@0.1.0");
+    challengers?.follow();
+    expect(await answersOf("d2")).toEqual(new Map([["second@0.1.0", "second"], ...others]));
+    expect(told).toEqual(["challenger challenger is second@0.1.0 from now on"]);
+    challengers?.follow();
+    // A registry that cannot be read takes nothing away.
+    const file = join(registry, "first", "0.1.0", "manifest.json");
+    const sound = readFileSync(file, "utf8");
+    await asChallenger("first");
+    writeFileSync(file, "{");
+    challengers?.follow();
+    expect([...(await answersOf("d3")).keys()]).toContain("second@0.1.0");
+    writeFileSync(file, sound);
+    challengers?.follow();
+    expect([...(await answersOf("d4")).keys()]).toContain("first@0.1.0");
+    await challengers?.close();
+  }, 120_000);
 });
 
 describe("a worker", () => {

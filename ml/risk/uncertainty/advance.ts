@@ -19,11 +19,14 @@ export interface AdvanceParameters {
   readonly bars?: readonly Bar[];
 }
 
+/** Start of the last day that is over and settled at a time. */
+export const lastWholeDay = (atSeconds: number): number => Math.floor((atSeconds - SETTLED_SECONDS) / DAY) * DAY - DAY;
+
 /** The state after all whole days of a history that it has not learned from yet; itself while there is none. */
 export async function advanceCalibration(parameters: AdvanceParameters): Promise<CalibrationState> {
   const { history, numeraire, model } = parameters;
   let { state } = parameters;
-  const lastStart = Math.floor((history.toTimestamp - SETTLED_SECONDS) / DAY) * DAY - DAY;
+  const lastStart = lastWholeDay(history.toTimestamp);
   if (state.days > 0 && lastStart <= state.lastSeconds) return state;
   const untilSeconds = Math.floor(history.toTimestamp / BAR_SECONDS) * BAR_SECONDS;
   const bars = parameters.bars ?? toBars(history, numeraire, { barSeconds: BAR_SECONDS, untilSeconds });

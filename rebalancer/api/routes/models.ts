@@ -126,7 +126,7 @@ function identities(): Promise<Registered[]> {
 function record({ journals, config }: Pick<ApiContext, "journals" | "config">, asked: string) {
   const readers = journals.readers();
   const isChampion = asked === config.models.set;
-  const set = isChampion ? journaledAs(config, asked) : asked;
+  const set = journaledAs(config, asked);
   const times = readers.flatMap(({ all }) =>
     isChampion
       ? all(

@@ -288,9 +288,14 @@ describe("a package from outside", () => {
     };
     const records: ChallengerRecord[] = [];
     const challengers = createChallengers({
-      config: { models: { challengers: [at("challenger")] } as unknown as Config["models"] },
-      journal: { inputs: () => inputs, recordChallenger: (record) => void records.push(record) },
-      logger: { warn: () => undefined },
+      config: { models: { challengers: [at("challenger")], registry: at("models") } as unknown as Config["models"] },
+      journal: {
+        inputs: () => inputs,
+        recordChallenger: (record) => void records.push(record),
+        latestCalibration: () => null,
+        recordCalibration: () => undefined,
+      },
+      logger: { warn: () => undefined, info: () => undefined },
     });
     challengers?.offer(history, ["d0"]);
     const end = performance.now() + 60_000;
