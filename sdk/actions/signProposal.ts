@@ -1,5 +1,10 @@
 import type { Hex, LocalAccount } from "viem";
-import { type ProposalDomainParameters, proposalTypedData, type RebalanceProposal } from "../proposal.ts";
+import {
+  type ProposalDomainParameters,
+  proposalDigest,
+  proposalTypedData,
+  type RebalanceProposal,
+} from "../proposal.ts";
 
 export type SignProposalParameters = ProposalDomainParameters & { readonly proposal: RebalanceProposal };
 
@@ -9,5 +14,7 @@ export type SignProposalParameters = ProposalDomainParameters & { readonly propo
  * @example const signature = await signProposal(account, { chainId, strategy, proposal });
  */
 export function signProposal(account: LocalAccount, { proposal, ...domain }: SignProposalParameters): Promise<Hex> {
-  return account.signTypedData(proposalTypedData(domain, proposal));
+  return account.sign
+    ? account.sign({ hash: proposalDigest(domain, proposal) })
+    : account.signTypedData(proposalTypedData(domain, proposal));
 }
