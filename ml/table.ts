@@ -46,9 +46,15 @@ function encode(table: CandidateTable, narrow: boolean): Uint8Array | null {
   numbers.set(table.lowerTick.subarray(0, rows), rows);
   numbers.set(table.upperTick.subarray(0, rows), 2 * rows);
   const last = 11 * rows;
+  // Refusals come in runs.
+  let [before, number]: [string | null, number] = [null, NONE];
   for (let row = 0; row < rows; row++) {
     const refusal = table.refusal[row] ?? null;
-    numbers[last + row] = refusal === null ? NONE : (refusals.get(refusal) as number);
+    if (refusal !== before) {
+      before = refusal;
+      number = refusal === null ? NONE : (refusals.get(refusal) as number);
+    }
+    numbers[last + row] = number;
   }
   for (let i = 0; i < QUANTITIES.length; i++) {
     const column = table[QUANTITIES[i] as (typeof QUANTITIES)[number]];
@@ -62,8 +68,11 @@ function encode(table: CandidateTable, narrow: boolean): Uint8Array | null {
 /** The distinct refusals, in the order in which they come. */
 function refusalsOf({ rows, refusal: given }: CandidateTable): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
+  let before: string | null = null;
   for (let row = 0; row < rows; row++) {
     const refusal = given[row] ?? null;
+    if (refusal === before) continue;
+    before = refusal;
     if (refusal !== null && !found.has(refusal)) found.set(refusal, found.size);
   }
   return found;
