@@ -10,6 +10,7 @@ import type { Challengers } from "./challengers.ts";
 import type { Config, VaultConfig } from "./config.ts";
 import { FatalError } from "./errors.ts";
 import type { HistoryStore } from "./history.ts";
+import type { InHand } from "./inHand.ts";
 import type { Prepared } from "./jobs/prepare.ts";
 import type { Reading } from "./jobs/reading.ts";
 import type { Journal } from "./journal.ts";
@@ -74,6 +75,9 @@ export interface Context {
   readonly readings: Ahead<Reading>;
   /** Simulations of moves whose execution is being queued. */
   readonly prepared: Ahead<Promise<Prepared>>;
+  /** Evaluations and executions that go on before their jobs have come through the queue. */
+  readonly evaluating: InHand;
+  readonly executing: InHand;
   /** Told of what happens; never waited for. */
   readonly metrics: Metrics;
   /** What must not be seen in logs, Redis and journal. */

@@ -12,6 +12,7 @@ import { type Config, resolveVaults, type VaultConfig } from "./config.ts";
 import type { Context, Milestone, PoolGroup } from "./context.ts";
 import { explain, type RefusedError } from "./errors.ts";
 import { createHistories } from "./history.ts";
+import { createInHand } from "./inHand.ts";
 import { scheduleHousekeeping } from "./jobs/housekeeping.ts";
 import { openJournal } from "./journal.ts";
 import { loadKeys } from "./keys/keys.ts";
@@ -26,7 +27,7 @@ import { startObservability } from "./observability.ts";
 import { observe } from "./observe/observe.ts";
 import { createWaker } from "./observe/waker.ts";
 import { acquireLeases } from "./queues/lease.ts";
-import { openQueues, queuePrefix } from "./queues/queue.ts";
+import { CONCURRENCY, openQueues, queuePrefix } from "./queues/queue.ts";
 import { bullConnection, connectRedis } from "./queues/redis.ts";
 import { startWorkers } from "./queues/workers.ts";
 import { recover } from "./recover.ts";
@@ -142,6 +143,8 @@ export async function run(parameters: RunParameters): Promise<void> {
       heardAtSeconds: new Map(),
       readings: createAhead(),
       prepared: createAhead(),
+      evaluating: createInHand({ most: CONCURRENCY.evaluate }),
+      executing: createInHand({ most: CONCURRENCY.execute }),
       metrics,
       secrets,
       reached(milestone, fields) {
@@ -159,6 +162,9 @@ export async function run(parameters: RunParameters): Promise<void> {
     await recover(context);
     await scheduleHousekeeping(context);
     const workers = startWorkers(context, options);
+    // An evaluation begins executions.
+    shutdown.add("executions in hand", () => context.executing.idle());
+    shutdown.add("evaluations in hand", () => context.evaluating.idle());
     for (const worker of workers) {
       metrics.watch(worker);
       shutdown.add("worker", () => worker.close());

@@ -11,9 +11,10 @@ import { decideOn, readState, type VaultInputs } from "../decideAt.ts";
 import type { DecisionRecord } from "../journal/decisions.ts";
 import type { ProposalStatus, ProposalStore } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
-import { ensureJob, type Payload } from "../queues/queue.ts";
+import { CONCURRENCY, ensureJob, jobIds, type Payload } from "../queues/queue.ts";
 import { buildProposal, digestOf, modelIdOf } from "../sending/proposal.ts";
 import { describeStop, type StopOrder, stopFor } from "../stops/killSwitch.ts";
+import { execute } from "./execute.ts";
 import { openProposals } from "./open.ts";
 import { prepare } from "./prepare.ts";
 import { beginReading, decisionIdOf, type ReadVault, readAll, readingKey, TOGETHER } from "./reading.ts";
@@ -21,8 +22,6 @@ import { settleOutcomes } from "./settle.ts";
 
 type NewProposal = Parameters<ProposalStore["recordProposal"]>[0];
 
-/** Moves of an evaluation that are simulated before their jobs run: as many as run at the same time. */
-const MOST_AHEAD = 8;
 /** Signing, gathering what is asked at one instant, asking. */
 const TURNS_TO_ASK = 3;
 
@@ -45,7 +44,8 @@ export async function evaluate(running: Context, payload: Payload<"evaluate">): 
     for (let first = 0; first < waiting.length; first += TOGETHER) {
       const vaults = waiting.slice(first, first + TOGETHER);
       const read = first === 0 ? firstRead : await readAll(context, { group, vaults, block, history });
-      await evaluateVaults(context, { group, block, history, outlook, read });
+      const { tripsRead } = reading;
+      await evaluateVaults(context, { group, block, history, outlook, read, ...(tripsRead ? { tripsRead } : {}) });
       // Nobody waits for them: what is to be executed is queued already.
       context.challengers?.offer(
         history,
@@ -64,6 +64,7 @@ interface EvaluateVaultsParameters {
   readonly history: PoolHistory;
   readonly outlook: Outlook;
   readonly read: readonly ReadVault[];
+  readonly tripsRead?: Promise<void>;
 }
 
 /** A vault with its decision: `inputs` are null where the journal had it already. */
@@ -138,13 +139,10 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
     }
     const { digest, nonce, decisionId } = consequence.proposal;
     context.reached("proposed", { decisionId, vault, block: block.number, digest });
+    const payload = { chainId: config.chainId, vault, nonce: nonce.toString(), digest };
+    context.executing.begin(jobIds.execute(payload), () => execute(context, payload));
     // Again: a machine that lost its power may have a job whose decision was not on disk yet.
-    await ensureJob(
-      queues,
-      "execute",
-      { chainId: config.chainId, vault, nonce: nonce.toString(), digest },
-      { again: true },
-    );
+    await ensureJob(queues, "execute", payload, { again: true });
     context.reached("execute-queued", { decisionId, vault, block: block.number, digest });
   }
   await onDisk;
@@ -181,9 +179,12 @@ async function decideAll(
   return { decided, absent };
 }
 
-/** Begins to simulate what will be executed first: the node is at it while the decisions go to disk and queue. */
+/**
+ * Begins to simulate what will be executed first, as many moves as are executed at the same time: the node is at it
+ * while the decisions go to disk and queue.
+ */
 async function prepareAhead(context: Context, group: PoolGroup, consequences: readonly Consequence[]): Promise<void> {
-  const proposals = consequences.flatMap((one) => ("proposal" in one ? [one] : [])).slice(0, MOST_AHEAD);
+  const proposals = consequences.flatMap((one) => ("proposal" in one ? [one] : [])).slice(0, CONCURRENCY.execute);
   for (const { vault: address, proposal, inputs } of proposals) {
     const vault = group.vaults.find(({ vault }) => vault === address);
     if (!vault) continue;
@@ -225,7 +226,7 @@ async function consequencesOf(
   decided: readonly Decided[],
 ): Promise<readonly Consequence[]> {
   const { config, journal, killSwitch } = context;
-  const { group, block } = parameters;
+  const { group, block, tripsRead } = parameters;
   const toMove = decided.filter(({ record }) => record.decision.plan !== null);
   if (config.worker.mode === "shadow" || toMove.length === 0) {
     return decided.map(({ vault, record }) => ({
@@ -233,6 +234,7 @@ async function consequencesOf(
       rest: record.decision.plan === null ? "held" : "shadow",
     }));
   }
+  await tripsRead;
   const orders = await killSwitch.orders();
   const open = openProposals(context, block);
   const consequences: Consequence[] = [];

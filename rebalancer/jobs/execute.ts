@@ -1,4 +1,5 @@
 import { encodeRebalance } from "../../sdk/actions/rebalance.ts";
+import { begun } from "../ahead.ts";
 import { getBlock } from "../chain.ts";
 import type { VaultConfig } from "../config.ts";
 import type { Context } from "../context.ts";
@@ -7,7 +8,7 @@ import type { Attempt } from "../journal/attempts.ts";
 import type { ProposalRecord, ProposalStatus } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
 import { ensureJob, type Payload } from "../queues/queue.ts";
-import { aboveCap, feeParameters, signFirst, signReplacement } from "../sending/attempt.ts";
+import { aboveCap, feeParameters, type Signed, signFirst, signReplacement } from "../sending/attempt.ts";
 import { buildProposal, digestOf, modelIdOf } from "../sending/proposal.ts";
 import { describeStop } from "../stops/killSwitch.ts";
 import { broadcast } from "./broadcast.ts";
@@ -40,6 +41,8 @@ export async function execute(context: Context, payload: Payload<"execute">): Pr
     return rest(record.status);
   const wasSent = record.status === "sent";
   let attempt = record.attempts.at(-1) ?? null;
+  // A process that signed and died has perhaps not waited for the disk.
+  let onDisk = attempt === null ? null : begun(journal.togetherSoon(() => undefined));
   if (attempt !== null && !wasSent && (await tooLate(context, record)))
     return end("expired", `not known to be sent before its deadline ${record.proposal.deadline}`);
   for (let round = 0; ; round++) {
@@ -55,7 +58,7 @@ export async function execute(context: Context, payload: Payload<"execute">): Pr
         journal.advance(record.digest, "simulated");
         return rest("simulated");
       }
-      attempt = await signMove(context, vault, record, prepared);
+      ({ attempt, onDisk } = await signMove(context, vault, record, prepared));
       context.reached("signed", { ...about, hash: attempt.hash });
     }
     if (config.worker.mode !== "live")
@@ -63,6 +66,7 @@ export async function execute(context: Context, payload: Payload<"execute">): Pr
     const stop = await sendingStop(context, record);
     // What went out before cannot be called back here; its confirm job puts a cancel in its place.
     if (stop !== null) return wasSent ? rest("sent") : end("refused", stop);
+    await onDisk;
     const sent = await broadcast(context, attempt);
     if (sent.outcome === "sent") break;
     logger.warn({ stage: "execute", ...about, nonce: attempt.nonce, outcome: sent.outcome }, sent.detail);
@@ -130,7 +134,7 @@ function signMove(
   vault: VaultConfig,
   record: ProposalRecord,
   { signature, gas, head, counts }: Simulated,
-): Promise<Attempt> {
+): Promise<Signed> {
   const { keeper } = context.keys.of(vault);
   if (!keeper) throw new FatalError(`key ${vault.keeper}: missing; rule: needed in mode live`);
   const { digest, proposal, strategy } = record;

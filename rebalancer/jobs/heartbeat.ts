@@ -85,7 +85,7 @@ async function beatVault(context: Context, vault: VaultConfig, head: BlockStamp)
   };
   if (config.worker.mode !== "live") return logger.info(about, "sign of life simulated");
   const { id } = journal.recordHeartbeat({ ...place, ...heartbeat });
-  const attempt = await signFirst(context, {
+  const { attempt, onDisk } = await signFirst(context, {
     kind: "heartbeat",
     subject: id,
     ordinal: 0,
@@ -98,6 +98,7 @@ async function beatVault(context: Context, vault: VaultConfig, head: BlockStamp)
     counts,
   });
   context.reached("heartbeat", { vault: vault.vault, hash: attempt.hash });
+  await onDisk;
   const sent = await broadcast(context, attempt);
   logger.info({ ...about, hash: attempt.hash, outcome: sent.outcome }, "sign of life");
 }

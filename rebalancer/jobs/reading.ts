@@ -15,6 +15,8 @@ export interface Reading {
   readonly block: BlockStamp;
   readonly history: Promise<PoolHistory>;
   readonly first: Promise<readonly ReadVault[]>;
+  /** Kept when it is known whether the block trips the kill switch; absent where that was known before. */
+  readonly tripsRead?: Promise<void>;
 }
 
 /** A vault with its journaled decision, or else what it is decided on; null for both when it is not deployed yet. */

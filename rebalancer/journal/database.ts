@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import Libsql from "libsql";
 
 export type Row = Record<string, string | number | Uint8Array | null>;
@@ -41,6 +41,15 @@ export function openDatabase(path: string, schema: string): Database {
     prepared.set(sql, statement);
     return statement;
   };
+  let wal: Promise<FileHandle> | null = null;
+  /** SQLite's own locks are on other files: one more handle on this one takes none away. */
+  const flush = async (): Promise<void> => {
+    wal ??= open(`${path}-wal`, "r").catch((error) => {
+      wal = null;
+      throw error;
+    });
+    await (await wal).datasync();
+  };
   let inside = false;
   const transaction = (work: () => void): void => {
     if (inside) {
@@ -70,20 +79,13 @@ export function openDatabase(path: string, schema: string): Database {
       } finally {
         db.exec("PRAGMA synchronous = FULL");
       }
-      return flush(`${path}-wal`);
+      return flush();
     },
-    close: () => void db.close(),
+    close() {
+      db.close();
+      wal?.then((file) => file.close()).catch(() => undefined);
+    },
   };
-}
-
-/** SQLite's own locks are on other files: closing this one takes none away. */
-async function flush(path: string): Promise<void> {
-  const file = await open(path, "r");
-  try {
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
 }
 
 /** What was just written, read back; its absence is a broken file. */

@@ -1,3 +1,4 @@
+import { begun } from "../ahead.ts";
 import { HeadRefusedError } from "../chain/errors.ts";
 import { createFollower, type Follower } from "../chain/follow.ts";
 import { type Heads, listenForHeads } from "../chain/heads.ts";
@@ -106,7 +107,7 @@ async function look(context: Context, observation: Observation): Promise<void> {
   const { config } = context;
   const head = await newestHead(context, observation);
   context.metrics.headSeen(head);
-  await watchTrips(context, observation, head);
+  const tripsRead = begun(watchTrips(context, observation, head));
   if (observation.handled !== head.hash) {
     await context.followModels(head);
     if (!observation.looked) observation.looked = await repairUnseen(context, head);
@@ -126,8 +127,9 @@ async function look(context: Context, observation: Observation): Promise<void> {
   }
   const { due } = observation;
   await Promise.all([
+    due ? followPools(context, observation.watches, { head, due, tripsRead }) : null,
     wakeConfirms(context, observation, head),
-    due ? followPools(context, observation.watches, { head, due }) : null,
+    tripsRead,
   ]);
 }
 

@@ -2,15 +2,13 @@ import type { Hex } from "../../ml/types.ts";
 import type { BlockStamp } from "../chain.ts";
 import type { Context, PoolGroup } from "../context.ts";
 import type { ConfirmProgress } from "../jobs/confirm.ts";
+import { evaluate } from "../jobs/evaluate.ts";
 import { beginReading, readingKey } from "../jobs/reading.ts";
 import type { ProposalRecord } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
-import { ensureJob, jobIds } from "../queues/queue.ts";
+import { CONCURRENCY, ensureJob, jobIds } from "../queues/queue.ts";
 import { DEADLINE_SECONDS } from "../sending/proposal.ts";
 import { settledKey, writeMarker } from "./marker.ts";
-
-/** Pools that are read before their evaluations run: as many as run at the same time. */
-const MOST_AHEAD = 4;
 
 /** What is known of one pool's due evaluation, so that the journal is asked only for what may have changed. */
 export interface PoolWatch {
@@ -24,21 +22,32 @@ export interface PoolWatch {
 
 export const watchPool = (group: PoolGroup): PoolWatch => ({ group, queued: null, rested: null, published: null });
 
+export interface FollowPoolsParameters {
+  readonly head: BlockStamp;
+  readonly due: BlockStamp;
+  /** Kept when it is known whether this head trips the kill switch: nothing is proposed before. */
+  readonly tripsRead: Promise<void>;
+}
+
 /**
  * Queues what is due and publishes the marker of each pool whose vaults have all come to rest. Asks the journal a fixed
- * number of questions and one for each pool that does not rest yet, however many vaults there are.
+ * number of questions and one for each pool that does not rest yet, however many vaults there are. As many pools as are
+ * evaluated at the same time are begun at once; those after them would only share the processor with these.
  */
 export async function followPools(
   context: Context,
   watches: readonly PoolWatch[],
-  { head, due }: { readonly head: BlockStamp; readonly due: BlockStamp },
+  { head, due, tripsRead }: FollowPoolsParameters,
 ): Promise<void> {
   const started = watches.filter(({ queued }) => queued !== due.hash);
   if (started.length > 0) restLate(context, started, head, due);
-  for (const { group, rested } of started.slice(0, MOST_AHEAD)) {
+  const ahead = new Set<PoolWatch>();
+  for (const watch of started.slice(0, CONCURRENCY.evaluate)) {
+    const { group, rested } = watch;
     if (rested?.hash === due.hash || due.hash !== head.hash) continue;
     const reading = beginReading(context, { group, vaults: group.vaults, block: due });
-    context.readings.keep(readingKey(group, due.number), reading);
+    context.readings.keep(readingKey(group, due.number), { ...reading, tripsRead });
+    ahead.add(watch);
   }
   const sent = context.journal.proposals({ status: ["sent"] });
   const unchecked = new Set(await uncheckedPools(context, sent, head));
@@ -52,6 +61,8 @@ export async function followPools(
       if (watch.queued === due.hash) return;
       const { chainId } = context.config;
       const payload = { chainId, pool: watch.group.meta.address, block: due.number };
+      if (ahead.has(watch)) context.evaluating.begin(jobIds.evaluate(payload), () => evaluate(context, payload));
+      else await tripsRead;
       await ensureJob(context.queues, "evaluate", payload, { again: true });
       watch.queued = due.hash;
     }),

@@ -72,7 +72,12 @@ const STALLED_CHECK_MILLISECONDS = 1_000;
 const MAX_STALLED = 100;
 
 /** Jobs that wait for the chain at the same time; what keepers sign is put in order by their locks. */
-const CONCURRENCY: Readonly<Record<QueueName, number>> = { evaluate: 4, execute: 8, confirm: 8, housekeeping: 1 };
+export const CONCURRENCY: Readonly<Record<QueueName, number>> = {
+  evaluate: 4,
+  execute: 8,
+  confirm: 8,
+  housekeeping: 1,
+};
 
 /**
  * First part of the keys of a worker's queues. They are its own: a job means nothing to a worker with another journal.

@@ -9,7 +9,7 @@ import { execute } from "../jobs/execute.ts";
 import { housekeeping } from "../jobs/housekeeping.ts";
 import { redactError } from "../log/secrets.ts";
 import { classify } from "../sending/classify.ts";
-import { type QueueName, type QueueOptions, startWorker } from "./queue.ts";
+import { jobIds, type QueueName, type QueueOptions, startWorker } from "./queue.ts";
 
 /** Longest payload that the journal keeps of a job that was given up. */
 const MOST_PAYLOAD_CHARACTERS = 4_000;
@@ -43,7 +43,7 @@ export function startWorkers(context: Context, options: QueueOptions): readonly 
       options,
       onError,
       redact,
-      process: (payload) => evaluate(context, payload),
+      process: (payload) => context.evaluating.take(jobIds.evaluate(payload)) ?? evaluate(context, payload),
       async onGivenUp(payload, job, error) {
         bury("evaluate", job, error);
         if (payload) await restFailed(context, payload);
@@ -54,7 +54,7 @@ export function startWorkers(context: Context, options: QueueOptions): readonly 
       options,
       onError,
       redact,
-      process: (payload) => execute(context, payload),
+      process: (payload) => context.executing.take(jobIds.execute(payload)) ?? execute(context, payload),
       onGivenUp(payload, job, error) {
         bury("execute", job, error);
         const record = payload && journal.proposal(payload.digest);

@@ -1,5 +1,6 @@
 import { type Hex, keccak256, type LocalAccount, parseGwei, parseTransaction } from "viem";
 import type { Address } from "../../ml/types.ts";
+import { begun } from "../ahead.ts";
 import type { BlockStamp } from "../chain.ts";
 import type { Config } from "../config.ts";
 import type { Context } from "../context.ts";
@@ -32,11 +33,17 @@ export interface SignFirstParameters {
   readonly alongside?: () => void;
 }
 
+/** A transaction in the journal. It must not be sent before `onDisk` is kept: another may be signed after a power cut. */
+export interface Signed {
+  readonly attempt: Attempt;
+  readonly onDisk: Promise<void>;
+}
+
 /**
  * Signs a subject's transaction with the keeper's next nonce and journals its bytes; nothing is sent yet. Throws
  * RetryableError when the fees that it takes are above the cap.
  */
-export function signFirst(context: SendingContext, parameters: SignFirstParameters): Promise<Attempt> {
+export function signFirst(context: SendingContext, parameters: SignFirstParameters): Promise<Signed> {
   const { config, journal, keeperLock } = context;
   const { keeper, subject, kind, ordinal, head, counts, signature, to, data, alongside } = parameters;
   return keeperLock.alone(keeper.address, async () => {
@@ -59,9 +66,15 @@ export function signFirst(context: SendingContext, parameters: SignFirstParamete
         fees,
         call,
       );
-      const stored = record(journal, attempt, alongside);
+      let stored: Attempt | null = null;
+      const onDisk = begun(
+        journal.togetherSoon(() => {
+          stored = journal.recordAttempt(attempt);
+          if (stored !== null) alongside?.();
+        }),
+      );
       // Null: another process, or another journal entry, took the nonce in between.
-      if (stored !== null) return stored;
+      if (stored !== null) return { attempt: stored, onDisk };
     }
   });
 }
@@ -97,7 +110,7 @@ export function signReplacement(context: SendingContext, parameters: ReplacePara
     const call =
       as === "cancel" ? { to: keeper.address, data: "0x" as const, gas: CANCEL_GAS } : callOf(newest.raw, newest.nonce);
     const signature: Hex = as === "cancel" ? "0x" : newest.signature;
-    return record(journal, await sign(config, keeper, { ...place, signature }, fees, call));
+    return journal.recordAttempt(await sign(config, keeper, { ...place, signature }, fees, call));
   });
 }
 
@@ -155,13 +168,4 @@ function callOf(raw: Hex, nonce: number): Call {
   if (!to || gas === undefined)
     throw new FatalError(`transaction with nonce ${nonce}: ${raw.slice(0, 20)}…; rule: a call`);
   return { to, data: data ?? "0x", gas };
-}
-
-function record(journal: Context["journal"], attempt: Attempt, alongside?: () => void): Attempt | null {
-  let stored: Attempt | null = null;
-  journal.together(() => {
-    stored = journal.recordAttempt(attempt);
-    if (stored !== null) alongside?.();
-  });
-  return stored;
 }

@@ -26,12 +26,11 @@ const RUNS = 100;
 const WARM_UP = 5;
 const GRID = { widths: 66, centres: 64 };
 const PATIENCE_MILLISECONDS = 60_000;
-/** What a stage ends with, and what it is made of. */
+/** What a stage ends with, and what it is made of. The queues are told meanwhile. */
 const STAGES: readonly (readonly [Milestone, string])[] = [
-  ["evaluating", "until the evaluation is taken up"],
+  ["evaluating", "until the evaluation begins"],
   ["decided", "read, scored, decided, journaled"],
-  ["execute-queued", "execution queued"],
-  ["simulated", "taken up, simulated"],
+  ["simulated", "simulated"],
   ["signed", "signed, journaled"],
 ];
 
