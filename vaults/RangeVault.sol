@@ -17,6 +17,7 @@ import {ErrorsLib} from "./libraries/ErrorsLib.sol";
 import {EventsLib} from "./libraries/EventsLib.sol";
 import {ExitLib} from "./libraries/ExitLib.sol";
 import {FeeLib} from "./libraries/FeeLib.sol";
+import {HeldLib} from "./libraries/HeldLib.sol";
 import {LossBudget, LossBudgetLib} from "./libraries/LossBudgetLib.sol";
 import {PositionsLib} from "./libraries/PositionsLib.sol";
 import {PricingLib} from "./libraries/PricingLib.sol";
@@ -190,7 +191,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
 
     /// @inheritdoc IRangeVault
     function positions() external view returns (Position[] memory) {
-        return state.positions;
+        return HeldLib.list(state);
     }
 
     /// @inheritdoc IRangeVault
@@ -500,7 +501,7 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
 
     function setGate(address newGate) external restricted reconfigures {
         emit EventsLib.GateSet(state.gate, newGate);
-        state.gate = newGate;
+        (state.gate, state.gated) = (newGate, newGate != address(0));
     }
 
     function setFeeRecipient(address newRecipient) external restricted nonReentrant reconfigures {

@@ -203,6 +203,11 @@ export const referencePriceOracleAbi = [
             "name": "calm",
             "type": "bool",
             "internalType": "bool"
+          },
+          {
+            "name": "meanLiquidity",
+            "type": "uint128",
+            "internalType": "uint128"
           }
         ]
       }

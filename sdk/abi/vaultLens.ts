@@ -290,6 +290,11 @@ export const vaultLensAbi = [
                 "name": "calm",
                 "type": "bool",
                 "internalType": "bool"
+              },
+              {
+                "name": "meanLiquidity",
+                "type": "uint128",
+                "internalType": "uint128"
               }
             ]
           },

@@ -23,8 +23,8 @@ library FallbackLib {
     using BoundsLib for Bounds;
 
     /// @notice Whether the vault would take the order for a move to wider, and it puts no more to work than is.
-    function widens(IRangeVault vault, RebalanceOrder memory order) external view returns (bool) {
-        if (!DeRiskLib.isToWider(vault.positions(), order)) return false;
+    function widens(IRangeVault vault, RebalanceOrder calldata order) external view returns (bool) {
+        if (!DeRiskLib.isToWider(vault.positions(), order.ranges, order.swap.amountIn)) return false;
         uint256 sumWad;
         for (uint256 i; i < order.ranges.length; ++i) {
             sumWad += order.ranges[i].weightWad;

@@ -528,7 +528,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "moves go on under a pause",
     keeps: "rule 24",
-    find: "«require(block.timestamp >= state.feeAccruedAt, ErrorsLib.Paused(state.pausedUntil));»\n        require(!state.woundDown, ErrorsLib.WoundDown());\n        require(!state.rebalanceHeld",
+    find: "«require(!FeeLib.paused(state), ErrorsLib.Paused(state.pausedUntil));»\n        require(!state.woundDown, ErrorsLib.WoundDown());\n        require(!state.rebalanceHeld",
     replace: "",
     tests: vaultTests,
   },
@@ -629,7 +629,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a performance fee for paused time",
     keeps: "rule 14",
-    find: "return keepsMarks(state) && «block.timestamp >= state.feeAccruedAt»;",
+    find: "return keepsMarks(state) && «!paused(state)»;",
     replace: "true",
     tests: feeTests,
   },
@@ -643,7 +643,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "entry after winding down",
     keeps: "rule 26",
-    find: "«require(!state.woundDown, ErrorsLib.WoundDown());»\n        require(block.timestamp >= state.feeAccruedAt, ErrorsLib.Paused(state.pausedUntil));\n        require(_mayEnter",
+    find: "«require(!state.woundDown, ErrorsLib.WoundDown());»\n        require(!FeeLib.paused(state), ErrorsLib.Paused(state.pausedUntil));\n        require(_mayEnter",
     replace: "",
     tests: feeTests,
   },
@@ -657,7 +657,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "entry under a pause",
     keeps: "rule 24",
-    find: "«require(block.timestamp >= state.feeAccruedAt, ErrorsLib.Paused(state.pausedUntil));»\n        require(_mayEnter",
+    find: "«require(!FeeLib.paused(state), ErrorsLib.Paused(state.pausedUntil));»\n        require(_mayEnter",
     replace: "",
     tests: vaultTests,
   },
@@ -679,8 +679,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "wider at the lower end only",
     keeps: "rule 18",
-    find: "if («order.ranges[i].lowerTick > held[j].lowerTick || order.ranges[i].upperTick < held[j].upperTick») {",
-    replace: "order.ranges[i].lowerTick > held[j].lowerTick",
+    find: "if («ranges[i].lowerTick > held[j].lowerTick || ranges[i].upperTick < held[j].upperTick») return false;",
+    replace: "ranges[i].lowerTick > held[j].lowerTick",
     tests: vaultTests,
   },
   {
@@ -693,7 +693,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what stays is never reduced",
     keeps: "V5",
-    find: "_reduce(context, state, opened[i]);",
+    find: "_reduce(context, state, ranges.opened[i]);",
     replace: "",
     tests: vaultTests,
   },
@@ -735,7 +735,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "every move is one to wider",
     keeps: "rule 18",
-    find: "move.wider = order.swap.amountIn == 0 && «DeRiskLib.isToWider(held, order)»;",
+    find: "move.wider = «DeRiskLib.isToWider(move.ranges.held, order.ranges, order.swap.amountIn)»;",
     replace: "true",
     tests: vaultTests,
   },
@@ -749,7 +749,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a move to wider adds liquidity",
     keeps: "rule 18",
-    find: "if (move.wider && «_liquidity(opened) <= _liquidity(held)») {",
+    find: "if (move.wider && «_liquidity(opened) <= _liquidity(move.ranges.held)») {",
     replace: "true",
     tests: vaultTests,
   },

@@ -25,7 +25,7 @@ contract BlindOracle is IPriceOracle {
 
     function referencePrices() external view returns (ReferencePrices memory refs) {
         (uint160 spotX96, int24 spotTick,,,,,) = IUniswapV3Pool(pool).slot0();
-        if (windowSeconds == 0) return ReferencePrices(spotX96, spotX96, spotX96, true);
+        if (windowSeconds == 0) return ReferencePrices(spotX96, spotX96, spotX96, true, _meanLiquidity(300));
         uint32[] memory ago = new uint32[](2);
         ago[0] = windowSeconds;
         (int56[] memory cumulative,) = IUniswapV3Pool(pool).observe(ago);
@@ -34,8 +34,17 @@ contract BlindOracle is IPriceOracle {
         int24 apart = meanTick > spotTick ? meanTick - spotTick : spotTick - meanTick;
         // The band is asked of what is seen and of spot, as a mean with a deviation check does.
         bool calm = uint24(apart) <= bandTicks;
-        if (!seesSpot) return ReferencePrices(meanX96, meanX96, meanX96, calm);
+        uint128 liquidity = _meanLiquidity(windowSeconds);
+        if (!seesSpot) return ReferencePrices(meanX96, meanX96, meanX96, calm, liquidity);
         (uint160 lowX96, uint160 highX96) = spotX96 < meanX96 ? (spotX96, meanX96) : (meanX96, spotX96);
-        return ReferencePrices(lowX96, uint160((uint256(lowX96) + highX96) / 2), highX96, calm);
+        return ReferencePrices(lowX96, uint160((uint256(lowX96) + highX96) / 2), highX96, calm, liquidity);
+    }
+
+    /// @dev None of the robbed went without a cap on his share of the pool.
+    function _meanLiquidity(uint32 secondsAgo) private view returns (uint128) {
+        uint32[] memory ago = new uint32[](2);
+        ago[0] = secondsAgo;
+        (, uint160[] memory perLiquidity) = IUniswapV3Pool(pool).observe(ago);
+        return uint128((uint256(secondsAgo) << 128) / (perLiquidity[1] - perLiquidity[0]));
     }
 }

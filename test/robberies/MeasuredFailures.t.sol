@@ -201,7 +201,7 @@ abstract contract MeasuredFailures is RobberyTest {
         vm.expectPartialRevert(ErrorsLib.PoolShareAboveMax.selector);
         vault.rebalance(order);
         // Liquidity that stays for the window is the pool's.
-        skip(301);
+        skip(oracle.longWindowSeconds() + 1);
         _tradeAround();
         skip(12);
         _rebalance(order);

@@ -10,6 +10,9 @@ struct ReferencePrices {
     uint160 midSqrtPriceX96;
     uint160 highSqrtPriceX96;
     bool calm;
+    /// Harmonic mean of the pool's liquidity in range over the long window until its last observation, so that what came
+    /// in since then does not count. 0 when not known, and then not calm either.
+    uint128 meanLiquidity;
 }
 
 /// @title The one place where a price enters share accounting

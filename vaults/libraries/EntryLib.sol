@@ -142,7 +142,7 @@ library EntryLib {
         returns (Pricing memory)
     {
         require(!state.woundDown, ErrorsLib.WoundDown());
-        require(block.timestamp >= state.feeAccruedAt, ErrorsLib.Paused(state.pausedUntil));
+        require(!FeeLib.paused(state), ErrorsLib.Paused(state.pausedUntil));
         require(_mayEnter(state, receiver), ErrorsLib.EntryRefusedByGate(msg.sender, receiver));
         FeeLib.accrue(state, totalSupply);
         ReferencePrices memory refs = PricingLib.goodReference(context, state);
@@ -150,8 +150,7 @@ library EntryLib {
     }
 
     function _mayEnter(VaultState storage state, address receiver) private view returns (bool) {
-        address gate = state.gate;
-        return gate == address(0) || IEntryGate(gate).mayEnter(msg.sender, receiver);
+        return !state.gated || IEntryGate(state.gate).mayEnter(msg.sender, receiver);
     }
 
     function _priceNow(VaultContext memory context, VaultState storage state, uint256 totalSupply)
@@ -167,7 +166,7 @@ library EntryLib {
         view
         returns (uint256 assets, Pricing memory pricing)
     {
-        if (state.woundDown || block.timestamp < state.feeAccruedAt || !_mayEnter(state, receiver)) {
+        if (state.woundDown || FeeLib.paused(state) || !_mayEnter(state, receiver)) {
             return (0, pricing);
         }
         ReferencePrices memory refs = PricingLib.referenceNow(context);
@@ -202,7 +201,7 @@ library EntryLib {
         returns (bool)
     {
         if (pricing.issued == VIRTUAL_SHARES) return false;
-        return state.positions.length > 0 || (context.assetIsToken0 ? state.idle1 : state.idle0) > 0;
+        return state.positionCount > 0 || (context.assetIsToken0 ? state.idle1 : state.idle0) > 0;
     }
 
     function _inflowUsed(VaultState storage state, uint256 inflowCap) private view returns (uint256) {

@@ -9,6 +9,7 @@ import {ReferencePrices} from "../interfaces/IPriceOracle.sol";
 import {InKindExit, Position} from "../interfaces/IRangeVault.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
 import {FeeLib} from "./FeeLib.sol";
+import {HeldLib} from "./HeldLib.sol";
 import {NavLib} from "./NavLib.sol";
 import {Burned, PoolLib} from "./PoolLib.sol";
 import {PoolReader} from "./PoolReader.sol";
@@ -232,7 +233,7 @@ library ExitLib {
         result.pricing = PricingLib.price(context, state, totalSupply, refs, high, true);
         result.supply = result.pricing.issued + result.pricing.pending;
         result.idleAsset = assetIsToken0 ? state.idle0 : state.idle1;
-        uint256 count = state.positions.length;
+        uint256 count = state.positionCount;
         if (count == 0) return result;
         // One unit of each token per floor: of the burned part and of the rest.
         result.rounding = NavLib.toAssetDown(2 * count, 2 * count, result.pricing.dearestX96, assetIsToken0) + 2;
@@ -240,7 +241,7 @@ library ExitLib {
 
     /// @dev What an exit that idle alone cannot pay finds in the positions.
     function _reach(VaultContext memory context, VaultState storage state, ExitTerms memory quote) private view {
-        if (state.positions.length > 0) {
+        if (state.positionCount > 0) {
             quote.legs = _assetLegs(context, state);
             quote.fees = context.assetIsToken0 ? quote.pricing.owed0 : quote.pricing.owed1;
         }
@@ -303,7 +304,7 @@ library ExitLib {
         if (assets <= quote.idleAsset) return;
         uint256 need = assets - quote.idleAsset;
         (uint256 legs, uint256 fees) = (quote.legs, quote.fees);
-        uint256 count = state.positions.length;
+        uint256 count = state.positionCount;
         // One unit per position makes up for the floor of each burn.
         uint256 wanted = need > fees ? need - fees + count : 0;
         for (uint256 i = count; i > 0; --i) {
@@ -315,7 +316,7 @@ library ExitLib {
                     : uint128(Math.mulDiv(position.liquidity, wanted, legs, Math.Rounding.Ceil));
             Burned memory burned = PoolLib.burn(context, position, part, false);
             PoolLib.collect(context, state, position, burned, type(uint128).max, type(uint128).max);
-            if (part == position.liquidity) PoolLib.dropPosition(state, i - 1);
+            if (part == position.liquidity) HeldLib.drop(state, i - 1);
             else if (part > 0) state.positions[i - 1].liquidity = position.liquidity - part;
         }
     }
@@ -334,7 +335,7 @@ library ExitLib {
     ) private returns (uint256 amount0, uint256 amount1) {
         if (!waive0) amount0 = Math.mulDiv(state.idle0, shares, supply);
         if (!waive1) amount1 = Math.mulDiv(state.idle1, shares, supply);
-        for (uint256 i = state.positions.length; i > 0; --i) {
+        for (uint256 i = state.positionCount; i > 0; --i) {
             Position memory position = state.positions[i - 1];
             // shares <= supply, so the part is at most the liquidity.
             uint128 part = uint128(Math.mulDiv(position.liquidity, shares, supply));
@@ -462,7 +463,7 @@ library ExitLib {
 
     function _assetLegs(VaultContext memory context, VaultState storage state) private view returns (uint256 legs) {
         (uint160 sqrtPriceX96,) = PoolReader.spot(context.pool);
-        for (uint256 i; i < state.positions.length; ++i) {
+        for (uint256 i; i < state.positionCount; ++i) {
             (uint256 amount0, uint256 amount1) = NavLib.principalDown(state.positions[i], sqrtPriceX96);
             legs += context.assetIsToken0 ? amount0 : amount1;
         }

@@ -55,9 +55,15 @@ library FeeLib {
         return state.limits.performanceFeeBps > 0 && !state.woundDown;
     }
 
+    /// @notice Entry and moves are closed and nothing is charged: fees are then accrued until the end of the pause, which
+    /// is ahead of now exactly while it lasts.
+    function paused(VaultState storage state) internal view returns (bool) {
+        return block.timestamp < state.feeAccruedAt;
+    }
+
     /// @notice Whether the fee is charged now: not while paused.
     function charges(VaultState storage state) internal view returns (bool) {
-        return keepsMarks(state) && block.timestamp >= state.feeAccruedAt;
+        return keepsMarks(state) && !paused(state);
     }
 
     /// @notice Shares that the performance fee would add if it were charged now. Needs NAV at both references.

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.0;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {FullMath} from "@uniswap/v4-core/src/libraries/FullMath.sol";
-import {SqrtPriceMath} from "@uniswap/v4-core/src/libraries/SqrtPriceMath.sol";
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {Position} from "../interfaces/IRangeVault.sol";
 import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
 import {PoolReader} from "./PoolReader.sol";
 import {VaultContext, VaultState} from "./VaultState.sol";
+
+/// @notice Liquidity between two sqrt prices.
+struct Span {
+    uint160 lowerX96;
+    uint160 upperX96;
+    uint128 liquidity;
+}
 
 /// @title What a vault's holdings are worth
 /// @notice Token amounts at a given sqrt price, uncollected fees without a poke, and their value in the asset.
@@ -20,12 +27,43 @@ library NavLib {
         pure
         returns (uint256 amount0, uint256 amount1)
     {
-        return _principalBetween(
+        return amountsDown(spanOf(position), sqrtPriceX96);
+    }
+
+    /// @notice The position with its ends as prices, which cost more to find than all that follows.
+    function spanOf(Position memory position) internal pure returns (Span memory) {
+        return Span(
             TickMath.getSqrtPriceAtTick(position.lowerTick),
             TickMath.getSqrtPriceAtTick(position.upperTick),
-            position.liquidity,
-            sqrtPriceX96
+            position.liquidity
         );
+    }
+
+    function spansOf(Position[] memory held) internal pure returns (Span[] memory spans) {
+        spans = new Span[](held.length);
+        for (uint256 i; i < held.length; ++i) {
+            spans[i] = spanOf(held[i]);
+        }
+    }
+
+    /// @notice Tokens of a span at a sqrt price, each rounded down as the pool's burn does.
+    /// @dev Unchecked: liquidity is below 2^128 and prices below 2^160; lower <= inside <= upper.
+    function amountsDown(Span memory span, uint160 sqrtPriceX96)
+        internal
+        pure
+        returns (uint256 amount0, uint256 amount1)
+    {
+        (uint256 lowerX96, uint256 upperX96, uint256 liquidity) = (span.lowerX96, span.upperX96, span.liquidity);
+        unchecked {
+            if (sqrtPriceX96 < upperX96) {
+                uint256 fromX96 = sqrtPriceX96 > lowerX96 ? sqrtPriceX96 : lowerX96;
+                amount0 = FullMath.mulDiv(liquidity << 96, upperX96 - fromX96, upperX96) / fromX96;
+            }
+            if (sqrtPriceX96 > lowerX96) {
+                uint256 toX96 = sqrtPriceX96 < upperX96 ? sqrtPriceX96 : upperX96;
+                amount1 = Math.mulShr(liquidity, toX96 - lowerX96, 96);
+            }
+        }
     }
 
     /// @notice What the pool owes `owner` on a range beside liquidity: exactly what a poke and a collect would pay.
@@ -65,9 +103,9 @@ library NavLib {
     /// @notice `amount0` of token0 in token1, rounded down.
     function quote0Down(uint256 amount0, uint160 sqrtPriceX96) internal pure returns (uint256) {
         if (sqrtPriceX96 <= type(uint128).max) {
-            return FullMath.mulDiv(amount0, uint256(sqrtPriceX96) * sqrtPriceX96, 1 << 192);
+            return Math.mulShr(amount0, uint256(sqrtPriceX96) * sqrtPriceX96, 192);
         }
-        return FullMath.mulDiv(amount0, FullMath.mulDiv(sqrtPriceX96, sqrtPriceX96, 1 << 64), Q128);
+        return Math.mulShr(amount0, Math.mulShr(sqrtPriceX96, sqrtPriceX96, 64), 128);
     }
 
     /// @notice `amount1` of token1 in token0, rounded down.
@@ -75,7 +113,7 @@ library NavLib {
         if (sqrtPriceX96 <= type(uint128).max) {
             return FullMath.mulDiv(amount1, 1 << 192, uint256(sqrtPriceX96) * sqrtPriceX96);
         }
-        return FullMath.mulDiv(amount1, Q128, FullMath.mulDiv(sqrtPriceX96, sqrtPriceX96, 1 << 64));
+        return FullMath.mulDiv(amount1, Q128, Math.mulShr(sqrtPriceX96, sqrtPriceX96, 64));
     }
 
     /// @notice Net asset value of the calling vault at three sqrt prices (zero price = zero value).
@@ -93,19 +131,18 @@ library NavLib {
         view
         returns (uint256[3] memory values, uint256 all0, uint256 all1)
     {
-        uint256[3] memory amounts0 = [uint256(state.idle0), state.idle0, state.idle0];
-        uint256[3] memory amounts1 = [uint256(state.idle1), state.idle1, state.idle1];
-        uint256 count = state.positions.length;
+        uint256 count = state.positionCount;
+        Span[] memory spans = new Span[](count);
         if (count > 0) {
             (, int24 tick) = PoolReader.spot(context.pool);
             for (uint256 i; i < count; ++i) {
                 Position memory position = state.positions[i];
                 (uint256 owed0, uint256 owed1) = owedDown(context.pool, address(this), position, tick);
-                _addPosition(position, owed0, owed1, sqrtPricesX96, amounts0, amounts1);
+                spans[i] = spanOf(position);
                 (all0, all1) = (all0 + owed0, all1 + owed1);
             }
         }
-        _value(context, sqrtPricesX96, amounts0, amounts1, values);
+        values = valuesOf(context, spans, state.idle0 + all0, state.idle1 + all1, sqrtPricesX96);
     }
 
     /// @notice Tokens of the calling vault, principal as at a sqrt price: idle, positions and what the pool owes.
@@ -115,7 +152,7 @@ library NavLib {
         returns (uint256 total0, uint256 total1)
     {
         (total0, total1) = (state.idle0, state.idle1);
-        uint256 count = state.positions.length;
+        uint256 count = state.positionCount;
         if (count == 0) return (total0, total1);
         (, int24 tick) = PoolReader.spot(context.pool);
         for (uint256 i; i < count; ++i) {
@@ -127,63 +164,29 @@ library NavLib {
         }
     }
 
-    /// @notice Value at three sqrt prices of tokens and of the principal of ranges, without a question to the pool: for
-    /// when what it owes is known.
+    /// @notice Value at three sqrt prices (zero price = zero value) of tokens and of spans, without a question to the
+    /// pool: for when what it owes is known.
     function valuesOf(
         VaultContext memory context,
-        Position[] memory held,
+        Span[] memory spans,
         uint256 total0,
         uint256 total1,
         uint160[3] memory sqrtPricesX96
     ) internal pure returns (uint256[3] memory values) {
-        uint256[3] memory amounts0 = [total0, total0, total0];
-        uint256[3] memory amounts1 = [total1, total1, total1];
-        for (uint256 i; i < held.length; ++i) {
-            _addPosition(held[i], 0, 0, sqrtPricesX96, amounts0, amounts1);
-        }
-        _value(context, sqrtPricesX96, amounts0, amounts1, values);
-    }
-
-    /// @dev Adds the position's principal at each price, and what the pool owes on it.
-    function _addPosition(
-        Position memory position,
-        uint256 owed0,
-        uint256 owed1,
-        uint160[3] memory sqrtPricesX96,
-        uint256[3] memory amounts0,
-        uint256[3] memory amounts1
-    ) private pure {
-        uint160 lowerX96 = TickMath.getSqrtPriceAtTick(position.lowerTick);
-        uint160 upperX96 = TickMath.getSqrtPriceAtTick(position.upperTick);
+        bool assetIsToken0 = context.assetIsToken0;
+        uint256 count = spans.length;
         for (uint256 p; p < 3; ++p) {
-            if (sqrtPricesX96[p] == 0) continue;
-            (uint256 amount0, uint256 amount1) =
-                _principalBetween(lowerX96, upperX96, position.liquidity, sqrtPricesX96[p]);
-            amounts0[p] += amount0 + owed0;
-            amounts1[p] += amount1 + owed1;
-        }
-    }
-
-    function _principalBetween(uint160 lowerX96, uint160 upperX96, uint128 liquidity, uint160 sqrtPriceX96)
-        private
-        pure
-        returns (uint256 amount0, uint256 amount1)
-    {
-        uint160 insideX96 = sqrtPriceX96 < lowerX96 ? lowerX96 : sqrtPriceX96 > upperX96 ? upperX96 : sqrtPriceX96;
-        amount0 = SqrtPriceMath.getAmount0Delta(insideX96, upperX96, liquidity, false);
-        amount1 = SqrtPriceMath.getAmount1Delta(lowerX96, insideX96, liquidity, false);
-    }
-
-    function _value(
-        VaultContext memory context,
-        uint160[3] memory sqrtPricesX96,
-        uint256[3] memory amounts0,
-        uint256[3] memory amounts1,
-        uint256[3] memory values
-    ) private pure {
-        for (uint256 p; p < 3; ++p) {
-            if (sqrtPricesX96[p] == 0) continue;
-            values[p] = toAssetDown(amounts0[p], amounts1[p], sqrtPricesX96[p], context.assetIsToken0);
+            uint160 priceX96 = sqrtPricesX96[p];
+            if (priceX96 == 0) continue;
+            (uint256 amount0, uint256 amount1) = (total0, total1);
+            for (uint256 i; i < count; ++i) {
+                (uint256 more0, uint256 more1) = amountsDown(spans[i], priceX96);
+                unchecked {
+                    // Below 2^192 each, and at most eight of them.
+                    (amount0, amount1) = (amount0 + more0, amount1 + more1);
+                }
+            }
+            values[p] = toAssetDown(amount0, amount1, priceX96, assetIsToken0);
         }
     }
 

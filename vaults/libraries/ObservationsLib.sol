@@ -40,46 +40,42 @@ library ObservationsLib {
         read(ring, 0, ring.newest);
     }
 
-    /// @notice Growth of the tick accumulator; not known when the ring does not reach back so far.
+    /// @notice Growth of the tick accumulator until now, and the harmonic mean of the liquidity in range until the newest
+    /// observation; not known when the ring does not reach back so far. A mean of 0: no observation lies inside of the
+    /// window, so liquidity has been all the time what it was when this block began.
     /// @dev Unchecked: the accumulators wrap around as the pool's own do, and ages are below 2^32.
-    function ticksOver(ObservationRing memory ring, uint256 windowSeconds)
+    function over(ObservationRing memory ring, uint256 windowSeconds)
         internal
         view
-        returns (bool known, int56 growth)
+        returns (bool known, int56 ticks, uint128 meanLiquidity)
     {
         unchecked {
             Observation memory newest = ring.newest;
             // Seconds are below 2^32.
-            if (windowSeconds <= newest.age) return (true, ring.spotTick * int56(uint56(windowSeconds)));
+            if (windowSeconds <= newest.age) return (true, ring.spotTick * int56(uint56(windowSeconds)), 0);
             (bool found, Observation memory newer, Observation memory older) = _around(ring, windowSeconds);
-            if (!found) return (false, 0);
+            if (!found) return (false, 0, 0);
             int56 slope = (newer.tickCumulative - older.tickCumulative) / int56(uint56(older.age - newer.age));
-            int56 then = newer.tickCumulative - slope * int56(uint56(windowSeconds - newer.age));
-            return (true, newest.tickCumulative + ring.spotTick * int56(uint56(newest.age)) - then);
+            ticks = newest.tickCumulative + ring.spotTick * int56(uint56(newest.age)) - older.tickCumulative - slope
+                * int56(uint56(older.age - windowSeconds));
+            return (true, ticks, _meanLiquidity(newest, newer, older, windowSeconds));
         }
     }
 
-    /// @notice Growth of the seconds per unit of liquidity; `liquidity` is the pool's at this moment.
-    /// @dev Unchecked as above.
-    function perLiquidityOver(ObservationRing memory ring, uint256 windowSeconds, uint128 liquidity)
-        internal
-        view
-        returns (bool known, uint160 growthX128)
-    {
+    /// @dev From the window's start, which lies between `newer` and `older`, to the newest observation.
+    function _meanLiquidity(
+        Observation memory newest,
+        Observation memory newer,
+        Observation memory older,
+        uint256 windowSeconds
+    ) private pure returns (uint128) {
         unchecked {
-            Observation memory newest = ring.newest;
-            uint256 divisor = liquidity > 0 ? liquidity : 1;
-            if (windowSeconds <= newest.age) {
-                uint256 whole = (newest.age << 128) / divisor;
-                return (true, uint160(whole) - uint160(((newest.age - windowSeconds) << 128) / divisor));
-            }
-            (bool found, Observation memory newer, Observation memory older) = _around(ring, windowSeconds);
-            if (!found) return (false, 0);
             uint256 gained = uint160(newer.perLiquidityX128 - older.perLiquidityX128);
-            uint160 then =
-                older.perLiquidityX128 + uint160((gained * (older.age - windowSeconds)) / (older.age - newer.age));
-            uint160 current = newest.perLiquidityX128 + uint160((newest.age << 128) / divisor);
-            return (true, current - then);
+            uint256 before = (gained * (older.age - windowSeconds)) / (older.age - newer.age);
+            // At least 1 for every second, as the pool adds seconds << 128 over liquidity.
+            uint256 growthX128 = uint160(newest.perLiquidityX128 - older.perLiquidityX128 - uint160(before));
+            uint256 mean = ((windowSeconds - newest.age) << 128) / growthX128;
+            return mean > type(uint128).max ? type(uint128).max : uint128(mean);
         }
     }
 

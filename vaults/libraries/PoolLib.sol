@@ -104,11 +104,4 @@ library PoolLib {
         if (amount1 < 0) state.idle1 = (state.idle1 + uint256(-amount1)).toUint128();
         emit EventsLib.Swapped(amount0, amount1);
     }
-
-    /// @notice Removes entry `index`, order not kept.
-    function dropPosition(VaultState storage state, uint256 index) internal {
-        uint256 last = state.positions.length - 1;
-        if (index != last) state.positions[index] = state.positions[last];
-        state.positions.pop();
-    }
 }

@@ -10,17 +10,14 @@ import {DeRiskLib} from "./DeRiskLib.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
 import {EventsLib} from "./EventsLib.sol";
 import {FeeLib} from "./FeeLib.sol";
+import {HeldLib} from "./HeldLib.sol";
 import {LossBudget, LossBudgetLib} from "./LossBudgetLib.sol";
 import {NavLib} from "./NavLib.sol";
-import {ObservationRing, ObservationsLib} from "./ObservationsLib.sol";
 import {PoolLib} from "./PoolLib.sol";
 import {PoolReader} from "./PoolReader.sol";
 import {Pricing, PricingLib} from "./PricingLib.sol";
-import {Offer, RangesLib} from "./RangesLib.sol";
+import {Offer, Ranges, RangesLib} from "./RangesLib.sol";
 import {BPS, Limits, VaultContext, VaultState, WAD} from "./VaultState.sol";
-
-// Seconds over which the pool's liquidity is averaged for the pool-share cap.
-uint32 constant POOL_SHARE_WINDOW_SECONDS = 300;
 
 // Units of each token that rounding may take per position and that are not a loss.
 uint256 constant ROUNDING_UNITS_PER_POSITION = 2;
@@ -32,8 +29,9 @@ struct Move {
     uint256 supply;
     /// The pool's price before the move.
     uint160 spotX96;
-    /// All tokens, after the swap and before anything is opened.
+    /// All tokens, after the swap and before anything is opened, and where the pool stands then and from then on.
     Offer offer;
+    Ranges ranges;
     /// NAV at (low, mid, high) sqrt price before and after.
     uint256[3] before;
     uint256[3] later;
@@ -61,28 +59,39 @@ library PositionsLib {
         RebalanceOrder calldata order,
         uint256 totalSupply
     ) external returns (RebalanceReport memory report) {
-        require(block.timestamp >= state.feeAccruedAt, ErrorsLib.Paused(state.pausedUntil));
+        require(!FeeLib.paused(state), ErrorsLib.Paused(state.pausedUntil));
         require(!state.woundDown, ErrorsLib.WoundDown());
         require(!state.rebalanceHeld, ErrorsLib.RebalanceHeld());
         Limits memory limits = state.limits;
         Move memory move;
-        Position[] memory held = state.positions;
-        move.wider = order.swap.amountIn == 0 && DeRiskLib.isToWider(held, order);
+        move.ranges.held = HeldLib.list(state);
+        bool swaps = order.swap.amountIn > 0;
+        move.wider = DeRiskLib.isToWider(move.ranges.held, order.ranges, order.swap.amountIn);
         if (!move.wider) _countMove(state, limits);
         move.refs = PricingLib.goodReference(context, state);
-        move.touched = held.length + order.ranges.length;
-        (move.spotX96,) = PoolReader.spot(context.pool);
+        move.touched = move.ranges.held.length + order.ranges.length;
+        int24 laterTick;
+        (move.spotX96, laterTick) = PoolReader.spot(context.pool);
         {
             (uint256 idle0, uint256 idle1) = (state.idle0, state.idle1);
-            (report.fees0, report.fees1) = RangesLib.close(context, state, order);
-            move.before = NavLib.valuesOf(context, held, idle0 + report.fees0, idle1 + report.fees1, _three(move.refs));
+            move.ranges.heldSpans = NavLib.spansOf(move.ranges.held);
+            (report.fees0, report.fees1) = RangesLib.close(context, state, order, move.ranges);
+            move.before = NavLib.valuesOf(
+                context, move.ranges.heldSpans, idle0 + report.fees0, idle1 + report.fees1, _three(move.refs)
+            );
         }
         move.supply = _supply(context, state, totalSupply, move);
         if (!move.wider) _checkDrawdown(context, state, limits, move);
-        if (order.swap.amountIn > 0) (report.swap0, report.swap1) = _swap(context, state, order, move.spotX96);
-        move.offer = RangesLib.atWork(context, state, order.swap.amountIn > 0 ? 0 : move.spotX96);
-        Position[] memory opened = RangesLib.open(context, state, order.ranges, limits, move.offer);
-        if (move.wider && _liquidity(opened) <= _liquidity(held)) {
+        uint160 laterX96 = move.spotX96;
+        if (swaps) {
+            (report.swap0, report.swap1) = _swap(context, state, order, move.spotX96);
+            (laterX96, laterTick) = PoolReader.spot(context.pool);
+        }
+        // Nothing else in a move can change the price: the pool is locked whenever a token is called.
+        move.offer = RangesLib.atWork(state, move.ranges, laterX96, laterTick);
+        RangesLib.open(context, state, order.ranges, limits, move.offer, move.ranges);
+        Position[] memory opened = move.ranges.opened;
+        if (move.wider && _liquidity(opened) <= _liquidity(move.ranges.held)) {
             state.lastMoveAt = uint32(block.timestamp);
         } else {
             // Wider, or the same again, but with more liquidity is a move like any other.
@@ -91,14 +100,13 @@ library PositionsLib {
                 _countMove(state, limits);
                 _checkDrawdown(context, state, limits, move);
             }
-            _checkPoolShare(context, opened, limits);
+            _checkPoolShare(context, move, limits);
         }
 
-        (uint160 laterX96, int24 laterTick) = PoolReader.spot(context.pool);
         // What left the price where it was ended as calm as it began.
         if (laterX96 != move.spotX96) _checkStillCalm(context, move.refs, laterTick);
         // The pool owes nothing on what was just opened.
-        move.later = NavLib.valuesOf(context, opened, state.idle0, state.idle1, _three(move.refs));
+        move.later = NavLib.valuesOf(context, move.ranges.openedSpans, state.idle0, state.idle1, _three(move.refs));
         report.navBefore = move.before[1];
         report.navAfter = move.later[1];
         report.lossWad = _worstLossWad(context, move);
@@ -134,7 +142,7 @@ library PositionsLib {
         report.navAfter = NavLib.navs(context, state, prices)[1];
         state.lastMoveAt = uint32(block.timestamp);
         _markAll(context, state);
-        emit EventsLib.Rebalanced(msg.sender, report, state.idle0, state.idle1, state.positions.length);
+        emit EventsLib.Rebalanced(msg.sender, report, state.idle0, state.idle1, state.positionCount);
     }
 
     /// @notice Burns liquidity that others minted to the vault beyond what it tracks, and pays it to `receiver`.
@@ -148,7 +156,7 @@ library PositionsLib {
     ) external returns (uint256 amount0, uint256 amount1) {
         uint128 trackedLiquidity;
         bool tracked;
-        for (uint256 i; i < state.positions.length; ++i) {
+        for (uint256 i; i < state.positionCount; ++i) {
             Position memory position = state.positions[i];
             if (position.lowerTick != lowerTick || position.upperTick != upperTick) continue;
             tracked = true;
@@ -218,21 +226,18 @@ library PositionsLib {
         return PoolLib.swap(context, state, zeroForOne, int256(order.swap.amountIn), order.swap.sqrtPriceLimitX96);
     }
 
-    function _checkPoolShare(VaultContext memory context, Position[] memory opened, Limits memory limits) private view {
+    /// @dev Against the lesser of the pool's liquidity now and its mean until the last observation, which nothing that was
+    /// minted for the occasion has changed.
+    function _checkPoolShare(VaultContext memory context, Move memory move, Limits memory limits) private view {
         if (limits.maxPoolShareBps >= BPS) return;
-        (, int24 tick, uint16 index, uint16 cardinality,) = PoolReader.slot0(context.pool);
+        int24 tick = move.offer.tick;
         uint256 own;
-        for (uint256 i; i < opened.length; ++i) {
-            Position memory position = opened[i];
+        for (uint256 i; i < move.ranges.opened.length; ++i) {
+            Position memory position = move.ranges.opened[i];
             if (position.lowerTick <= tick && tick < position.upperTick) own += position.liquidity;
         }
         if (own == 0) return;
-        uint128 liquidity = context.pool.liquidity();
-        ObservationRing memory ring = ObservationsLib.open(context.pool, index, cardinality, tick);
-        (bool known, uint160 growthX128) = ObservationsLib.perLiquidityOver(ring, POOL_SHARE_WINDOW_SECONDS, liquidity);
-        require(known, ErrorsLib.LongWindowUnavailable(POOL_SHARE_WINDOW_SECONDS));
-        // One second of the largest liquidity already makes the accumulator grow.
-        uint256 mean = (uint256(POOL_SHARE_WINDOW_SECONDS) << 128) / growthX128;
+        (uint256 mean, uint256 liquidity) = (move.refs.meanLiquidity, context.pool.liquidity());
         uint256 most = (Math.min(mean, liquidity) * limits.maxPoolShareBps) / BPS;
         require(own <= most, ErrorsLib.PoolShareAboveMax(own, most));
     }

@@ -73,7 +73,7 @@ library PricingLib {
         calm = refs.calm;
         if (refs.midSqrtPriceX96 == 0) {
             uint160 last = state.lastGoodSqrtPriceX96;
-            refs = ReferencePrices(last, last, last, false);
+            refs = ReferencePrices(last, last, last, false, 0);
             ageSeconds = block.timestamp - state.lastGoodAt;
         }
         uint256[3] memory values =
@@ -153,7 +153,7 @@ library PricingLib {
         ReferencePrices memory refs = referenceNow(context);
         if (!refs.calm) {
             uint160 last = state.lastGoodSqrtPriceX96;
-            refs = ReferencePrices(last, last, last, false);
+            refs = ReferencePrices(last, last, last, false, 0);
         }
         Pricing memory pricing = price(context, state, totalSupply, refs, true, true);
         return pricing.issued + pricing.pending;

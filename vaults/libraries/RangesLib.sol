@@ -7,17 +7,29 @@ import {Position, RangeOrder, RebalanceOrder} from "../interfaces/IRangeVault.so
 import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
 import {EventsLib} from "./EventsLib.sol";
-import {NavLib} from "./NavLib.sol";
+import {HeldLib} from "./HeldLib.sol";
+import {NavLib, Span} from "./NavLib.sol";
 import {Burned, PoolLib} from "./PoolLib.sol";
 import {PoolReader} from "./PoolReader.sol";
 import {Limits, MAX_POSITIONS, VaultContext, VaultState, WAD} from "./VaultState.sol";
 
-/// @notice What ranges are offered, and the pool's price.
+/// @notice What ranges are offered, and where the pool stands.
 struct Offer {
     uint160 sqrtPriceX96;
+    int24 tick;
     /// Idle, and the principal of what stays open.
     uint256 total0;
     uint256 total1;
+}
+
+/// @notice The ranges of a move with their ends as prices.
+struct Ranges {
+    Position[] held;
+    Span[] heldSpans;
+    /// Which of those held are ordered too, and stay open.
+    bool[] stays;
+    Position[] opened;
+    Span[] openedSpans;
 }
 
 /// @title How a move closes and opens ranges
@@ -25,19 +37,25 @@ struct Offer {
 /// what its liquidity is to gain or lose is minted or burned. The vault ends with the same, for less gas.
 library RangesLib {
     /// @notice Burns and collects all that does not stay, and collects the fees of what does.
-    function close(VaultContext memory context, VaultState storage state, RebalanceOrder calldata order)
-        internal
-        returns (uint256 fees0, uint256 fees1)
-    {
-        for (uint256 i = state.positions.length; i > 0; --i) {
-            Position memory position = state.positions[i - 1];
-            bool stays = order.swap.amountIn == 0 && _isOrdered(order.ranges, position);
+    function close(
+        VaultContext memory context,
+        VaultState storage state,
+        RebalanceOrder calldata order,
+        Ranges memory ranges
+    ) internal returns (uint256 fees0, uint256 fees1) {
+        bool mayStay = order.swap.amountIn == 0;
+        ranges.stays = new bool[](ranges.held.length);
+        // Backwards, for what is dropped is replaced by the last.
+        for (uint256 i = ranges.held.length; i > 0;) {
+            Position memory position = ranges.held[--i];
+            bool stays = mayStay && _isOrdered(order.ranges, position);
             Burned memory burned = PoolLib.burn(context, position, stays ? 0 : position.liquidity, false);
             (uint256 got0, uint256 got1) =
                 PoolLib.collect(context, state, position, burned, type(uint128).max, type(uint128).max);
             if (got0 > burned.principal0) fees0 += got0 - burned.principal0;
             if (got1 > burned.principal1) fees1 += got1 - burned.principal1;
-            if (!stays) PoolLib.dropPosition(state, i - 1);
+            if (stays) ranges.stays[i] = true;
+            else HeldLib.drop(state, i);
         }
     }
 
@@ -46,65 +64,73 @@ library RangesLib {
         internal
         returns (uint256 fees0, uint256 fees1)
     {
-        for (uint256 i = state.positions.length; i > 0; --i) {
+        for (uint256 i = state.positionCount; i > 0; --i) {
             Position memory position = state.positions[i - 1];
             Burned memory burned = PoolLib.burn(context, position, position.liquidity, true);
             (uint256 got0, uint256 got1) = _collectTolerant(context, state, position, burned);
             if (got0 > burned.principal0) fees0 += got0 - burned.principal0;
             if (got1 > burned.principal1) fees1 += got1 - burned.principal1;
-            if (got0 == burned.owed0 && got1 == burned.owed1) PoolLib.dropPosition(state, i - 1);
+            if (got0 == burned.owed0 && got1 == burned.owed1) HeldLib.drop(state, i - 1);
             else state.positions[i - 1].liquidity = 0;
         }
     }
 
-    /// @notice Idle, and the principal of what is open, at spot; a price of 0 = ask the pool.
-    function atWork(VaultContext memory context, VaultState storage state, uint160 spotX96)
+    /// @notice Idle, and the principal of what stays open, at spot.
+    function atWork(VaultState storage state, Ranges memory ranges, uint160 spotX96, int24 spotTick)
         internal
         view
         returns (Offer memory offer)
     {
-        if (spotX96 == 0) (spotX96,) = PoolReader.spot(context.pool);
         (uint256 total0, uint256 total1) = (state.idle0, state.idle1);
-        for (uint256 i = state.positions.length; i > 0; --i) {
-            (uint256 amount0, uint256 amount1) = NavLib.principalDown(state.positions[i - 1], spotX96);
+        for (uint256 i; i < ranges.stays.length; ++i) {
+            if (!ranges.stays[i]) continue;
+            (uint256 amount0, uint256 amount1) = NavLib.amountsDown(ranges.heldSpans[i], spotX96);
             (total0, total1) = (total0 + amount0, total1 + amount1);
         }
-        return Offer(spotX96, total0, total1);
+        return Offer(spotX96, spotTick, total0, total1);
     }
 
     /// @notice Opens the ordered ranges, each with its part of the offer.
     function open(
         VaultContext memory context,
         VaultState storage state,
-        RangeOrder[] calldata ranges,
+        RangeOrder[] calldata ordered,
         Limits memory limits,
-        Offer memory offer
-    ) internal returns (Position[] memory opened) {
-        require(ranges.length <= MAX_POSITIONS, ErrorsLib.TooManyRanges(ranges.length, MAX_POSITIONS));
+        Offer memory offer,
+        Ranges memory ranges
+    ) internal {
+        uint256 count = ordered.length;
+        require(count <= MAX_POSITIONS, ErrorsLib.TooManyRanges(count, MAX_POSITIONS));
         uint256 sumWad;
-        opened = new Position[](ranges.length);
+        (ranges.opened, ranges.openedSpans) = (new Position[](count), new Span[](count));
         int24 spacing = context.pool.tickSpacing();
-        for (uint256 i; i < ranges.length; ++i) {
-            RangeOrder calldata range = ranges[i];
-            sumWad += range.weightWad;
+        for (uint256 i; i < count; ++i) {
+            RangeOrder calldata range = ordered[i];
+            (int24 lowerTick, int24 upperTick) = (range.lowerTick, range.upperTick);
+            uint256 weightWad = range.weightWad;
+            sumWad += weightWad;
             require(sumWad <= WAD, ErrorsLib.WeightsAboveOne(sumWad));
             require(
-                range.lowerTick < range.upperTick && range.lowerTick % spacing == 0 && range.upperTick % spacing == 0
-                    && (i == 0 || _before(ranges[i - 1].lowerTick, ranges[i - 1].upperTick, range)),
+                lowerTick < upperTick && lowerTick % spacing == 0 && upperTick % spacing == 0
+                    && (i == 0 || _before(ranges.opened[i - 1], lowerTick, upperTick)),
                 ErrorsLib.RangeInvalid(i)
             );
             // upper > lower, so the difference is positive and below 2^25.
-            uint256 width = uint256(int256(range.upperTick) - range.lowerTick);
+            uint256 width = uint256(int256(upperTick) - lowerTick);
             require(width >= limits.minWidthTicks, ErrorsLib.WidthBelowMin(width, limits.minWidthTicks));
             require(width <= limits.maxWidthTicks, ErrorsLib.WidthAboveMax(width, limits.maxWidthTicks));
-            opened[i] = _target(range, offer);
+            Position memory target = Position(lowerTick, upperTick, 0);
+            Span memory span = _span(ranges, target);
+            span.liquidity = target.liquidity = _liquidity(span, weightWad, offer);
+            require(target.liquidity > 0, ErrorsLib.ZeroLiquidity(lowerTick, upperTick));
+            (ranges.opened[i], ranges.openedSpans[i]) = (target, span);
         }
         // What stays with less first: that makes idle what the others need.
-        for (uint256 i; i < opened.length && state.positions.length > 0; ++i) {
-            _reduce(context, state, opened[i]);
+        for (uint256 i; i < count && state.positionCount > 0; ++i) {
+            _reduce(context, state, ranges.opened[i]);
         }
-        for (uint256 i; i < opened.length; ++i) {
-            _mintMissing(context, state, opened[i]);
+        for (uint256 i; i < count; ++i) {
+            _mintMissing(context, state, ranges.opened[i]);
         }
     }
 
@@ -141,21 +167,29 @@ library RangesLib {
         }
     }
 
-    /// @dev The position that the range's part of all tokens pays for.
-    function _target(RangeOrder calldata range, Offer memory offer) private pure returns (Position memory) {
-        uint128 liquidity = LiquidityAmounts.getLiquidityForAmounts(
-            offer.sqrtPriceX96,
-            TickMath.getSqrtPriceAtTick(range.lowerTick),
-            TickMath.getSqrtPriceAtTick(range.upperTick),
-            (offer.total0 * range.weightWad) / WAD,
-            (offer.total1 * range.weightWad) / WAD
-        );
-        require(liquidity > 0, ErrorsLib.ZeroLiquidity(range.lowerTick, range.upperTick));
-        return Position(range.lowerTick, range.upperTick, liquidity);
+    /// @dev A span of the same ends; those of a range that is held are known.
+    function _span(Ranges memory ranges, Position memory range) private pure returns (Span memory) {
+        for (uint256 i; i < ranges.held.length; ++i) {
+            Position memory held = ranges.held[i];
+            if (held.lowerTick != range.lowerTick || held.upperTick != range.upperTick) continue;
+            return Span(ranges.heldSpans[i].lowerX96, ranges.heldSpans[i].upperX96, 0);
+        }
+        return NavLib.spanOf(range);
     }
 
-    function _before(int24 lowerTick, int24 upperTick, RangeOrder calldata next) private pure returns (bool) {
-        return lowerTick < next.lowerTick || (lowerTick == next.lowerTick && upperTick < next.upperTick);
+    /// @dev What the range's part of all tokens pays for.
+    function _liquidity(Span memory span, uint256 weightWad, Offer memory offer) private pure returns (uint128) {
+        return LiquidityAmounts.getLiquidityForAmounts(
+            offer.sqrtPriceX96,
+            span.lowerX96,
+            span.upperX96,
+            (offer.total0 * weightWad) / WAD,
+            (offer.total1 * weightWad) / WAD
+        );
+    }
+
+    function _before(Position memory former, int24 lowerTick, int24 upperTick) private pure returns (bool) {
+        return former.lowerTick < lowerTick || (former.lowerTick == lowerTick && former.upperTick < upperTick);
     }
 
     function _reduce(VaultContext memory context, VaultState storage state, Position memory target) private {
@@ -172,7 +206,7 @@ library RangesLib {
         uint128 liquidity = target.liquidity - position.liquidity;
         if (number == 0) {
             _sweepDonation(context.pool, target.lowerTick, target.upperTick);
-            state.positions.push(target);
+            HeldLib.add(state, target);
         } else if (liquidity == 0) {
             return;
         } else {
@@ -189,7 +223,7 @@ library RangesLib {
         view
         returns (uint256 number, Position memory position)
     {
-        for (uint256 i = state.positions.length; i > 0; --i) {
+        for (uint256 i = state.positionCount; i > 0; --i) {
             position = state.positions[i - 1];
             if (position.lowerTick == range.lowerTick && position.upperTick == range.upperTick) return (i, position);
         }

@@ -79,12 +79,15 @@ struct VaultState {
     uint32 inflowAt;
     uint32 pausedUntil;
     /// Slot 6: what every flow writes. The last calm mid price and its time; until when fees are accrued, which is ahead
-    /// of now exactly while paused, for paused time is free; and what closes moves.
+    /// of now exactly while paused, for paused time is free; what closes moves; how many positions are held; and whether
+    /// there is a gate to ask.
     uint160 lastGoodSqrtPriceX96;
     uint32 lastGoodAt;
     uint32 feeAccruedAt;
     bool rebalanceHeld;
     bool woundDown;
+    uint8 positionCount;
+    bool gated;
     /// Slot 7: what moves write. A day of Unix time fits 16 bits until 2149.
     uint64 budgetUsedWad;
     uint32 budgetAt;
@@ -104,7 +107,7 @@ struct VaultState {
     /// The strategist's part of the performance fee.
     address payout;
     uint16 payoutShareBps;
-    /// One slot each.
-    Position[] positions;
+    /// One slot each; the first `positionCount` are held.
+    Position[8] positions;
     mapping(bytes32 key => PendingSetting) pending;
 }

@@ -55,6 +55,7 @@ struct Sources {
     uint160 spotX96;
     int24 spotTick;
     bool calm;
+    uint128 meanLiquidity;
 }
 
 // Below this a mean says little more than spot.
@@ -159,7 +160,7 @@ contract ReferencePriceOracle is IPriceOracle {
         bool answered;
         if (cardinality > 0) {
             ObservationRing memory ring = ObservationsLib.open(parameters.pool, index, cardinality, spotTick);
-            (answered,) = ObservationsLib.ticksOver(ring, parameters.longWindowSeconds);
+            (answered,,) = ObservationsLib.over(ring, parameters.longWindowSeconds);
         }
         require(answered, ErrorsLib.LongWindowUnavailable(parameters.longWindowSeconds));
         uint256 required =
@@ -199,6 +200,7 @@ contract ReferencePriceOracle is IPriceOracle {
         refs.calm = sources.calm && uint256(int256(sources.highTick) - sources.lowTick) <= bandTicks;
         (refs.lowSqrtPriceX96, refs.highSqrtPriceX96) = (sources.lowX96, sources.highX96);
         refs.midSqrtPriceX96 = _median(sources);
+        refs.meanLiquidity = sources.meanLiquidity;
     }
 
     /// @dev One whole of what a token or a feed counts in.
@@ -228,7 +230,8 @@ contract ReferencePriceOracle is IPriceOracle {
         if (known) _addTick(sources, preBlockTick);
         else sources.calm = false;
         if (maxObservationAgeSeconds != 0 && ring.newest.age > maxObservationAgeSeconds) sources.calm = false;
-        (bool answered, int56 growth) = ObservationsLib.ticksOver(ring, longWindowSeconds);
+        (bool answered, int56 growth, uint128 meanLiquidity) = ObservationsLib.over(ring, longWindowSeconds);
+        sources.meanLiquidity = answered && meanLiquidity == 0 ? target.liquidity() : meanLiquidity;
         if (answered) _addTick(sources, _tickDown(growth, longWindowSeconds));
         else sources.calm = false;
     }

@@ -12,27 +12,28 @@ contract ObservationsLibTest is BaseTest {
         _deployPool();
     }
 
-    function _window(uint256 windowSeconds) private view returns (bool known, int56 ticks, uint160 perLiquidityX128) {
+    function _compare(uint256 windowSeconds) private view {
         (, int24 tick, uint16 index, uint16 cardinality,,,) = pool.slot0();
         ObservationRing memory ring = ObservationsLib.open(pool, index, cardinality, tick);
-        (known, ticks) = ObservationsLib.ticksOver(ring, windowSeconds);
-        bool alsoKnown;
-        (alsoKnown, perLiquidityX128) = ObservationsLib.perLiquidityOver(ring, windowSeconds, pool.liquidity());
-        assertEq(known, alsoKnown);
-    }
-
-    function _compare(uint256 windowSeconds) private view {
-        (bool known, int56 ticks, uint160 perLiquidityX128) = _window(windowSeconds);
-        uint32[] memory ago = new uint32[](2);
-        ago[0] = uint32(windowSeconds);
+        (bool known, int56 ticks, uint128 meanLiquidity) = ObservationsLib.over(ring, windowSeconds);
+        // From the window's start to the newest observation, and to now.
+        uint256 newestAge = ring.newest.age;
+        uint32[] memory ago = new uint32[](3);
+        (ago[0], ago[1]) = (uint32(windowSeconds), uint32(newestAge < windowSeconds ? newestAge : windowSeconds));
         try pool.observe(ago) returns (int56[] memory cumulatives, uint160[] memory perLiquidity) {
             assertTrue(known, "the pool knows");
-            assertEq(ticks, cumulatives[1] - cumulatives[0], "ticks");
-            unchecked {
-                assertEq(perLiquidityX128, perLiquidity[1] - perLiquidity[0], "seconds per liquidity");
-            }
+            assertEq(ticks, cumulatives[2] - cumulatives[0], "ticks");
+            assertEq(meanLiquidity, _mean(perLiquidity, ago[0] - ago[1]), "liquidity");
         } catch {
             assertFalse(known, "the pool does not know");
+        }
+    }
+
+    /// @dev 0 where no observation lies in between.
+    function _mean(uint160[] memory perLiquidity, uint256 spanSeconds) private pure returns (uint256) {
+        if (spanSeconds == 0) return 0;
+        unchecked {
+            return (spanSeconds << 128) / (perLiquidity[1] - perLiquidity[0]);
         }
     }
 
