@@ -10,7 +10,8 @@ import type { Candidate, Decision, Hex } from "./types.ts";
  * ten-thousandths hold them exactly; a table with a number beyond that is written in doubles. Tables of older journals end
  * with the net and the refusal: what they do not have reads as 0.
  */
-const NONE = -1;
+/** In the column of refusals: none. */
+export const NO_REFUSAL = -1;
 const SCALE = 1e4;
 const COLUMNS = 15;
 /** Versions by width of a number and by columns. */
@@ -47,12 +48,12 @@ function encode(table: CandidateTable, narrow: boolean): Uint8Array | null {
   numbers.set(table.upperTick.subarray(0, rows), 2 * rows);
   const last = 11 * rows;
   // Refusals come in runs.
-  let [before, number]: [string | null, number] = [null, NONE];
+  let [before, number]: [string | null, number] = [null, NO_REFUSAL];
   for (let row = 0; row < rows; row++) {
     const refusal = table.refusal[row] ?? null;
     if (refusal !== before) {
       before = refusal;
-      number = refusal === null ? NONE : (refusals.get(refusal) as number);
+      number = refusal === null ? NO_REFUSAL : (refusals.get(refusal) as number);
     }
     numbers[last + row] = number;
   }
@@ -92,7 +93,7 @@ function putWhole(numbers: Int32Array, first: number, column: Float64Array, rows
 
 /** The table that `encodeTable` wrote. Throws InvalidInputError for other bytes. */
 export function decodeTable(bytes: Uint8Array): readonly Candidate[] {
-  const table = open(bytes);
+  const table = openTable(bytes);
   return Array.from({ length: table.rows }, (_, row) => decodeRow(table, row) as Candidate);
 }
 
@@ -113,43 +114,23 @@ function decodeRow({ rows, at, scale, refusals }: OpenTable, row: number): Candi
     breach: at(13, row) / scale,
     netBps: at(10, row) / scale,
     waitBps: at(14, row) / scale,
-    refusal: at(11, row) === NONE ? null : (refusals[at(11, row)] ?? null),
+    refusal: at(11, row) === NO_REFUSAL ? null : (refusals[at(11, row)] ?? null),
   };
 }
 
 /** How many rows these bytes hold. */
-export const tableRows = (bytes: Uint8Array): number => open(bytes).rows;
+export const tableRows = (bytes: Uint8Array): number => openTable(bytes).rows;
 
-/** `JSON.stringify(decodeTable(bytes))`, without the objects in between. */
-export function tableJson(bytes: Uint8Array): string {
-  const { rows, at, scale, refusals } = open(bytes);
-  const number = (column: number, row: number): number | null => {
-    const value = at(column, row) / scale;
-    return Number.isFinite(value) ? value : null;
-  };
-  const quoted = refusals.map((refusal) => JSON.stringify(refusal));
-  let text = "[";
-  for (let row = 0; row < rows; row++) {
-    const lowerTick = at(1, row);
-    const range = lowerTick === NO_TICK ? "null" : `{"lowerTick":${lowerTick},"upperTick":${at(2, row)}}`;
-    const refusal = at(11, row) === NONE ? "null" : (quoted[at(11, row)] ?? "null");
-    text += `${row === 0 ? "" : ","}{"kind":"${KINDS[at(0, row)] ?? "range"}","range":${range}`;
-    text += `,"share":${number(3, row)},"inRange":${number(4, row)},"feesBps":${number(5, row)}`;
-    text += `,"ilBps":${number(6, row)},"lvrBps":${number(7, row)},"costBps":${number(8, row)}`;
-    text += `,"tailBps":${number(9, row)},"deviationBps":${number(12, row)},"breach":${number(13, row)}`;
-    text += `,"netBps":${number(10, row)},"waitBps":${number(14, row)},"refusal":${refusal}}`;
-  }
-  return `${text}]`;
-}
-
-interface OpenTable {
+/** A table's columns as numbers; those of basis points and shares are to be divided by `scale`. */
+export interface OpenTable {
   readonly rows: number;
   readonly scale: number;
   readonly refusals: readonly string[];
   at(column: number, row: number): number;
 }
 
-function open(bytes: Uint8Array): OpenTable {
+/** The columns of `encodeTable`'s bytes. Throws InvalidInputError for other bytes. */
+export function openTable(bytes: Uint8Array): OpenTable {
   // Typed arrays want an aligned start.
   const { buffer, byteOffset, byteLength } = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
   const [version = 0, rows = 0, textBytes = 0] =
@@ -193,7 +174,7 @@ export const decisionTable = (decision: Decision): Uint8Array =>
 /** The row that a decision chose, or undefined where nothing was scored. */
 export function chosenOf(decision: Decision): Candidate | undefined {
   const bytes = written.get(decision);
-  return bytes === undefined ? decision.candidates[decision.chosen] : decodeRow(open(bytes), decision.chosen);
+  return bytes === undefined ? decision.candidates[decision.chosen] : decodeRow(openTable(bytes), decision.chosen);
 }
 
 /** A decision without its table, which is kept apart from it. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** A body that is ready to be sent, and its entity tag. */
 export interface Answer {
@@ -6,9 +6,12 @@ export interface Answer {
   readonly etag: string;
 }
 
-/** JSON that is text already: parts of an answer that were written once and serve many. */
+/** JSON that is written already, text or its bytes, one part after the other. */
 export class JsonText {
-  constructor(readonly text: string) {}
+  readonly parts: readonly (string | Uint8Array)[];
+  constructor(...parts: readonly (string | Uint8Array)[]) {
+    this.parts = parts;
+  }
 }
 
 export interface Answers {
@@ -54,6 +57,8 @@ export function createAnswers(mostBytes = MOST_BYTES): Answers {
 
 /** JSON text as bytes, with the tag that names exactly them. */
 export function toAnswer(value: unknown): Answer {
-  const body = Buffer.from(value instanceof JsonText ? value.text : JSON.stringify(value));
-  return { body, etag: `"${createHash("sha1").update(body).digest("base64url")}"` };
+  const parts = value instanceof JsonText ? value.parts : [JSON.stringify(value)];
+  const written = parts.map((part) => (typeof part === "string" ? Buffer.from(part) : part));
+  const body = written.length === 1 && written[0] instanceof Buffer ? written[0] : Buffer.concat(written);
+  return { body, etag: `"${hash("sha1", body, "base64url")}"` };
 }

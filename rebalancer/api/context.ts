@@ -37,12 +37,18 @@ export interface ApiContext {
 
 /** The configured vault at an address, however it is capitalised; throws 404. */
 export function vaultAt({ vaults }: Pick<ApiContext, "vaults">, address: string): VaultConfig {
-  const wanted = address.toLowerCase();
-  const found = vaults.find(({ vault }) => vault.toLowerCase() === wanted);
+  const found = byAddress(vaults).get(address.toLowerCase());
   if (found) return found;
   throw new ApiError("not-found", {
     field: "path.vault",
     value: address,
     rule: "must be one of the configured vaults",
   });
+}
+
+const maps = new WeakMap<readonly VaultConfig[], ReadonlyMap<string, VaultConfig>>();
+function byAddress(vaults: readonly VaultConfig[]): ReadonlyMap<string, VaultConfig> {
+  const made = maps.get(vaults) ?? new Map(vaults.map((config) => [config.vault.toLowerCase(), config]));
+  maps.set(vaults, made);
+  return made;
 }

@@ -47,6 +47,9 @@ export const FRESHNESS_MILLISECONDS = 200;
 /** How often a file is checked for having been replaced by another one of the same name. */
 const REPLACED_CHECK_MILLISECONDS = 1_000;
 
+/** Of each journal, in memory: its indexes, mostly. */
+const CACHE_KIBIBYTES = 16_384;
+
 interface Open extends JournalReader {
   readonly inode: number;
   readonly changes: Changes;
@@ -135,6 +138,7 @@ function openReadOnly(path: string, onError: (error: unknown) => unknown): Open 
     // Never wait for a lock: this thread has other readers to answer.
     db.pragma("busy_timeout = 0");
     db.pragma("query_only = ON");
+    db.pragma(`cache_size = -${CACHE_KIBIBYTES}`);
   } catch (error) {
     throw refuse(error);
   }

@@ -127,19 +127,22 @@ function propose(
   journal.advance(digest, "confirmed", `block ${block + 1} ${blockHash}`);
 }
 
+/** As decisions have them: with four decimals. */
+const fourDecimals = (value: number): number => Math.round(value * 1e4) / 1e4;
+
 const candidate = (row: number, random: () => number): Candidate => ({
   kind: row === 0 ? "idle" : "range",
   range: row === 0 ? null : { lowerTick: -60 * row, upperTick: 60 * row },
   share: row === 0 ? 0 : 1,
-  inRange: random(),
-  feesBps: 20 * random(),
-  ilBps: 10 * random(),
-  lvrBps: 10 * random(),
-  costBps: random(),
-  tailBps: 5 * random(),
+  inRange: fourDecimals(random()),
+  feesBps: fourDecimals(20 * random()),
+  ilBps: fourDecimals(10 * random()),
+  lvrBps: fourDecimals(10 * random()),
+  costBps: fourDecimals(random()),
+  tailBps: fourDecimals(5 * random()),
   deviationBps: 0,
   breach: 0,
-  netBps: 10 * random() - 5,
+  netBps: fourDecimals(10 * random() - 5),
   waitBps: 0,
   refusal: row % 5 === 0 ? "narrower than the floor" : null,
 });

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { tableJson } from "../../../ml/table.ts";
+import { tableJson } from "../../../ml/tableJson.ts";
 import type { Decision } from "../../../ml/types.ts";
 import type { Row } from "../../journal/database.ts";
 import { toDecision } from "../../journal/decisions.ts";
@@ -233,10 +233,12 @@ const DETAIL = `SELECT decisions.*, ${LINE} AS line, settled_at_seconds, outcome
 function detail(reader: JournalReader, row: Row): JsonText {
   const id = String(row.id);
   const { chainId, decision } = toDecision({ ...row, candidates: null });
-  const proposals = reader.all("SELECT digest FROM proposals WHERE decision_id = ? ORDER BY rowid", id);
+  const line = JSON.parse(String(row.line)) as Line;
+  const proposals =
+    line.status === null ? [] : reader.all("SELECT digest FROM proposals WHERE decision_id = ? ORDER BY rowid", id);
   const { candidates } = row;
   const rest: Omit<z.input<typeof decisionDetail>, "candidates"> = {
-    ...(JSON.parse(String(row.line)) as Line),
+    ...line,
     chainId,
     numeraire: decision.numeraire,
     sqrtPriceX96: String(decision.sqrtPriceX96),
@@ -269,7 +271,7 @@ function detail(reader: JournalReader, row: Row): JsonText {
     typeof candidates === "object" && candidates !== null
       ? tableJson(new Uint8Array(candidates))
       : JSON.stringify(decision.candidates);
-  return new JsonText(`{"candidates":${table},${JSON.stringify(rest).slice(1)}`);
+  return new JsonText('{"candidates":', table, `,${JSON.stringify(rest).slice(1)}`);
 }
 
 const plan = ({ plan: planned }: Decision): z.input<typeof decisionDetail>["plan"] =>
