@@ -1,5 +1,6 @@
 import { type PublicClient, parseGwei } from "viem";
 import { decide } from "../ml/decide.ts";
+import { withBaseFee } from "../ml/features/blockOutside.ts";
 import { type Outlook, outlookOf } from "../ml/outlook.ts";
 import type { Decision, DecisionSettings, ModelSet, Numeraire, PoolHistory, PoolMeta } from "../ml/types.ts";
 import { valueInAsset } from "../ml/units.ts";
@@ -49,6 +50,7 @@ export async function readInputs(parameters: ReadInputsParameters): Promise<Vaul
     }),
     grid: { widths: config.evaluate.widths, centres: config.evaluate.centres },
     history: stampOf(history),
+    baseFeePerGas: block.baseFeePerGas,
   };
 }
 
@@ -71,7 +73,8 @@ export interface DecideAtParameters extends ReadInputsParameters {
 export async function decideAt(
   parameters: DecideAtParameters,
 ): Promise<{ readonly decision: Decision; readonly state: MovableState; readonly inputs: VaultInputs }> {
-  const { config, group, history, journal, models } = parameters;
+  const { config, group, block, journal, models } = parameters;
+  const history = withBaseFee(parameters.history, block.baseFeePerGas);
   const read = await readInputs(parameters);
   const { numeraire } = read.state;
   const place = { chainId: config.chainId, pool: group.meta.address, numeraire, modelSet: models.id };

@@ -1,3 +1,4 @@
+import { withBaseFee } from "../features/blockOutside.ts";
 import { type Outlook, outlookOf } from "../outlook.ts";
 import type { GridSize } from "../ranges/candidates.ts";
 import type { CalibrationState } from "../risk/uncertainty/calibration.ts";
@@ -18,6 +19,8 @@ export interface DecisionCase {
   /** Null = the default. */
   readonly grid: GridSize | null;
   readonly calibration?: CalibrationState;
+  /** Wei per gas that its block's header told; absent = features were not told. */
+  readonly baseFeePerGas?: bigint;
 }
 
 /** As much of a market's session as deciding again needs. */
@@ -47,12 +50,16 @@ export async function* replayDecisions<Case extends DecisionCase>({
   cases,
 }: ReplayDecisionsParameters<Case>): AsyncGenerator<ReplayedDecision<Case>> {
   let shared: Outlook | null = null;
+  let baseFee: bigint | undefined;
   for (const of of cases) {
     session.advance(of.atSeconds, () => {});
     const last: PoolHistory | null = shared?.history ?? null;
-    const same = last?.toTimestamp === of.atSeconds && last.fromTimestamp === of.fromTimestamp;
-    const history: PoolHistory | null = same ? last : session.history(of.atSeconds - of.fromTimestamp);
-    if (history === null) throw new TypeError("a decision can be taken again only where the market knows its swaps");
+    const same =
+      last?.toTimestamp === of.atSeconds && last.fromTimestamp === of.fromTimestamp && baseFee === of.baseFeePerGas;
+    baseFee = of.baseFeePerGas;
+    const bare: PoolHistory | null = same ? last : session.history(of.atSeconds - of.fromTimestamp);
+    if (bare === null) throw new TypeError("a decision can be taken again only where the market knows its swaps");
+    const history = same ? bare : withBaseFee(bare, of.baseFeePerGas);
     const outlook: Outlook = same && shared !== null ? shared : outlookOf({ history, models });
     shared = outlook;
     const { state, bounds, settings, grid, calibration } = of;

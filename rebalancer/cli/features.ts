@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { listFiles, type MarketData, resolveMarket, UnknownMarketError } from "../../ml/data/market.ts";
 import { readWorld } from "../../ml/data/outside/world.ts";
+import { blockOutside } from "../../ml/features/blockOutside.ts";
 import { FEATURES } from "../../ml/features/descriptors.ts";
 import { FEATURE_SCHEMA } from "../../ml/features/index.ts";
 import { windowText } from "../../ml/features/page.ts";
@@ -139,10 +140,12 @@ async function showSkew(options: SkewOptions): Promise<void> {
   const market = marketOf(options, options.market);
   const lookbackSeconds = lookbackOf(options);
   const recorded = await withJournal(options.journal, (journal) =>
-    journal.decisions({ candidates: false }).flatMap(({ decision, pool }): RecordedFeatures[] => {
+    journal.decisions({ candidates: false }).flatMap(({ id, decision, pool }): RecordedFeatures[] => {
       const other = market.pool.address !== null && pool.toLowerCase() !== market.pool.address.toLowerCase();
       if (decision.features === null || other) return [];
-      return [{ atSeconds: decision.atSeconds, numeraire: decision.numeraire, values: decision.features.values }];
+      const { atSeconds, numeraire, features } = decision;
+      const baseFeePerGas = journal.inputs(id)?.baseFeePerGas;
+      return [{ atSeconds, numeraire, values: features.values, baseFeePerGas }];
     }),
   );
   if (recorded.length === 0) {
@@ -150,9 +153,11 @@ async function showSkew(options: SkewOptions): Promise<void> {
       `--journal: ${options.journal}; rule: must hold decisions with features of this market's pool`,
     );
   }
-  const skews = skewOf(recorded, ({ atSeconds, numeraire }) =>
-    featuresAt({ market, numeraire, atSeconds, lookbackSeconds }),
-  );
+  const skews = skewOf(recorded, ({ atSeconds, numeraire, baseFeePerGas }) => {
+    // The chain's own word is not in a file of events: it is that of the journal.
+    const outside = baseFeePerGas === undefined ? {} : blockOutside(atSeconds, baseFeePerGas);
+    return featuresAt({ market, numeraire, atSeconds, lookbackSeconds, outside });
+  });
   const ok = skews.every(({ different }) => different === 0);
   if (!ok) process.exitCode = 1;
   answer(options, { ok, decisions: recorded.length, features: skews }, () => formatSkew(recorded.length, skews));

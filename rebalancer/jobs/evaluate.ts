@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { withBaseFee } from "../../ml/features/blockOutside.ts";
 import { type Outlook, outlookOf } from "../../ml/outlook.ts";
 import type { CalibrationState } from "../../ml/risk/uncertainty/calibration.ts";
 import type { Address, Decision, Hex, Numeraire, PoolHistory } from "../../ml/types.ts";
@@ -39,7 +40,8 @@ export async function evaluate(running: Context, payload: Payload<"evaluate">): 
     context.reached("evaluating", { pool: group.meta.address, block: block.number });
     const fresh = waiting.length === group.vaults.length;
     const reading = fresh && ahead ? ahead : beginReading(context, { group, vaults: waiting, block });
-    const [history, firstRead] = await Promise.all([reading.history, reading.first]);
+    const [swaps, firstRead] = await Promise.all([reading.history, reading.first]);
+    const history = withBaseFee(swaps, block.baseFeePerGas);
     const outlook = outlookOf({ history, models: context.models, kept: group.kept });
     for (let first = 0; first < waiting.length; first += TOGETHER) {
       const vaults = waiting.slice(first, first + TOGETHER);

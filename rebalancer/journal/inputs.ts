@@ -16,6 +16,8 @@ export interface DecisionInputs {
   /** Null = the default grid. */
   readonly grid: GridSize | null;
   readonly history: HistoryStamp;
+  /** Wei per gas of the block, as features were told; absent before they were. */
+  readonly baseFeePerGas?: bigint;
   /** Absent where none is kept. Its own table has it: it changes once a day. */
   readonly calibration?: CalibrationState;
 }

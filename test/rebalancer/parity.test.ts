@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openEventWriter, readStoredEvents } from "../../ml/data/store/events.ts";
 import type { StoredEvent } from "../../ml/data/store/eventTypes.ts";
 import { readManifest } from "../../ml/data/store/manifest.ts";
+import { FEATURE_NAMES } from "../../ml/features/index.ts";
 import { loadModelSet } from "../../ml/models/index.ts";
 import type { ModelSet } from "../../ml/types.ts";
 import { getTickAtSqrtPrice } from "../../ml/units.ts";
@@ -27,13 +28,18 @@ let dataset: string;
 beforeAll(async () => {
   local = await startLocalDeployment();
   // Moves are wanted here, good or not: the right to wait weighs nothing.
-  played = await liveHours({ local, hours: HOURS, changes: { "decision.waitWeight": 0 } });
+  const changes = { "decision.waitWeight": 0 };
+  played = await liveHours({ local, hours: HOURS, changes, baseFeePerGas: 8_000_000_000n });
   folder = mkdtempSync(join(tmpdir(), "rangekeeper-parity-test-"));
 }, 400_000);
 afterAll(() => local?.stop());
 
 const runParity = verbRunner(registerParity, "parity");
 const runData = verbRunner(registerData, "data");
+
+/** A feature among recorded values. */
+const at = (values: readonly (number | null)[] | undefined, name: string): number =>
+  values?.[FEATURE_NAMES.indexOf(name)] ?? Number.NaN;
 
 /** The live worker's journal, compared with a dataset. */
 async function compare(
@@ -73,6 +79,17 @@ describe("parity", () => {
     const moves = journal.proposals({ status: ["confirmed"] });
     journal.close();
     expect(moves.length).toBeGreaterThanOrEqual(3);
+  });
+
+  it("tells features each block's own base fee, live and again", () => {
+    const journal = openJournal(played.config.journal.path, () => "reader");
+    const fees = journal.decisionPlaces().map(({ id }) => {
+      const { features } = journal.decision(id)?.decision ?? {};
+      return [Number(journal.inputs(id)?.baseFeePerGas) / 1e9, Math.exp(at(features?.values, "log_base_fee"))] as const;
+    });
+    journal.close();
+    expect(new Set(fees.map(([gwei]) => gwei)).size).toBeGreaterThan(HOURS / 2);
+    for (const [gwei, told] of fees) expect(told).toBeCloseTo(gwei, 9);
   });
 
   it("finds none from an exported store, whatever the node says", async () => {

@@ -1,3 +1,4 @@
+import { toQuantity } from "../../rebalancer/cli/demo/rpc.ts";
 import type { Config } from "../../rebalancer/config.ts";
 import { run } from "../../rebalancer/main.ts";
 import type { LocalDeployment } from "./deployment.ts";
@@ -13,6 +14,8 @@ export interface LiveHoursParameters {
   /** Of `local.configure`. */
   readonly changes?: Record<string, unknown>;
   readonly hours: number;
+  /** Wei per gas of the first block; each block after it follows from how full the one before was. Absent = free. */
+  readonly baseFeePerGas?: bigint;
   /** Called when an hour's decision rests. */
   readonly afterHour?: (config: Config, hour: number) => Promise<void>;
 }
@@ -21,8 +24,10 @@ export interface LiveHoursParameters {
  * Runs a live worker in this process through hours of a market that trades every few minutes, sometimes at a block
  * without a swap of the pool, and drifts; returns the configuration it ran with.
  */
-export async function liveHours({ local, changes = {}, hours, afterHour }: LiveHoursParameters) {
+export async function liveHours({ local, changes = {}, hours, baseFeePerGas, afterHour }: LiveHoursParameters) {
   const { path, config } = local.configure(changes);
+  if (baseFeePerGas !== undefined)
+    await local.market.rpc.call("anvil_setNextBlockBaseFeePerGas", [toQuantity(baseFeePerGas)]);
   const stop = new AbortController();
   const running = run({ config, signal: stop.signal, live: config.worker.mode === "live", env: local.env });
   const ended = running.then(() => {

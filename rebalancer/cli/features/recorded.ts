@@ -43,6 +43,8 @@ export interface RecordedFeatures {
   readonly atSeconds: number;
   readonly numeraire: Numeraire;
   readonly values: readonly (number | null)[];
+  /** Wei per gas that features were told; undefined = they were not. */
+  readonly baseFeePerGas?: bigint | undefined;
 }
 
 /** Each feature's differences between what was recorded and what `recompute` gives for the same moments. */
