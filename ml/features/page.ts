@@ -34,7 +34,10 @@ A feature that cannot be known is missing: a model is given 0 and a mask of 1, n
 Windows reach back as far as the history does and need at least 18 hours, or three quarters of a shorter window. A later
 set keeps the names, places and values of the one before; what changes its meaning counts up its own version, and a
 package that was trained on another version is refused. \`rangekeeper features show\` prints this list, or the values at a
-time of a recorded market; \`rangekeeper features skew\` compares what a worker recorded with the same made from a file.
+time of a recorded market. \`rangekeeper features skew\` streams any recorded market, block by block where it is one of
+events and else hour by hour, and compares every feature with the batch over the whole file, bit by bit; with
+\`--journal\` it compares what a worker recorded. Rows of \`dataset build\` from events are made of bars of five minutes,
+whose sums round otherwise: there the two agree to ten digits.
 
 ${table}
 `;

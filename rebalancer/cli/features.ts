@@ -9,8 +9,10 @@ import type { Numeraire } from "../../ml/types.ts";
 import { ConfigError } from "../errors.ts";
 import { type DataOptions, dataFolder, stamp, timeOf, wholeNumber } from "./data/options.ts";
 import { featuresAt, type RecordedFeatures, type Skew, skewOf } from "./features/recorded.ts";
+import { streamedSkew } from "./features/streamed.ts";
 import { withJournal } from "./journalFile.ts";
 import { answer, examples, guarded } from "./options.ts";
+import { patiently } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
 interface ShowOptions extends DataOptions {
@@ -22,8 +24,10 @@ interface ShowOptions extends DataOptions {
 
 interface SkewOptions extends DataOptions {
   readonly market: string;
-  readonly journal: string;
+  readonly journal?: string;
   readonly lookback: string;
+  readonly numeraire: string;
+  readonly blocks: string;
 }
 
 const LOOKBACK_HOURS = "336";
@@ -49,15 +53,22 @@ export function registerFeatures(program: Command): void {
   );
   const skew = features
     .command("skew")
-    .description("features that a journal recorded against the same from a market's file")
-    .requiredOption("--journal <file>", "a worker's journal")
-    .requiredOption("--market <name>", "the recorded market of events that it worked on")
+    .description("features of a market as they came, bit by bit against the same from its whole file")
+    .requiredOption("--market <name>", "a recorded market: events, or bars of whole or divided hours")
+    .option("--journal <file>", "those that a worker recorded on it (default: streamed from the file)")
     .option("--data <dir>", "the data folder (default: RANGEKEEPER_DATA)")
-    .option("--lookback <hours>", "history that the worker held", LOOKBACK_HOURS)
+    .option("--lookback <hours>", "with --journal: history that the worker held", LOOKBACK_HOURS)
+    .option("--numeraire <token>", "without: 0 or 1, the token that is the asset", "0")
+    .option("--blocks <n>", "without: blocks of events to compare at, at least; all are streamed", "500")
     .option("--json", "answer in JSON")
-    .action((options: SkewOptions) => guarded(options, async () => showSkew(options)));
+    .action((options: SkewOptions) =>
+      guarded(options, () =>
+        options.journal === undefined ? showStreamed(options) : showSkew(options, options.journal),
+      ),
+    );
   examples(
     skew,
+    "rangekeeper features skew --data DIR --market binance_spot_ethusdt_1h_2017_2024-06",
     "rangekeeper features skew --journal rangekeeper.db --data DIR \\",
     "  --market ethereum_usdc_weth_005_events_2024-01-05",
   );
@@ -83,12 +94,9 @@ function showFeatures(options: ShowOptions): void {
     answer(options, { schema: FEATURE_SCHEMA, features: list }, () => formatList());
     return;
   }
-  if (!["0", "1"].includes(options.numeraire)) {
-    throw new ConfigError(`--numeraire: ${options.numeraire}; rule: must be 0 or 1`);
-  }
+  const numeraire = numeraireOf(options);
   const market = marketOf(options, options.market);
   const atSeconds = timeOf("--at", options.at) ?? market.events.at(-1)?.timestamp ?? 0;
-  const numeraire = Number(options.numeraire) as Numeraire;
   const { chainId, token0, token1 } = market.pool;
   const world = readWorld(listFiles(dataFolder(options)));
   const outside = world.of({ symbols: [token0.symbol, token1.symbol], chainId });
@@ -136,10 +144,33 @@ const formatList = (): string =>
     ),
   ].join("\n");
 
-async function showSkew(options: SkewOptions): Promise<void> {
+/** A market as it came against its whole file. */
+async function showStreamed(options: SkewOptions): Promise<void> {
+  const name = options.market;
+  const blocks = wholeNumber("--blocks", options.blocks, { least: 1 }) ?? 1;
+  const work = streamedSkew({ dataFolder: dataFolder(options), name, numeraire: numeraireOf(options), blocks }).catch(
+    (error) => {
+      throw error instanceof UnknownMarketError ? new ConfigError(`--market: ${error.message}`) : error;
+    },
+  );
+  const { kind, streamed, moments, skews } = await patiently(options, `streaming ${name}`, work);
+  if (moments === 0) throw new ConfigError(`--market: ${name}; rule: must last an hour or more`);
+  const ok = skews.every(({ different }) => different === 0);
+  if (!ok) process.exitCode = 1;
+  answer(options, { ok, market: name, kind, streamed, moments, features: skews }, () =>
+    [`${name}: ${streamed} ${kind}`, formatSkew(`${moments} of these ${kind}`, skews)].join("\n"),
+  );
+}
+
+function numeraireOf({ numeraire }: { readonly numeraire: string }): Numeraire {
+  if (numeraire === "0" || numeraire === "1") return Number(numeraire) as Numeraire;
+  throw new ConfigError(`--numeraire: ${numeraire}; rule: must be 0 or 1`);
+}
+
+async function showSkew(options: SkewOptions, journalFile: string): Promise<void> {
   const market = marketOf(options, options.market);
   const lookbackSeconds = lookbackOf(options);
-  const recorded = await withJournal(options.journal, (journal) =>
+  const recorded = await withJournal(journalFile, (journal) =>
     journal.decisions({ candidates: false }).flatMap(({ id, decision, pool }): RecordedFeatures[] => {
       const other = market.pool.address !== null && pool.toLowerCase() !== market.pool.address.toLowerCase();
       if (decision.features === null || other) return [];
@@ -149,9 +180,7 @@ async function showSkew(options: SkewOptions): Promise<void> {
     }),
   );
   if (recorded.length === 0) {
-    throw new ConfigError(
-      `--journal: ${options.journal}; rule: must hold decisions with features of this market's pool`,
-    );
+    throw new ConfigError(`--journal: ${journalFile}; rule: must hold decisions with features of this market's pool`);
   }
   const skews = skewOf(recorded, ({ atSeconds, numeraire, baseFeePerGas }) => {
     // The chain's own word is not in a file of events: it is that of the journal.
@@ -160,15 +189,17 @@ async function showSkew(options: SkewOptions): Promise<void> {
   });
   const ok = skews.every(({ different }) => different === 0);
   if (!ok) process.exitCode = 1;
-  answer(options, { ok, decisions: recorded.length, features: skews }, () => formatSkew(recorded.length, skews));
+  answer(options, { ok, decisions: recorded.length, features: skews }, () =>
+    formatSkew(`${recorded.length} decisions`, skews),
+  );
 }
 
-function formatSkew(decisions: number, skews: readonly Skew[]): string {
+function formatSkew(moments: string, skews: readonly Skew[]): string {
   const different = skews.filter((skew) => skew.different > 0);
   const said =
     different.length === 0
-      ? `ok: no bit of any feature differs in ${decisions} decisions`
-      : `${different.length} features differ in ${decisions} decisions`;
+      ? `ok: no bit of any feature differs in ${moments}`
+      : `${different.length} features differ in ${moments}`;
   const right = { align: "right" as const };
   const columns = [
     { title: "feature" },

@@ -14,7 +14,12 @@ export interface CollectedSeries {
 }
 
 /** The spans of a market between holes of a day, of whole hours, named as their labels are. */
-export async function collectSeries({ name, barSeconds, numbered, bars }: BarStream): Promise<CollectedSeries[]> {
+export async function collectSeries({
+  name,
+  barSeconds,
+  numbered,
+  bars,
+}: Pick<BarStream, "name" | "barSeconds" | "numbered" | "bars">): Promise<CollectedSeries[]> {
   const spans: Bar[][] = [];
   let known = Number.NEGATIVE_INFINITY;
   for await (const bar of bars()) {

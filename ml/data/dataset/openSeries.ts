@@ -81,6 +81,13 @@ const sourceOf = (path: string): Source => {
 const nameOf = (path: string): string =>
   basename(path) === MANIFEST ? basename(dirname(path)) : basename(path).replace(/\.csv(\.gz)?$/, "");
 
+/** Whether a market of a data folder is one of events or of bars; null = neither, or not there. */
+export async function seriesKind(files: readonly string[], name: string): Promise<"events" | "bars" | null> {
+  const path = pathOf(files, name);
+  const kind = path === null ? null : await kindOf(path);
+  return kind === null || kind === "events" ? kind : "bars";
+}
+
 /** A dataset of the store before a file. */
 function pathOf(files: readonly string[], name: string): string | null {
   const known = files.filter((file) => basename(file) === MANIFEST || /\.csv(\.gz)?$/.test(file));

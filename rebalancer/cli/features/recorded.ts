@@ -52,21 +52,34 @@ export function skewOf(
   recorded: readonly RecordedFeatures[],
   recompute: (row: RecordedFeatures) => Features | null,
 ): readonly Skew[] {
-  const tallies = FEATURE_NAMES.map((name) => ({ name, compared: 0, oneSided: 0, different: 0, largest: 0 }));
+  const tally = tallySkew();
   for (const row of recorded) {
-    const again = recompute(row)?.values;
     // A record of an earlier feature set has fewer values, in the same places.
-    tallies.slice(0, row.values.length).forEach((tally, i) => {
-      const was = row.values[i] ?? Number.NaN;
-      const is = again?.[i] ?? Number.NaN;
-      if (Number.isNaN(was) && Number.isNaN(is)) return;
-      if (!Object.is(was, is)) tally.different++;
-      if (Number.isNaN(was) || Number.isNaN(is)) tally.oneSided++;
-      else {
-        tally.compared++;
-        tally.largest = Math.max(tally.largest, Math.abs(was - is));
-      }
-    });
+    tally.add(
+      row.values.map((value) => value ?? Number.NaN),
+      recompute(row)?.values,
+    );
   }
-  return tallies;
+  return tally.skews;
+}
+
+/** Counts what differs, moment by moment; of the second as much as the first tells. */
+export function tallySkew() {
+  const skews = FEATURE_NAMES.map((name) => ({ name, compared: 0, oneSided: 0, different: 0, largest: 0 }));
+  return {
+    skews: skews as readonly Skew[],
+    add(one: ArrayLike<number>, other: ArrayLike<number> | undefined): void {
+      for (let i = 0; i < one.length; i++) {
+        const tally = skews[i];
+        const [was, is] = [one[i] ?? Number.NaN, other?.[i] ?? Number.NaN];
+        if (tally === undefined || (Number.isNaN(was) && Number.isNaN(is))) continue;
+        if (!Object.is(was, is)) tally.different++;
+        if (Number.isNaN(was) || Number.isNaN(is)) tally.oneSided++;
+        else {
+          tally.compared++;
+          tally.largest = Math.max(tally.largest, Math.abs(was - is));
+        }
+      }
+    },
+  };
 }

@@ -1,12 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { resolveMarket } from "../../../ml/data/market.ts";
 import { FEATURES } from "../../../ml/features/descriptors.ts";
 import { computeFeatures, FEATURE_NAMES } from "../../../ml/features/index.ts";
 import { featuresPage } from "../../../ml/features/page.ts";
-import { featuresAt, skewOf } from "../../../rebalancer/cli/features/recorded.ts";
+import { seededRandom } from "../../../ml/random.ts";
+import { featuresAt, type Skew, skewOf } from "../../../rebalancer/cli/features/recorded.ts";
 import { registerFeatures } from "../../../rebalancer/cli/features.ts";
 import { openJournal } from "../../../rebalancer/journal.ts";
 import { hourlyBars } from "../../ml/fixtures.ts";
@@ -55,6 +56,61 @@ describe("rangekeeper features", () => {
     for (const name of FEATURE_NAMES) expect(stdout).toContain(`${name}@`);
     expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
   });
+
+  describe("skew of a recorded market, as it came against its whole file", () => {
+    const folder = mkdtempSync(join(tmpdir(), "features-streamed-"));
+    afterAll(() => rmSync(folder, { recursive: true }));
+    const write = (name: string, lines: readonly string[]) =>
+      writeFileSync(join(folder, `${name}.csv`), `${lines.join("\n")}\n`);
+    const skew = (...args: string[]) => run("skew", "--data", folder, ...args);
+
+    it("is none over bars of a quarter of an hour, with a hole of two days", async () => {
+      const random = seededRandom(1);
+      let price = 1_000;
+      const rows = Array.from({ length: 400 }, (_, i) => {
+        const [open, close] = [price, price * Math.exp(0.01 * (random() - 0.5))];
+        price = close;
+        const time = 1_600_000_200 + 900 * i + (i < 200 ? 0 : 172_800);
+        return [time, open, Math.max(open, close), Math.min(open, close), close, 5].join(",");
+      });
+      write("quarters", ["open_time,open,high,low,close,volume_base", ...rows]);
+      const { status, stdout, stderr } = await skew("--market", "quarters");
+      expect([status, stderr]).toEqual([0, ""]);
+      expect(stdout).toContain("quarters: 98 hours\nok: no bit of any feature differs in 98 of these hours");
+      expect(stdout).toMatch(/^log_gk_1h +98 +0 +0 +0$/m);
+      expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+    });
+
+    it("refuses a market that is not there, one of no hour, and what is no number", async () => {
+      write("short", [
+        "open_time,open,high,low,close,volume_base",
+        ...[0, 900].map((at) => `${1_600_000_200 + at},1,1,1,1,1`),
+      ]);
+      expect((await skew("--market", "nowhere")).stderr).toContain('--market: market "nowhere" must be');
+      expect((await skew("--market", "short")).stderr).toContain("--market: short; rule: must last an hour or more");
+      expect((await skew("--market", "short", "--numeraire", "2")).stderr).toContain(
+        "--numeraire: 2; rule: must be 0 or 1",
+      );
+      expect((await skew("--market", "short", "--blocks", "0")).stderr).toContain("--blocks: 0");
+    });
+  });
+
+  const RECORDED = [
+    ["events", "ethereum_usdc_weth_005_events_2024-01-05", "blocks", 3_990, 61],
+    ["events from the pool's second day", "polygon_usdc_weth_005_events_2021-12-22", "blocks", 201, 59],
+    ["hours of a pool", "ethereum_usdc_weth_hourly_2023-11_2023-12", "hours", 700, 47],
+    ["minutes of a pool", "polygon_usdc_weth_005_minute", "hours", 960, 59],
+    ["hours of an exchange", "binance_spot_usdcusdt_1h", "hours", 20_005, 36],
+  ] as const;
+  for (const [what, market, kind, streamed, known] of RECORDED) {
+    it.skipIf(!process.env.RANGEKEEPER_DATA)(`finds no skew in recorded ${what}`, async () => {
+      const { status, stdout, stderr } = await run("skew", "--market", market, "--blocks", "100", "--json");
+      expect([status, stderr]).toEqual([0, ""]);
+      const found = JSON.parse(stdout) as { features: readonly Skew[] };
+      expect(found).toMatchObject({ ok: true, market, kind, streamed });
+      expect(found.features.filter(({ compared }) => compared > 0)).toHaveLength(known);
+    });
+  }
 
   it("refuses a time without a market, and a market that is not there", async () => {
     const at = await run("show", "--at", "2024-01-05");
