@@ -8,8 +8,7 @@ import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
 import {IStrategyDeployer} from "./interfaces/IStrategyDeployer.sol";
 import {IUniswapV3Pool} from "./interfaces/IUniswapV3Pool.sol";
 import {ErrorsLib} from "./libraries/ErrorsLib.sol";
-import {SuitabilityLib} from "./libraries/SuitabilityLib.sol";
-import {Limits, VaultContext} from "./libraries/VaultState.sol";
+import {Limits} from "./libraries/VaultState.sol";
 import {OracleParameters} from "./oracles/ReferencePriceOracle.sol";
 import {VaultParameters} from "./RangeVault.sol";
 
@@ -56,8 +55,7 @@ struct VaultSet {
 ///
 /// REFUSED. A pool that Uniswap's factory does not know; one whose observations do not reach back over the long window
 /// or soon would not (the oracle's constructor); an asset without decimals, of which a share could not be a fraction;
-/// limits with which a stale price can pay (SuitabilityLib), so that from the first block on a child is inside of the
-/// region that its setters keep.
+/// limits with which a stale price can pay (the vault's constructor).
 ///
 /// NOT SAID. Nothing about the strategy: any deployer may be named. The event carries it, and the vault obeys a
 /// strategy only when its owner names it (`setStrategy`), which this factory cannot.
@@ -119,9 +117,6 @@ contract RangeVaultFactory {
 
         bytes32 salt = keccak256(abi.encode(msg.sender, parameters.salt));
         oracle = Create2.deploy(0, salt, abi.encodePacked(codes.oracle, abi.encode(parameters.oracle)));
-        SuitabilityLib.requireUnprofitable(
-            VaultContext(IUniswapV3Pool(pool), IPriceOracle(oracle), address(0), address(0), false), parameters.limits
-        );
         vault = Create2.deploy(0, salt, abi.encodePacked(codes.vault, abi.encode(_vaultParameters(parameters, oracle))));
         strategy = parameters.strategyDeployer.deploy(vault, salt, codes.strategy, parameters.strategyArguments);
 

@@ -33,8 +33,8 @@ struct Setting {
 /// minWidthTicks to all ticks; cooldownSeconds to 7 days; maxMovesPerDay 1 to 1,440; maxPoolShareBps 1 to 10,000 (10,000 =
 /// no cap); drawdownBps 1 to 5,000; managementFeeBps to 500 a year; performanceFeeBps to 2,000; noticeSeconds to 30 days.
 ///
-/// REGION. The entry margin is at least the pool's fee and the feed's deviation threshold; and what raises
-/// maxPoolShareBps, maxWidthTicks or inflowCapBps must stay where mispricing cannot pay (SuitabilityLib).
+/// REGION. The entry margin is at least the pool's fee and the feed's deviation threshold; a vault starts where mispricing
+/// cannot pay, and what raises maxPoolShareBps, maxWidthTicks or inflowCapBps must stay there (SuitabilityLib).
 ///
 /// NOTICE. What cuts risk is in force at once. What raises it (a larger cap, budget, fee or share; a smaller margin,
 /// width, cooldown or notice) is announced by the first call, and put in force by the same call again, after
@@ -73,7 +73,7 @@ library SettingsLib {
         delete state.pending[key];
     }
 
-    /// @notice All settings at once, for the constructor.
+    /// @notice All settings at once, for the constructor: within the same bounds, and in the same region.
     function configureAll(VaultContext memory context, VaultState storage state, Limits memory limits) external {
         state.limits.lossBudgetRefillSeconds = 1 hours;
         _set(context, state, "depositCap", limits.depositCap);
@@ -93,6 +93,7 @@ library SettingsLib {
         _set(context, state, "performanceFeeBps", limits.performanceFeeBps);
         _set(context, state, "reservedBudgetBps", limits.reservedBudgetBps);
         _set(context, state, "noticeSeconds", limits.noticeSeconds);
+        SuitabilityLib.requireUnprofitable(context, limits);
     }
 
     /// @notice Gives `payout` a share of the performance fee, by two equal calls with the notice between them; a smaller

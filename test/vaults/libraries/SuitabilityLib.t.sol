@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IPriceOracle} from "../../../vaults/interfaces/IPriceOracle.sol";
 import {Position, RebalanceOrder} from "../../../vaults/interfaces/IRangeVault.sol";
 import {ErrorsLib} from "../../../vaults/libraries/ErrorsLib.sol";
 import {NavLib} from "../../../vaults/libraries/NavLib.sol";
 import {SuitabilityLib} from "../../../vaults/libraries/SuitabilityLib.sol";
 import {Limits} from "../../../vaults/libraries/VaultState.sol";
 import {OracleParameters} from "../../../vaults/oracles/ReferencePriceOracle.sol";
+import {RangeVault, VaultParameters} from "../../../vaults/RangeVault.sol";
 import {BaseTest} from "../../support/BaseTest.sol";
 import {MockFeed} from "../../support/mocks/MockFeed.sol";
 
@@ -38,6 +41,41 @@ contract SuitabilityLibTest is BaseTest {
     function _configure(bytes32 key, uint256 value) private {
         vm.prank(curator);
         vault.configure(key, value);
+    }
+
+    /* THE CONSTRUCTOR */
+
+    function _construct(uint16 shareBps, uint24 widthTicks, uint16 inflowCapBps) private returns (RangeVault) {
+        Limits memory limits = _defaultLimits();
+        (limits.maxPoolShareBps, limits.maxWidthTicks, limits.inflowCapBps) = (shareBps, widthTicks, inflowCapBps);
+        limits.entryMarginBps = 50;
+        return new RangeVault(
+            VaultParameters(
+                "Range",
+                "rk",
+                IERC20(address(assetToken)),
+                IPriceOracle(address(oracle)),
+                address(manager),
+                feeRecipient,
+                limits
+            )
+        );
+    }
+
+    function test_constructor_refusesWhatLetsAStalePricePay() public {
+        _construct(EDGE_SHARE_BPS, EDGE_WIDTH_TICKS, 1666);
+        vm.expectPartialRevert(ErrorsLib.MispricingPays.selector);
+        _construct(EDGE_SHARE_BPS + 1, EDGE_WIDTH_TICKS, 1666);
+        vm.expectPartialRevert(ErrorsLib.MispricingPays.selector);
+        _construct(EDGE_SHARE_BPS, EDGE_WIDTH_TICKS + 2, 1666);
+        vm.expectPartialRevert(ErrorsLib.MispricingPays.selector);
+        _construct(EDGE_SHARE_BPS, EDGE_WIDTH_TICKS, 1700);
+    }
+
+    function test_constructor_acceptsAnythingWithinItsBoundsWithAFeed() public {
+        feed = address(new MockFeed(8, 1605e8));
+        _vaultWith(100, 400, 500);
+        assertEq(_construct(10_000, 1_774_544, 10_000).limits().maxPoolShareBps, 10_000);
     }
 
     /* THE SETTERS */
