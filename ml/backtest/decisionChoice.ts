@@ -31,6 +31,8 @@ export interface TrainingRecord {
   readonly hourly: readonly number[];
   /** At the end of each window's training. */
   readonly standings: readonly Standing[];
+  /** What playing it took, by the walk's clock. */
+  readonly seconds?: number;
 }
 
 /** What a run to the last window's training tells of all of them. */
@@ -77,28 +79,27 @@ export interface ChooseParameters {
 }
 
 /**
- * Whom the decision follows on the next window: of its own settings, the rules and standing aside the one that earned
- * most on the training span, or a more cautious one that is within a standard error of it: aside before both, and
- * settings, which can say no, before a rule, which cannot. Who moved more than a third as often as the greedy reset did is no candidate.
+ * Whom the decision follows on the next window: a ladder from the bottom, on which every step up needs evidence. At first
+ * nobody; then the rule that earned most on the training span, if that is more than a standard error above nothing; then
+ * those of its own settings that earned most, if they are more than a standard error ahead of whoever was followed so
+ * far, hour by hour. Who moved more than a third as often as the greedy reset did is no candidate.
  */
 export function chooseDecision(parameters: ChooseParameters): TrainingRecord | null {
   const { window, own, rules, greedy } = parameters;
   const most = Math.max(1, Math.floor(standingAt(greedy, window).moves * GREEDY_PART));
-  const best = (records: readonly TrainingRecord[]): TrainingRecord | null =>
-    records
-      .filter((record) => standingAt(record, window).moves <= most)
-      .reduce<TrainingRecord | null>(
-        (leader, record) =>
-          standingAt(record, window).headline > (leader === null ? 0 : standingAt(leader, window).headline)
-            ? record
-            : leader,
-        null,
-      );
-  const [mine, rule] = [best(own), best(rules)];
-  const leader = best([mine, rule].filter((record) => record !== null));
-  if (leader === null || !clearlyAhead(leader, null, parameters)) return null;
-  return mine !== null && !clearlyAhead(leader, mine, parameters) ? mine : leader;
+  return [rules, own].reduce<TrainingRecord | null>((followed, records) => {
+    const allowed = records.filter((record) => standingAt(record, window).moves <= most);
+    const leader = leaderOf(allowed, window);
+    return leader !== null && clearlyAhead(leader, followed, parameters) ? leader : followed;
+  }, null);
 }
+
+/** The record that earned most on a window's training, the first of equals; null where none earned anything. */
+export const leaderOf = (records: readonly TrainingRecord[], window: number): TrainingRecord | null =>
+  records.reduce<TrainingRecord | null>((leader, record) => {
+    const least = leader === null ? 0 : standingAt(leader, window).headline;
+    return standingAt(record, window).headline > least ? record : leader;
+  }, null);
 
 export const standingAt = ({ standings }: TrainingRecord, window: number): Standing => standings[window] as Standing;
 

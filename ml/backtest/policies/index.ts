@@ -6,11 +6,11 @@ import { factoryOf, type PolicyDefinition } from "./definition.ts";
 import { ewa } from "./ewa.ts";
 import { fixed, fixedReset } from "./fixed.ts";
 import { fullRange } from "./fullRange.ts";
-import { greedy } from "./greedy.ts";
 import { passive } from "./passive.ts";
 import { standAside } from "./standAside.ts";
 import { tauReset } from "./tauReset.ts";
 import { volatilityWidth } from "./volatilityWidth.ts";
+import { yesterday } from "./yesterday.ts";
 
 /**
  * Every baseline, in the order of tables. Holding both tokens, half and half rebalanced and the asset alone need no
@@ -27,7 +27,7 @@ export const baselines: readonly PolicyDefinition[] = [
   ...cartea,
   passive,
   ewa,
-  greedy,
+  yesterday,
   clairvoyant,
 ];
 

@@ -12,6 +12,7 @@ import {
   type ShareRule,
   shareWindows,
   type TrainingMemory,
+  WALK_VERSION,
   walkDecision,
 } from "../../../ml/backtest/decisionWalk.ts";
 import type { BacktestMarket } from "../../../ml/backtest/market.ts";
@@ -127,8 +128,8 @@ export function readProtocol(path = PROTOCOL): Protocol {
 }
 
 const EXPLORATORY =
-  "the protocol chooses settings by headline alone; rules to fall back on, the standard error, the budget of moves and " +
-  "the values that compete were fixed after results on these pools had been seen";
+  "the protocol chooses settings by headline alone; the ladder of aside, rules and settings, the standard error, the " +
+  "budget of moves with its yardstick and the values that compete were fixed after results on these pools had been seen";
 
 export interface WalkReport {
   readonly schema: 1;
@@ -243,7 +244,7 @@ async function walkPool(place: Place, onProgress: (done: number) => void): Promi
     )
     .digest("hex")
     .slice(0, 16);
-  const file = join(work, `${description.name}-${key}.json`);
+  const file = join(work, `${description.name}-${key}-${WALK_VERSION}.json`);
   const walked: DecisionWalk = existsSync(file)
     ? (JSON.parse(readFileSync(file, "utf8")) as DecisionWalk)
     : await walkDecision({
@@ -256,11 +257,18 @@ async function walkPool(place: Place, onProgress: (done: number) => void): Promi
         blockHours,
         level,
         memory: memoryIn(join(work, `${description.name}-${key}`)),
+        now: processorSeconds,
         onProgress,
       });
   if (!existsSync(file)) writeJson(file, walked);
   const inSample = reportModels([set], tested, setup.models).some((model) => model.inSample);
   return { ...walked, notes: [...notes, ...assumed, ...description.notes], inSample };
+}
+
+/** Time of the processor: what a loaded machine does besides does not count. */
+function processorSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 /** Training records as files of a folder. */

@@ -81,12 +81,15 @@ export function formatWalk({ pools, refused, protocol, exploratory, models, vari
   const how =
     `Models: ${models}. Headline = fees − LVR − swap cost − gas over the test windows, basis points of ` +
     `${protocol.capitalUsd} dollars. After the first ${percent(protocol.rule.firstShare)} of its span each pool is walked in ` +
-    `windows of ${percent(protocol.rule.windowShare)}; on each, ours follows the best of ${variants.length} settings, the rules ` +
-    `and standing aside on everything before, or the most cautious of those within a standard error (followed: windows on its ` +
-    `settings/a rule/nothing), none that moved more than a third as often as the greedy reset; the baseline is the best of ` +
-    `all rules, of which the last chosen is named. Short: how far it is behind beyond its own costs. Intervals: ` +
+    `windows of ${percent(protocol.rule.windowShare)}. On each, ours follows the rule that earned most on everything before, if ` +
+    `that is more than a standard error above nothing, and the best of ${variants.length} settings where they are more than one ` +
+    `ahead of that; else it stands aside (followed: windows on settings/a rule/nothing). Nobody is followed who moved more ` +
+    `than a third as often as the greedy reset (±1 %, whenever it is left). The baseline is the best of all rules, of ` +
+    `which the last chosen is named. Short: how far it is behind beyond its own costs. Intervals: ` +
     `${percent(protocol.level)}, stationary bootstrap of hours, blocks of ${protocol.blockHours} h, at most a quarter of the span.`;
-  const verdict = `${pools.length} pools: ${(Object.keys(VERDICTS) as VerdictKey[])
+  const seconds = pools.reduce((sum, pool) => sum + pool.seconds, 0);
+  const time = `Played in ${seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(1)} min`} of one processor.`;
+  const verdict = `${pools.length} ${pools.length === 1 ? "pool" : "pools"}: ${(Object.keys(VERDICTS) as VerdictKey[])
     .filter((key) => count(key) > 0)
     .map((key) => `${count(key)} ${VERDICTS[key]}`)
     .join(", ")}.`;
@@ -102,6 +105,7 @@ export function formatWalk({ pools, refused, protocol, exploratory, models, vari
           "",
           wrap(how, 0),
           wrap(`Exploratory: ${exploratory}.`, 0),
+          wrap(time, 0),
           wrap(verdict, 0),
         ]),
     ...refused.map(({ market, reason }) => wrap(`not walked: ${market}: ${reason}`, 2)),

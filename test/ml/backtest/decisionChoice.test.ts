@@ -32,15 +32,29 @@ describe("whom the decision follows", () => {
     expect(chosen([record("ours", 1)], [])).toBe("ours");
   });
 
-  it("is the more cautious one within a standard error", () => {
+  it("goes a step up only by more than a standard error", () => {
     const lucky = (id: string) => record(id, 0.05, { spread: 40, seed: 3 });
     expect(lucky("any").standings[0]?.headline).toBeGreaterThan(0.02 * HOURS);
     expect(chosen([lucky("ours")], [])).toBeNull();
     expect(chosen([], [lucky("rule")])).toBeNull();
-    // A rule that is ahead by luck, and beside it one that surely is.
-    const sure = record("ours", 3);
-    expect(chosen([sure], [record("rule", 3.05, { spread: 40, seed: 3 })])).toBe("ours");
-    expect(chosen([sure], [record("rule", 3.05)])).toBe("rule");
+    // Settings that are ahead by luck, and beside the rule ones that surely are.
+    const sure = record("rule", 3);
+    expect(chosen([record("ours", 3.05, { spread: 40, seed: 3 })], [sure])).toBe("rule");
+    expect(chosen([record("ours", 3.05)], [sure])).toBe("ours");
+    // A rule that earned more, but by luck, holds nobody up.
+    expect(chosen([record("ours", 0.1)], [lucky("rule")])).toBe("ours");
+  });
+
+  it("compares hour by hour: what both met alike is no doubt between them", () => {
+    const shaken = record("rule", 3, { spread: 40, seed: 3 });
+    const together = shaken.hourly.map((value) => value + 0.5);
+    const ours = { ...shaken, id: "ours", hourly: together };
+    const [standing] = shaken.standings;
+    if (standing === undefined) throw new Error("no standing");
+    const ahead = { ...ours, standings: [{ ...standing, headline: standing.headline + 0.5 * HOURS }] };
+    expect(chosen([ahead], [shaken])).toBe("ours");
+    // The same lead over the same hours in another order.
+    expect(chosen([ahead], [{ ...shaken, hourly: shaken.hourly.toReversed() }])).toBe("rule");
   });
 
   it("never moved more than a third as often as the greedy reset", () => {

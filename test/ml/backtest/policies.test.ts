@@ -101,7 +101,7 @@ describe("the registry of baselines", () => {
       "cartea",
       "charm",
       "ewa",
-      "greedy",
+      "yesterday",
     ]);
     expect(families.fixed).toHaveLength(6);
     expect(families["fixed-reset"]).toHaveLength(6);
@@ -253,7 +253,7 @@ describe("scheduled and triggered rules", () => {
 
   it("stands aside until it knows enough", async () => {
     const few = context({ bars: bars.slice(0, 5) });
-    for (const id of ["vol-2", "cartea", "greedy-reset", "ewa"])
+    for (const id of ["vol-2", "cartea", "yesterday", "ewa"])
       expect(await ask(id, few), id).toEqual({ kind: "hold", reason: "too little history" });
   });
 
@@ -392,14 +392,14 @@ describe("the bandit over widths", () => {
   });
 });
 
-describe("the greedy rule", () => {
+describe("the rule of yesterday's best width", () => {
   it("takes a range after a day that paid and leaves after one that did not", async () => {
     const rich = walkBars({ hours: 60, feeOverLvr: 5 });
     const poor = walkBars({ hours: 60, feeOverLvr: 0 });
-    expect(await ask("greedy-reset", context({ bars: rich }))).toMatchObject({ kind: "move" });
+    expect(await ask("yesterday", context({ bars: rich }))).toMatchObject({ kind: "move" });
     const held = [{ lowerTick: 202_500, upperTick: 202_600 }];
-    expect(await ask("greedy-reset", context({ bars: poor, held }))).toMatchObject({ kind: "idle", sell: true });
-    expect(await ask("greedy-reset", context({ bars: poor }))).toMatchObject({ kind: "hold" });
+    expect(await ask("yesterday", context({ bars: poor, held }))).toMatchObject({ kind: "idle", sell: true });
+    expect(await ask("yesterday", context({ bars: poor }))).toMatchObject({ kind: "hold" });
   });
 });
 

@@ -11,15 +11,14 @@ const LOOK_BACK_BARS = 24;
 
 /**
  * Takes at every decision the width that the last day would have paid best, were it to repeat itself from here, after
- * the cost of moving there; staying and standing aside compete. No hysteresis. Source: the greedy rebalancer of
- * arXiv 2602.19419, with costs.
+ * the cost of moving there; staying and standing aside compete. No hysteresis.
  */
-export const greedy: PolicyDefinition = {
-  id: "greedy-reset",
-  label: "greedy reset",
-  family: "greedy",
+export const yesterday: PolicyDefinition = {
+  id: "yesterday",
+  label: "yesterday's best width",
+  family: "yesterday",
   clairvoyant: false,
-  source: "greedy rebalancing, arXiv 2602.19419",
+  source: "follow the leader of the last day",
   start: (input) => (context) => {
     const day = context.bars.slice(-LOOK_BACK_BARS).filter((bar) => !Number.isNaN(bar.close));
     if (day.length < LOOK_BACK_BARS / 2) return hold("too little history");
