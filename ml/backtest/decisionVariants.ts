@@ -7,25 +7,12 @@ export interface DecisionVariant {
   readonly id: string;
   readonly settings: Pick<
     DecisionSettings,
-    | "horizonSeconds"
-    | "lvrWeight"
-    | "riskAversion"
-    | "deviationWeight"
-    | "breachWeightBps"
-    | "hysteresisBps"
-    | "waitWeight"
+    "horizonSeconds" | "riskAversion" | "deviationWeight" | "breachWeightBps" | "hysteresisBps" | "waitWeight"
   >;
 }
 
 /** What a move must pay back in. */
 const HORIZON_HOURS = [24, 168] as const;
-
-/** How much of the expected LVR is believed. */
-const TRUSTS = [
-  { key: "", lvrWeight: 1 },
-  { key: "-half", lvrWeight: 0.5 },
-  { key: "-quarter", lvrWeight: 0.25 },
-] as const;
 
 /** The price of the loss tail, of distance from the reference and of a likely breach of the loss bound, together. */
 const RISKS = [
@@ -39,14 +26,12 @@ const HASTES = [
   { key: "late", hysteresisBps: 10, waitWeight: 1 },
 ] as const;
 
-/** Every horizon with every attitude to forecasts, risk and haste. The loss bound itself is the operator's. */
+/** Every horizon with every attitude to risk and haste. The loss bound and the weight of the expected LVR are the operator's. */
 export const VARIANTS: readonly DecisionVariant[] = HORIZON_HOURS.flatMap((hours) =>
-  TRUSTS.flatMap(({ key: trust, lvrWeight }) =>
-    RISKS.flatMap(({ key: risk, ...risks }) =>
-      HASTES.map(({ key: haste, ...hastes }) => ({
-        id: `decision-${hours}h-${risk}-${haste}${trust}`,
-        settings: { horizonSeconds: hours * HOUR, lvrWeight, ...risks, ...hastes },
-      })),
-    ),
+  RISKS.flatMap(({ key: risk, ...risks }) =>
+    HASTES.map(({ key: haste, ...hastes }) => ({
+      id: `decision-${hours}h-${risk}-${haste}`,
+      settings: { horizonSeconds: hours * HOUR, ...risks, ...hastes },
+    })),
   ),
 );

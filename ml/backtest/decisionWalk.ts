@@ -3,7 +3,15 @@ import type { Outlook } from "../outlook.ts";
 import type { CalibrationState } from "../risk/uncertainty/calibration.ts";
 import type { Bounds, DecisionSettings, ModelSet } from "../types.ts";
 import { bootstrapMean } from "./bootstrap.ts";
-import { ASIDE, asideRecord, chooseDecision, leaderOf, recordOf, standingAt, type TrainingRecord } from "./decisionChoice.ts";
+import {
+  ASIDE,
+  asideRecord,
+  chooseDecision,
+  leaderOf,
+  recordOf,
+  standingAt,
+  type TrainingRecord,
+} from "./decisionChoice.ts";
 import { type DecisionVariant, VARIANTS } from "./decisionVariants.ts";
 import { followRecords } from "./followRecords.ts";
 import type { BacktestMarket } from "./market.ts";
@@ -20,7 +28,7 @@ const HOUR = 3600;
  * with no thought of cost (arXiv 2602.19419, whose agent rebalanced a third as often; its width is 1 % too).
  */
 const GREEDY = "fixed-1-reset";
-/** Of the way a walk chooses and is told: what an earlier one kept is not taken for one of this. */
+/** Of how a walk plays and chooses: what an earlier one kept is not taken for one of this. */
 export const WALK_VERSION = 2;
 const RESAMPLES = 2000;
 /** Fewer hours than this get no interval. */

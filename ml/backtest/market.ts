@@ -7,6 +7,8 @@ import type { MarketDescription } from "./types.ts";
 /** A market's data, loaded once; every run opens a session of its own. */
 export interface BacktestMarket {
   readonly description: MarketDescription;
+  /** Between prices that were recorded; in between they are filled in, and no LVR is in them. 0 = each one was recorded. */
+  readonly stepSeconds: number;
   /** Whether it knows gas prices at its own times. */
   readonly knowsGas: boolean;
   /** What was known of the world outside of it, read when it is first asked for; absent = nothing. */

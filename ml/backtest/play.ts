@@ -161,7 +161,7 @@ export async function playRun({ market, policy, settings, onProgress }: PlayRunP
     });
   }
 
-  const { markSeconds = MARK_SECONDS } = settings;
+  const markSeconds = markEvery(settings, market);
   const onStep = markSeconds === 0 ? books.step : () => {};
   let nextMark = markSeconds === 0 ? toSeconds : fromSeconds;
   let nextPoint = fromSeconds;
@@ -196,4 +196,12 @@ export async function playRun({ market, policy, settings, onProgress }: PlayRunP
     journal,
     arbitrage: session.arbitrage,
   };
+}
+
+/**
+ * Seconds between marks: whole bars where the market has bars only. The path inside a bar is filled in and smooth: marks
+ * along it would find the less LVR, the closer they are.
+ */
+function markEvery({ markSeconds = MARK_SECONDS }: RunSettings, { stepSeconds }: BacktestMarket): number {
+  return stepSeconds === 0 || markSeconds === 0 ? markSeconds : Math.ceil(markSeconds / stepSeconds) * stepSeconds;
 }

@@ -27,7 +27,7 @@ export type PolicyRun = PlayedRun & { readonly policy: Policy };
  * known at its time and acts at least one block later; what is open at the end is marked, not sold.
  */
 export async function runPolicy({ market, policy, settings, onProgress }: RunBacktestParameters): Promise<PolicyRun> {
-  checkSettings(settings, market.description);
+  checkSettings(settings, market);
   const made = await makePolicy(market, policy, settings);
   // A bound is of what anybody could have done, not of what this vault lets its worker do.
   const held = made.clairvoyant ? { ...settings, limits: null } : settings;

@@ -1,8 +1,12 @@
 import { InvalidInputError } from "../errors.ts";
-import type { MarketDescription, RunSettings } from "./types.ts";
+import type { BacktestMarket } from "./market.ts";
+import type { RunSettings } from "./types.ts";
 
 /** Refuses settings that no run can have; each message names the setting, its value and the rule. */
-export function checkSettings(settings: RunSettings, market: MarketDescription): void {
+export function checkSettings(
+  settings: RunSettings,
+  { description: market, stepSeconds }: Pick<BacktestMarket, "description" | "stepSeconds">,
+): void {
   const { capital, decisionSeconds, latencyBlocks, costs, fromSeconds, toSeconds, markSeconds = 0 } = settings;
   const rule = (ok: boolean, name: string, value: unknown, must: string) => {
     if (!ok) throw new InvalidInputError(`${name} is ${value}, but it must be ${must}`, { details: { [name]: value } });
@@ -19,6 +23,15 @@ export function checkSettings(settings: RunSettings, market: MarketDescription):
     "fromSeconds",
     fromSeconds,
     `inside the market's data, from ${market.fromSeconds} to ${market.toSeconds}`,
+  );
+  // What happens inside a bar is not known: nothing is decided or marked there.
+  const bars = (seconds: number): boolean => stepSeconds === 0 || seconds % stepSeconds === 0;
+  rule(bars(decisionSeconds), "decisionSeconds", decisionSeconds, `whole bars of ${stepSeconds} s`);
+  rule(
+    bars(fromSeconds - market.fromSeconds),
+    "fromSeconds",
+    fromSeconds,
+    `at the start of a bar of ${stepSeconds} s: whole bars from ${market.fromSeconds} on`,
   );
   for (const name of ["gasPerMove", "gasPerPosition", "gasScale"] as const) {
     rule(Number.isFinite(costs[name]) && costs[name] >= 0, `costs.${name}`, costs[name], "0 or more");

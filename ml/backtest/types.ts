@@ -111,7 +111,8 @@ export interface RunSettings {
   readonly limits?: VaultLimits | null;
   /**
    * Seconds between the times at which exposure, fees and LVR are told apart; 0 = after every block. Absent = 300: a
-   * pool's own price follows the market in steps as wide as its fee, and on a finer grid that lag hides part of LVR.
+   * pool's own price follows the market in steps as wide as its fee, and on a finer grid that lag hides part of LVR. A
+   * market of bars is marked at their ends at most.
    */
   readonly markSeconds?: number;
   /** First and last second of the span that is traded; earlier data is history only. */

@@ -83,6 +83,7 @@ export function createBarMarket(parameters: BarMarketParameters): BacktestMarket
       dataSha256,
       notes,
     },
+    stepSeconds: barSeconds,
     knowsGas: gasPriceWei !== null,
     open: (at) => openBarSession(record, at),
     until: (seconds) =>

@@ -36,7 +36,7 @@ export interface RecordParameters {
 /** Runs a policy and writes down what each of its decisions saw and said. Clairvoyants are given their future. */
 export async function recordDecisions(parameters: RecordParameters): Promise<readonly RecordedDecision[]> {
   const { market, policy, settings, view = (context) => context, onProgress } = parameters;
-  checkSettings(settings, market.description);
+  checkSettings(settings, market);
   const made = await policy(policyInput(market, settings));
   const records: RecordedDecision[] = [];
   const watched = {

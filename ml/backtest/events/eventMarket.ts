@@ -105,6 +105,7 @@ export function createEventMarket(parameters: EventMarketParameters): EventMarke
       dataSha256,
       notes,
     },
+    stepSeconds: 0,
     knowsGas: gasPriceWei !== null || data.events[0]?.gasPriceWei != null,
     open: (at) => openEventSession(record, at),
     until: (seconds) => endingAt(parameters, plan.state, seconds),

@@ -240,11 +240,12 @@ async function walkPool(place: Place, onProgress: (done: number) => void): Promi
         protocol,
         identity,
         VARIANTS,
+        WALK_VERSION,
       }),
     )
     .digest("hex")
     .slice(0, 16);
-  const file = join(work, `${description.name}-${key}-${WALK_VERSION}.json`);
+  const file = join(work, `${description.name}-${key}.json`);
   const walked: DecisionWalk = existsSync(file)
     ? (JSON.parse(readFileSync(file, "utf8")) as DecisionWalk)
     : await walkDecision({

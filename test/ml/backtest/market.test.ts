@@ -5,6 +5,7 @@ import { barPoolOf } from "../../../ml/backtest/bars/name.ts";
 import { barPath, insideShare, type PathStep, restShare, splitStep } from "../../../ml/backtest/bars/path.ts";
 import { createTimeline } from "../../../ml/backtest/events/timeline.ts";
 import { parseGasSeries } from "../../../ml/backtest/gasSeries.ts";
+import type { BacktestMarket } from "../../../ml/backtest/market.ts";
 import { runBacktest } from "../../../ml/backtest/run.ts";
 import { emptyBar, swapsOf, toBars } from "../../../ml/data/bars.ts";
 import { resolveMarket } from "../../../ml/data/market.ts";
@@ -120,6 +121,35 @@ describe("a market of bars", () => {
     const ratio = ((a.waterfall.fees / 5) * 10_000) / b.waterfall.fees;
     expect(Math.abs(ratio - 1)).toBeLessThan(0.03);
     expect(b.waterfall.fees).toBeGreaterThan(0);
+  });
+
+  it("finds the LVR between its bars' ends and none along the path that it fills in, however often it marks", async () => {
+    const hours = toBars({ swaps, fromTimestamp: fromSeconds, pool }, 0, { barSeconds: 3600, untilSeconds });
+    const hourly = createBarMarket({ name: "hourly", pool, bars: hours, dataSha256: "" });
+    const lvr = async (of: BacktestMarket, markSeconds?: number) => {
+      const span = { ...settings, fromSeconds, toSeconds: untilSeconds };
+      const marked = markSeconds === undefined ? span : { ...span, markSeconds };
+      const { waterfall } = await runBacktest({ market: of, policy: once(FULL), settings: marked });
+      return waterfall.lvr / settings.capital;
+    };
+    // A full range loses an eighth of the squared returns.
+    const squares = hours.reduce((total, { open, close }) => total + (close - open) ** 2, 0);
+    const coarse = await lvr(hourly);
+    expect(coarse / (squares / 8)).toBeCloseTo(1, 1);
+    for (const markSeconds of [60, 300, 3600]) expect(await lvr(hourly, markSeconds)).toBe(coarse);
+    // The exact market, marked as often.
+    expect(coarse / (await lvr(market, 3600))).toBeCloseTo(1, 1);
+  });
+
+  it("refuses to decide or begin inside a bar", async () => {
+    const hours = toBars({ swaps, fromTimestamp: fromSeconds, pool }, 0, { barSeconds: 3600, untilSeconds });
+    const hourly = createBarMarket({ name: "hourly", pool, bars: hours, dataSha256: "" });
+    const run = (over: Partial<typeof settings>) =>
+      runBacktest({ market: hourly, policy: once(FULL), settings: { ...settings, fromSeconds, ...over } });
+    await expect(run({ decisionSeconds: 1800 })).rejects.toThrow(
+      "decisionSeconds is 1800, but it must be whole bars of",
+    );
+    await expect(run({ fromSeconds: fromSeconds + 60 })).rejects.toThrow(/it must be at the start of a bar of 3600 s/);
   });
 
   it("lets nothing happen in missing bars, and stops at the end of its data", async () => {
