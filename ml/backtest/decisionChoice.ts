@@ -86,12 +86,16 @@ export interface ChooseParameters {
  */
 export function chooseDecision(parameters: ChooseParameters): TrainingRecord | null {
   const { window, own, rules, greedy } = parameters;
-  const most = Math.max(1, Math.floor(standingAt(greedy, window).moves * GREEDY_PART));
   return [rules, own].reduce<TrainingRecord | null>((followed, records) => {
-    const allowed = records.filter((record) => standingAt(record, window).moves <= most);
-    const leader = leaderOf(allowed, window);
+    const leader = leaderOf(calmOf(records, greedy, window), window);
     return leader !== null && clearlyAhead(leader, followed, parameters) ? leader : followed;
   }, null);
+}
+
+/** Those that moved at most a third as often as the greedy reset; once is always allowed: nothing is earned without it. */
+export function calmOf(records: readonly TrainingRecord[], greedy: TrainingRecord, window: number): TrainingRecord[] {
+  const most = Math.max(1, Math.floor(standingAt(greedy, window).moves * GREEDY_PART));
+  return records.filter((record) => standingAt(record, window).moves <= most);
 }
 
 /** The record that earned most on a window's training, the first of equals; null where none earned anything. */

@@ -6,6 +6,7 @@ import { bootstrapMean } from "./bootstrap.ts";
 import {
   ASIDE,
   asideRecord,
+  calmOf,
   chooseDecision,
   leaderOf,
   recordOf,
@@ -141,6 +142,8 @@ export interface DecisionWalk {
   readonly baseline: WalkedSide;
   readonly greedyMoves: number;
   readonly difference: WalkedDifference;
+  /** The best baseline of those that keep to the budget of moves, as ours does, and ours less that. */
+  readonly calm: { readonly baseline: WalkedSide; readonly difference: WalkedDifference };
   readonly verdict: VerdictKey;
   /** What it took by the walk's clock, also before it was stopped. */
   readonly seconds: number;
@@ -164,7 +167,7 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
   );
   const { rules = baselines.filter(({ clairvoyant }) => !clairvoyant).map(({ id }) => id) } = parameters;
   const competitors = rules.filter((id) => id !== ASIDE);
-  const runs = variants.length + competitors.length + 4;
+  const runs = variants.length + competitors.length + 5;
   let [done, remembered] = [0, 0];
   const begun = now();
   const run = async (policy: PolicyFactory, fromSeconds: number, toSeconds: number): Promise<PolicyRun> => {
@@ -209,7 +212,11 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
   const ours = await test(
     followRecords(walkForwardPolicy("decision", choicesOf(windows, chosen), factories), windows, held),
   );
-  const baseline = await test(walkForwardPolicy("baseline", choicesOf(windows, beaten), registry));
+  const rulesOf = (records: readonly TrainingRecord[]) =>
+    test(walkForwardPolicy("baseline", choicesOf(windows, records), registry));
+  const baseline = await rulesOf(beaten);
+  const calm = windows.map((_, window) => leaderOf(calmOf(theirs, reset, window), window) ?? nothing);
+  const calmBaseline = calm.every((record, window) => record === beaten[window]) ? baseline : await rulesOf(calm);
   const greedy = await test(registry[GREEDY] as PolicyFactory);
 
   const sides = { ours: sideOf(ours, settings), baseline: sideOf(baseline, settings) };
@@ -238,6 +245,7 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
     ...sides,
     greedyMoves: greedy.moves.filter(({ kind }) => kind === "move").length,
     difference,
+    calm: { baseline: sideOf(calmBaseline, settings), difference: differenceOf(ours, calmBaseline, parameters) },
     verdict: verdictOf({ ...sides, difference }),
     seconds: remembered + now() - begun,
   };

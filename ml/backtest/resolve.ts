@@ -65,11 +65,18 @@ function openFile(files: readonly string[], parameters: OpenByNameParameters): B
 }
 
 /** Names of everything that `openMarket` can open below a folder, sorted. */
-export function backtestMarkets(dataFolder: string): string[] {
-  const bars = listFiles(dataFolder)
-    .filter((file) => /\.csv(\.gz)?$/.test(file) && barKind(file) !== null)
-    .map((file) => basename(file).replace(/\.csv(\.gz)?$/, ""));
-  return [...listMarkets(dataFolder), ...bars].sort();
+export const backtestMarkets = (dataFolder: string): string[] =>
+  [...listMarkets(dataFolder), ...barFiles(dataFolder, ["minutes", "hours"])].sort();
+
+/** Names of the files of daily bars below a folder, which `openMarket` refuses. */
+export const dailyFiles = (dataFolder: string): string[] => barFiles(dataFolder, ["days"]).sort();
+
+function barFiles(dataFolder: string, kinds: readonly BarKind[]): string[] {
+  const wanted = listFiles(dataFolder).filter((file) => {
+    const kind = /\.csv(\.gz)?$/.test(file) ? barKind(file) : null;
+    return kind !== null && kinds.includes(kind);
+  });
+  return wanted.map((file) => basename(file).replace(/\.csv(\.gz)?$/, ""));
 }
 
 function resolve(dataFolder: string, name: string) {
@@ -86,11 +93,12 @@ function resolve(dataFolder: string, name: string) {
   }
 }
 
-type BarKind = "minutes" | "hours";
+type BarKind = "minutes" | "hours" | "days";
 
 const HEADERS: Readonly<Record<BarKind, readonly string[]>> = {
   minutes: ["in_amount0", "in_amount1", "current_liquidity", "close_tick"],
   hours: ["period_start", "high", "low", "close"],
+  days: ["date_unix", "high", "low", "tvl_usd", "volume_usd"],
 };
 
 function barKind(file: string): BarKind | null {
@@ -118,6 +126,11 @@ function headerOf(path: string): string[] {
 function barsOf(file: string, { name, feePips }: OpenByNameParameters): { pool: PoolMeta; bars: Bar[] } | null {
   const kind = barKind(file);
   if (kind === null) return null;
+  if (kind === "days") {
+    throw new InvalidInputError(
+      `market ${JSON.stringify(name)} holds days, but it must hold events, minutes or hours: a day's volume and value locked tell neither the liquidity in range nor where in the day fees were earned, so nothing of what a range earned`,
+    );
+  }
   const pool = barPoolOf(name, feePips);
   const { token0, token1 } = pool;
   const numeraire = 0 as const;

@@ -3,7 +3,9 @@ import { baselines } from "../../ml/backtest/policies/index.ts";
 import { MODEL_SETS } from "../../ml/models/index.ts";
 import type { AccuracyFlags } from "./backtest/accuracy.ts";
 import { registerBacktestChecks } from "./backtest/checks.ts";
+import { registerEdge } from "./backtest/edge.ts";
 import type { BacktestFlags } from "./backtest/parse.ts";
+import { terminalProgress } from "./backtest/progress.ts";
 import { registerShow } from "./backtest/show.ts";
 import { registerWalk } from "./backtest/walk.ts";
 import { answer, guarded } from "./options.ts";
@@ -58,7 +60,7 @@ Examples:
       guarded(flags, async () => {
         // Loaded when asked for: models and charts are not needed to list policies.
         const command = await import("./backtest/command.ts");
-        const progress = command.terminalProgress(flags.json === true);
+        const progress = terminalProgress(flags.json);
         await command.present(await command.backtest(flags, progress), flags);
       }),
     );
@@ -103,14 +105,12 @@ Examples:
     .addHelpText("after", "\nExamples:\n  rangekeeper backtest accuracy --data DIR --market NAME\n")
     .action((flags: AccuracyFlags) =>
       guarded(flags, async () => {
-        const [{ accuracy, formatAccuracy }, { terminalProgress }] = await Promise.all([
-          import("./backtest/accuracy.ts"),
-          import("./backtest/command.ts"),
-        ]);
-        const measured = accuracy(flags, terminalProgress(flags.json === true));
+        const { accuracy, formatAccuracy } = await import("./backtest/accuracy.ts");
+        const measured = accuracy(flags, terminalProgress(flags.json));
         answer(flags, measured, () => formatAccuracy(measured));
       }),
     );
   registerShow(backtest);
   registerWalk(backtest);
+  registerEdge(backtest);
 }

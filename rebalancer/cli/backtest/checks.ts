@@ -4,6 +4,7 @@ import { type PlaceboReport, placebo } from "../../../ml/backtest/checks/placebo
 import { type RecursiveReport, recursiveCheck } from "../../../ml/backtest/checks/recursive.ts";
 import { modelPolicy } from "../../../ml/backtest/modelPolicy.ts";
 import { policies } from "../../../ml/backtest/policies/index.ts";
+import { startOn } from "../../../ml/backtest/startOn.ts";
 import type { PolicyFactory, RunSettings } from "../../../ml/backtest/types.ts";
 import { loadModelSet } from "../../../ml/models/index.ts";
 import { ConfigError } from "../../errors.ts";
@@ -13,7 +14,7 @@ import { wrap } from "../wrap.ts";
 import { costsOf } from "./costs.ts";
 import { openWorkplace } from "./job.ts";
 import { type BacktestFlags, checkSet, durationOf, marketOf, numberOf, rangeOf, wholeOf } from "./parse.ts";
-import { createProgress, type Progress } from "./progress.ts";
+import { terminalProgress } from "./progress.ts";
 import { readSetup, type Setup } from "./setup.ts";
 import { readProtocol } from "./walk.ts";
 
@@ -211,9 +212,9 @@ function openCheck(flags: CheckFlags, setup: Setup) {
     ...(flags.feePips === undefined ? {} : { feePips: wholeOf("fee-pips", flags.feePips, 1, 999_999) }),
   });
   const { fromSeconds, toSeconds } = market.description;
-  const dataFrom = Math.ceil(fromSeconds / 60) * 60;
-  const middle = Math.ceil((fromSeconds + Math.min(14 * DAY, (toSeconds - fromSeconds) / 2)) / 60) * 60;
-  const from = range.from ?? middle;
+  const dataFrom = startOn(market, fromSeconds);
+  const middle = fromSeconds + Math.min(14 * DAY, (toSeconds - fromSeconds) / 2);
+  const from = startOn(market, range.from ?? middle);
   const to = Math.min(range.to ?? toSeconds, toSeconds);
   if (from < dataFrom || from >= to) {
     const text = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 16);
@@ -283,11 +284,3 @@ function formatCheck(id: string, lookAhead: LookAheadReport, recursive: Recursiv
     history,
   ].join("\n");
 }
-
-const terminalProgress = (quiet: boolean | undefined): Progress =>
-  createProgress({
-    quiet: quiet === true,
-    now: () => performance.now(),
-    write: (text) => process.stderr.write(text),
-    terminal: process.stderr.isTTY === true,
-  });

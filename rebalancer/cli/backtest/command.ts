@@ -6,6 +6,7 @@ import type { BacktestMarket } from "../../../ml/backtest/market.ts";
 import { families } from "../../../ml/backtest/policies/index.ts";
 import { buildReport } from "../../../ml/backtest/report.ts";
 import type { BacktestReport } from "../../../ml/backtest/reportSchema.ts";
+import { startOn } from "../../../ml/backtest/startOn.ts";
 import type { RunResult, RunSettings, SweepCell, WalkForwardFold } from "../../../ml/backtest/types.ts";
 import { type Choice, choose, foldsOf, type WalkForwardLengths, windowsOf } from "../../../ml/backtest/walkForward.ts";
 import { ConfigError } from "../../errors.ts";
@@ -27,12 +28,11 @@ import {
   walkForwardOf,
   wholeOf,
 } from "./parse.ts";
-import { createProgress, type Progress } from "./progress.ts";
+import type { Progress } from "./progress.ts";
 import { readSetup } from "./setup.ts";
 import { runJobs } from "./threads.ts";
 
 const PACKAGE = fileURLToPath(new URL("../../../package.json", import.meta.url));
-const MINUTE = 60;
 const HOUR = 3600;
 
 /** Everything a command came to. */
@@ -145,11 +145,12 @@ function setupOf(flags: BacktestFlags) {
 }
 
 /** The span to trade: the data's own, on whole minutes, cut to what was asked for. */
-function spanOf({ from, to }: { from: number | null; to: number | null }, { description }: BacktestMarket) {
-  const start = Math.ceil(description.fromSeconds / MINUTE) * MINUTE;
+function spanOf({ from, to }: { from: number | null; to: number | null }, market: BacktestMarket) {
+  const { description } = market;
+  const start = startOn(market, description.fromSeconds);
   const text = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 16);
   const data = `${text(description.fromSeconds)} to ${text(description.toSeconds)}`;
-  const fromSeconds = Math.max(from ?? start, start);
+  const fromSeconds = startOn(market, Math.max(from ?? start, start));
   const toSeconds = Math.min(to ?? description.toSeconds, description.toSeconds);
   if ((from ?? start) >= description.toSeconds || toSeconds <= fromSeconds) {
     throw new ConfigError(
@@ -231,12 +232,3 @@ function sweepOf(done: readonly RunResult[], runs: number, swept: number): Sweep
   if (bases.length !== swept) throw new TypeError(`${bases.length} base runs for ${swept} swept policies`);
   return [...bases, ...cells].map(({ policy, settings, waterfall }) => ({ policy, settings, waterfall }));
 }
-
-/** Progress on standard error of this process. */
-export const terminalProgress = (quiet: boolean): Progress =>
-  createProgress({
-    quiet,
-    now: () => performance.now(),
-    write: (text) => process.stderr.write(text),
-    terminal: process.stderr.isTTY === true,
-  });

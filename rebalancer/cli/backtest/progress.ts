@@ -41,3 +41,12 @@ export function createProgress({ quiet, now, write, terminal }: ProgressParamete
     },
   };
 }
+
+/** Progress on standard error of this process. */
+export const terminalProgress = (quiet = false): Progress =>
+  createProgress({
+    quiet,
+    now: () => performance.now(),
+    write: (text) => process.stderr.write(text),
+    terminal: process.stderr.isTTY === true,
+  });

@@ -16,7 +16,8 @@ import {
   walkDecision,
 } from "../../../ml/backtest/decisionWalk.ts";
 import type { BacktestMarket } from "../../../ml/backtest/market.ts";
-import { backtestMarkets, openMarket, spanStarts, tierUnnamed } from "../../../ml/backtest/resolve.ts";
+import { backtestMarkets, dailyFiles, openMarket, spanStarts, tierUnnamed } from "../../../ml/backtest/resolve.ts";
+import { startOn } from "../../../ml/backtest/startOn.ts";
 import type { RunSettings } from "../../../ml/backtest/types.ts";
 import { listFiles } from "../../../ml/data/market.ts";
 import { readCandles } from "../../../ml/data/ohlcv.ts";
@@ -30,12 +31,11 @@ import { answer, guarded } from "../options.ts";
 import { costsOf } from "./costs.ts";
 import { refuseOverlap, reportModels } from "./models.ts";
 import { type BacktestFlags, checkSet, wholeOf } from "./parse.ts";
-import { createProgress, type Progress } from "./progress.ts";
+import { type Progress, terminalProgress } from "./progress.ts";
 import { readSetup, type Setup } from "./setup.ts";
 import { dayOf, formatWalk } from "./walkTable.ts";
 
 const HOUR = 3600;
-const MINUTE = 60;
 const PROTOCOL = fileURLToPath(new URL("../../../ml/train/protocol.toml", import.meta.url));
 const DOLLARS = ["USDC", "USDT", "DAI", "USD"];
 /** What a file that does not name its tier is taken for. */
@@ -79,12 +79,7 @@ Examples:
     )
     .action((flags: WalkFlags) =>
       guarded(flags, async () => {
-        const progress = createProgress({
-          quiet: flags.json === true,
-          now: () => performance.now(),
-          write: (text) => process.stderr.write(text),
-          terminal: process.stderr.isTTY === true,
-        });
+        const progress = terminalProgress(flags.json);
         const report = await walkFolder(flags, progress);
         progress.end();
         if (flags.out !== undefined) writeJson(flags.out, report);
@@ -150,7 +145,8 @@ async function walkFolder(flags: WalkFlags, progress: Progress): Promise<WalkRep
   const protocol = readProtocol();
   const setup = readSetup(flags.config);
   checkSet(flags.models, setup.models);
-  const known = backtestMarkets(dataFolder);
+  // Files of days are named too, to say why they are not walked.
+  const known = [...backtestMarkets(dataFolder), ...dailyFiles(dataFolder)];
   for (const name of flags.market ?? []) {
     if (!known.includes(name)) {
       throw new ConfigError(`--market: ${name}; rule: a file of ${dataFolder}: ${known.join(", ") || "it holds none"}`);
@@ -210,7 +206,7 @@ async function walkPool(place: Place, onProgress: (done: number) => void): Promi
     market,
     numeraire,
   );
-  const fromSeconds = Math.ceil(description.fromSeconds / MINUTE) * MINUTE;
+  const fromSeconds = startOn(market, description.fromSeconds);
   const settings: RunSettings = {
     capital,
     numeraire,

@@ -77,6 +77,17 @@ export function formatWalk({ pools, refused, protocol, exploratory, models, vari
       4,
     ),
   );
+  const budget = pools.flatMap(({ baseline, calm }, i) =>
+    calm.baseline.headlineBps === baseline.headlineBps && calm.baseline.moves === baseline.moves
+      ? []
+      : [
+          wrap(
+            `[${i + 1}] Of the rules that keep to the budget of moves the best came to ${bps(calm.baseline.headlineBps)}: ` +
+              `ours differs by ${bps(calm.difference.totalBps)} (${bps(calm.difference.lowBps)} to ${bps(calm.difference.highBps)}).`,
+            4,
+          ),
+        ],
+  );
   const count = (key: VerdictKey): number => pools.filter(({ verdict }) => verdict === key).length;
   const how =
     `Models: ${models}. Headline = fees − LVR − swap cost − gas over the test windows, basis points of ` +
@@ -102,6 +113,7 @@ export function formatWalk({ pools, refused, protocol, exploratory, models, vari
           moves,
           "",
           ...names,
+          ...budget,
           "",
           wrap(how, 0),
           wrap(`Exploratory: ${exploratory}.`, 0),

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { placeboMarket } from "../../../ml/backtest/checks/placeboMarket.ts";
+import { seededRandom } from "../../../ml/random.ts";
 import { readProtocol, type WalkReport } from "../../../rebalancer/cli/backtest/walk.ts";
 import { registerBacktest } from "../../../rebalancer/cli/backtest.ts";
 import { writeSecondPackage } from "../../ml/runtime/package.ts";
@@ -31,6 +32,37 @@ beforeAll(() => {
   );
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+const HOURS = 40;
+/** Five hours that nobody recorded. */
+const GAP = [20, 25] as const;
+
+/** Hourly bars of a price in dollars per WETH, the dollar as token0 or as token1; written anew, with a gap. */
+function hoursFile(dollarFirst: boolean): string {
+  const header = "period_start,liquidity,high,low,close,fee_growth_global0_x128,fee_growth_global1_x128";
+  const random = seededRandom(31);
+  let [price, growth0, growth1] = [1800, 0, 0];
+  const rows = Array.from({ length: HOURS }, (_, hour) => {
+    price *= Math.exp(0.008 * (random() - 0.5));
+    // Dollars and WETH earned by a unit of liquidity, × 2^128; a dollar has 6 decimals.
+    const [dollars, weth] = [2 ** 128 * 6e-9, 2 ** 128 * 6e-9 * (1e12 / price)];
+    [growth0, growth1] = [growth0 + (dollarFirst ? dollars : weth), growth1 + (dollarFirst ? weth : dollars)];
+    // Prices are token0 for a token1.
+    const shown = [1.002, 0.998, 1].map((part) => (dollarFirst ? price * part : 1 / (price * part)));
+    const [high, low] = [Math.max(...shown), Math.min(...shown)];
+    return [
+      1_900_000_800 + 3600 * hour,
+      5e19,
+      high,
+      low,
+      shown[2],
+      BigInt(Math.round(growth0)),
+      BigInt(Math.round(growth1)),
+    ];
+  });
+  return [header, ...rows.filter((_, hour) => hour < GAP[0] || hour >= GAP[1]).map((row) => row.join())].join("\n");
+}
+
 const verb = verbRunner(registerBacktest, "backtest");
 
 describe("rangekeeper backtest walk-forward", () => {
@@ -53,6 +85,50 @@ describe("rangekeeper backtest walk-forward", () => {
     expect(again.stdout).toContain("4321");
     expect(again.stdout).toContain("not walked: polygon_usdc_weth_005_minute from 2022-07-19: the span has 2 h");
     expect(again.stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  it("walks fresh bars with a gap, with WETH as either token, and finds the same market in both", async () => {
+    const bars = mkdtempSync(join(folder, "bars-"));
+    const names = ["ethereum_usdc_weth_005_hourly_2030", "ethereum_weth_usdt_005_hourly_2030"];
+    names.forEach((name, i) => {
+      writeFileSync(join(bars, `${name}.csv`), hoursFile(i === 0));
+    });
+    const { status, stdout } = await verb("walk-forward", "--data", bars, "--work", work, "--json");
+    expect(status).toBe(0);
+    const { pools, refused } = JSON.parse(stdout) as WalkReport;
+    expect(refused).toEqual([]);
+    expect(pools.map(({ market, asset }) => [market, asset])).toEqual([
+      [names[0], "USDC"],
+      [names[1], "USDT"],
+    ]);
+    const [first, second] = pools;
+    if (first === undefined || second === undefined) throw new Error("two pools");
+    for (const { notes, windows, capital } of pools) {
+      expect(notes.join()).toContain(`${GAP[1] - GAP[0]} of ${HOURS} bars are missing`);
+      expect(windows).toHaveLength(6);
+      expect(capital).toBe(10_000);
+    }
+    // Ticks run the other way and snap to other edges: alike, not equal.
+    expect(first.windows.map(({ decision }) => decision)).toEqual(second.windows.map(({ decision }) => decision));
+    expect(first.baseline.headlineBps).not.toBe(0);
+    expect(Math.abs(first.baseline.headlineBps - second.baseline.headlineBps)).toBeLessThan(
+      0.05 * Math.abs(first.baseline.headlineBps),
+    );
+    expect(first.greedyMoves).toBe(second.greedyMoves);
+  });
+
+  it("says why days are not walked", async () => {
+    const days = mkdtempSync(join(folder, "days-"));
+    const header = "date_unix,pool,pool_name,open,high,low,close,tvl_usd,volume_usd";
+    const name = "ethereum_6pools_daily_2030";
+    writeFileSync(join(days, `${name}.csv`), `${header}\n1900022400,0x0,WETH/USDT 0.05%,1,1.1,0.9,1,1000,10\n`);
+    for (const named of [[], ["--market", name]]) {
+      const { status, stdout } = await verb("walk-forward", "--data", days, "--work", work, ...named);
+      expect(status).toBe(1);
+      expect(stdout.replaceAll(/\s+/g, " ")).toMatch(
+        /not walked: ethereum_6pools_daily_2030: .* holds days, .* neither the liquidity in range nor where in the day fees/,
+      );
+    }
   });
 
   it("does not walk a package over what it was trained on, unless it is said, and then marks it", async () => {
