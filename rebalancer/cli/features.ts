@@ -68,7 +68,7 @@ export function registerFeatures(program: Command): void {
     );
   examples(
     skew,
-    "rangekeeper features skew --data DIR --market binance_spot_ethusdt_1h_2017_2024-06",
+    "rangekeeper features skew --data DIR --market polygon_usdc_weth_005_minute",
     "rangekeeper features skew --journal rangekeeper.db --data DIR \\",
     "  --market ethereum_usdc_weth_005_events_2024-01-05",
   );
