@@ -81,8 +81,7 @@ export function formatDecision(decision: Decision, top: number): string {
     ...[candidate.feesBps, candidate.ilBps, candidate.lvrBps, candidate.costBps, candidate.netBps].map((value) =>
       value.toFixed(1),
     ),
-    candidate.refusal === null ? "ok" : "no",
-    chosen ? "chosen" : candidate.refusal === null ? "" : `[${reasons.indexOf(candidate.refusal) + 1}]`,
+    chosen ? "chosen" : candidate.refusal === null ? "ok" : `no [${reasons.indexOf(candidate.refusal) + 1}]`,
   ]);
   const right = { align: "right" as const };
   const table = formatTable(
@@ -95,8 +94,7 @@ export function formatDecision(decision: Decision, top: number): string {
       { title: "LVR", ...right },
       { title: "cost", ...right },
       { title: "net bp", ...right },
-      { title: "bounds" },
-      { title: "why", max: 6 },
+      { title: "bounds", max: 7 },
     ],
     rows,
   );

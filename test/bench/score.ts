@@ -36,7 +36,7 @@ export const bench: Bench = async ({ progress }) => {
     }
     const value = median(wall);
     rows.push({ name, value, unit: "ms", against: aim, ratio: limit === null ? null : value / limit });
-    rows.push({ name: `${name}, processor time`, value: median(cpu), unit: "ms", against: "", ratio: null });
+    rows.push({ name: "  processor time", value: median(cpu), unit: "ms", against: "", ratio: null });
     return value;
   };
 
@@ -44,9 +44,9 @@ export const bench: Bench = async ({ progress }) => {
   const random = seededRandom(5);
   const features = Float32Array.from({ length: WIDTHS[0] - PER_RANGE }, () => random() - 0.5);
   const range = Float32Array.from({ length: RANGES * PER_RANGE }, () => random() - 0.5);
-  const limit = "at most 4 ms, aim 2 ms";
+  const limit = "at most 4, aim 2";
   const ours = await time("4,096 ranges, 32-64-64-4", 4, limit, () => net.engine.evaluate({ features, range }, RANGES));
-  const oursOne = await time("one range, 32-64-64-4", 0.1, "at most 0.1 ms", () =>
+  const oursOne = await time("one range, 32-64-64-4", 0.1, "at most 0.1", () =>
     net.engine.evaluate({ features, range }, 1),
   );
 
@@ -58,15 +58,15 @@ export const bench: Bench = async ({ progress }) => {
   const session = await openRuntimeSession(net.file, "32-64-64-4");
   const input = { x: { rows: RANGES, columns: WIDTHS[0], data: whole } };
   const theirs = await time("the same in onnxruntime-web", null, "", () => session.run(input));
-  rows.push({ name: "ours against onnxruntime-web", value: theirs / ours, unit: "times", against: "", ratio: null });
+  rows.push({ name: "ours against that", value: theirs / ours, unit: "times", against: "", ratio: null });
   const native = await openNative(net.file);
   if (native === null) {
-    const hint = "ONNXRUNTIME_NODE_INSTALL=skip npm i --no-save onnxruntime-node";
+    progress("for its row: ONNXRUNTIME_NODE_INSTALL=skip npm i --no-save onnxruntime-node");
     rows.push({
       name: "onnxruntime-node",
       value: Number.NaN,
       unit: "",
-      against: `not installed: ${hint}`,
+      against: "not installed",
       ratio: null,
     });
   } else {
@@ -90,18 +90,16 @@ export const bench: Bench = async ({ progress }) => {
   }));
   for (const id of ["rangekeeper", "rules"]) {
     const models = await loadModelSet(id);
-    await time(`${id}: losses of 4,096 ranges`, null, "", () => models.il.predict(moment, queries));
-    await time(`${id}: fees of 4,096 ranges`, null, "", () => models.yield.predict(moment, queries));
+    await time(`${id}: losses of 4,096`, null, "", () => models.il.predict(moment, queries));
+    await time(`${id}: fees of 4,096`, null, "", () => models.yield.predict(moment, queries));
     const grid = { widths: 64, centres: 66 };
     const shipped = id === "rangekeeper";
     // With the digest of its inputs, which is made when it is asked for: what is proposed carries it.
     const decided = async (size?: GridSize) =>
       (await decide({ history, state, models, bounds, settings, ...(size === undefined ? {} : { grid: size }) }))
         .inputsDigest;
-    await time(`${id}: decision, 4,211 candidates`, shipped ? 10 : null, shipped ? "at most 10 ms" : "", () =>
-      decided(grid),
-    );
-    await time(`${id}: decision, default grid`, null, "", () => decided());
+    await time(`${id}: decision, 4,211`, shipped ? 10 : null, shipped ? "at most 10" : "", () => decided(grid));
+    await time(`${id}: decision, default`, null, "", () => decided());
   }
   return rows;
 };
