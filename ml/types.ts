@@ -230,6 +230,8 @@ export interface Bounds {
   readonly minSpreadWad?: bigint;
   /** The vault's own cap on its share of in-range liquidity; absent = not known, so not mirrored. */
   readonly maxPoolShareWad?: bigint;
+  /** The pool's mean liquidity in range over the oracle's window, which that cap counts too; absent or 0 = not known. */
+  readonly meanLiquidity?: bigint;
 }
 
 /** How the decision weighs things; chosen by the operator, not by a model. */

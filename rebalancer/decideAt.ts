@@ -37,10 +37,10 @@ export async function readInputs(parameters: ReadInputsParameters): Promise<Vaul
     parameters.history,
   ]);
   const { sqrtPriceX96 } = history;
-  const { numeraire, maxPoolShareWad } = state;
+  const { numeraire, maxPoolShareWad, meanLiquidity } = state;
   return {
     state,
-    bounds: { ...bounds, maxPoolShareWad },
+    bounds: { ...bounds, maxPoolShareWad, meanLiquidity },
     settings: settingsOf({
       config,
       pool: group.meta,

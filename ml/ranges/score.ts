@@ -196,6 +196,8 @@ function limitsOf({ bounds, confidence, holdings, market, settings }: ScoreParam
   // The vault checks its cap at spot; here it holds for ranges beside spot too, which the price may enter any minute.
   const cap = bounds.maxPoolShareWad === undefined ? 1 : fromWad(bounds.maxPoolShareWad) * 0.9;
   const observedLiquidity = market.otherLiquidity + Number(holdings.liquidityInRange);
+  // What came into the pool lately is not in its mean yet.
+  const meanLiquidity = bounds.meanLiquidity ? Number(bounds.meanLiquidity) : observedLiquidity;
   return {
     market,
     nav,
@@ -207,7 +209,7 @@ function limitsOf({ bounds, confidence, holdings, market, settings }: ScoreParam
     mostLiquidity:
       cap >= 1
         ? Number.POSITIVE_INFINITY
-        : Math.min((cap / (1 - cap)) * market.otherLiquidity, cap * observedLiquidity),
+        : Math.min((cap / (1 - cap)) * market.otherLiquidity, cap * Math.min(observedLiquidity, meanLiquidity)),
     observedLiquidity,
     deRiskOnly: confidence.deRiskOnly,
   };

@@ -138,11 +138,11 @@ async function prepare(
     readState({ client }, vault, block),
     getBounds(client, { strategy: vault.strategy, blockNumber: BigInt(block.number) }),
   ]);
-  const { numeraire } = state;
+  const { numeraire, maxPoolShareWad, meanLiquidity } = state;
   const { sqrtPriceX96 } = history;
   const { baseFeePerGas } = block;
   const settings = settingsOf({ config, pool: group.meta, numeraire, sqrtPriceX96, baseFeePerGas });
-  const bounds = { ...limits, maxPoolShareWad: state.maxPoolShareWad };
+  const bounds = { ...limits, maxPoolShareWad, meanLiquidity };
   // What the worker has learned of these models: a person's move declares the same spread as the worker's.
   const place = { chainId: config.chainId, pool: group.meta.address, numeraire, modelSet: models.id };
   const calibration = await withAnyJournal(config.journal.path, (journal) =>

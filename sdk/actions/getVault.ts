@@ -34,6 +34,8 @@ export interface MovableState extends VaultState {
   readonly rebalanceHeld: boolean;
   /** The vault's own cap on its share of the pool's in-range liquidity. */
   readonly maxPoolShareWad: bigint;
+  /** The pool's mean liquidity in range, which that cap counts too: what came in lately is not in it. 0 = not known. */
+  readonly meanLiquidity: bigint;
 }
 
 /**
@@ -73,6 +75,7 @@ export async function getVaultState(
     lossBudgetLeftWad: status.budgetLeftWad,
     nextNonce,
     maxPoolShareWad: bpsToWad(status.limits.maxPoolShareBps),
+    meanLiquidity: status.refs.meanLiquidity,
     referenceTick: reference === 0n ? status.tick : getTickAtSqrtPrice(reference),
   };
 }

@@ -48,17 +48,17 @@ export const bench: Bench = async ({ options, progress }) => {
   const folder = mkdtempSync(join(tmpdir(), "scale-"));
   const redis = await startRedis();
   const many = await startManyVaults({ vaults, pools, progress });
-  const stage: Stage = { many, folder, redisUrl: redis.url, slots, progress, enriched: new Set() };
+  const stage: Stage = { many, folder, redisUrl: redis.url, slots, progress };
   try {
     progress("one worker for a single vault, for its memory");
-    const single = await measure(stage, [many.vaults.slice(0, 1)]);
+    const single = await measureAnew(stage, [many.vaults.slice(0, 1)]);
     progress(`one worker for ${vaults} vaults`);
-    const one = await measure(stage, [many.vaults]);
+    const one = await measureAnew(stage, [many.vaults]);
     progress("two workers on one Redis");
     const half = pools >> 1;
     const firstPools = new Set(many.pools.slice(0, half).map(({ pool }) => pool));
     const isFirst = ({ pool }: ManyVault) => firstPools.has(pool);
-    const two = await measure(stage, [many.vaults.filter(isFirst), many.vaults.filter((vault) => !isFirst(vault))]);
+    const two = await measureAnew(stage, [many.vaults.filter(isFirst), many.vaults.filter((vault) => !isFirst(vault))]);
     const memory = ((one.residentMegabytes - single.residentMegabytes) / (vaults - 1)) * 1_000;
     return [
       ...rowsOf("1 worker", vaults, one),
@@ -80,8 +80,6 @@ interface Stage {
   readonly redisUrl: string;
   readonly slots: number;
   readonly progress: (line: string) => void;
-  /** Vaults that have been made to move so far. */
-  readonly enriched: Set<ManyVault>;
 }
 
 interface Measured {
@@ -103,17 +101,38 @@ interface Worker {
   readonly pools: readonly string[];
 }
 
+/** Measures on the chain and the Redis as they were at the start: what one measurement moved, the next one moves too. */
+async function measureAnew(stage: Stage, groups: readonly (readonly ManyVault[])[]): Promise<Measured> {
+  const { rpc } = stage.many;
+  const snapshot = await rpc.call<string>("evm_snapshot");
+  try {
+    return await measure(stage, groups);
+  } finally {
+    await rpc.call("evm_revert", [snapshot]);
+    const redis = new Redis(stage.redisUrl);
+    await redis.flushall();
+    redis.disconnect();
+  }
+}
+
+/** As many of each group as of the others, in their order, which goes from pool to pool. */
+const inTurns = (groups: readonly (readonly ManyVault[])[]): readonly ManyVault[] =>
+  Array.from({ length: Math.max(...groups.map(({ length }) => length)) }).flatMap((_, place) =>
+    groups.flatMap((group) => group[place] ?? []),
+  );
+
 async function measure(stage: Stage, groups: readonly (readonly ManyVault[])[]): Promise<Measured> {
   const { many, slots, progress } = stage;
   const workers = groups.map((vaults, index) => startWorker(stage, vaults, index));
   const redis = new Redis(stage.redisUrl);
   try {
-    const everyone = groups.flat();
+    const everyone = inTurns(groups);
+    let enriched = 0;
     const moving = everyone.length === 1 ? 0 : Math.max(1, Math.round(everyone.length / 100));
     const slot = async (): Promise<number> => {
       const began = performance.now();
-      const chosen = everyone.filter((vault) => !stage.enriched.has(vault)).slice(0, moving);
-      for (const vault of chosen) stage.enriched.add(vault);
+      const chosen = everyone.slice(enriched, enriched + moving);
+      enriched += chosen.length;
       const block = await many.tick(SLOT_SECONDS, chosen);
       await settled(redis, workers, block);
       return (performance.now() - began) / 1_000;

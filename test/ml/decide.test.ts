@@ -222,6 +222,13 @@ describe("decide", () => {
       const most = Number(history.liquidity) / 2;
       expect(Math.max(...liquidities)).toBeGreaterThan(0.8 * most);
       expect(Math.max(...liquidities)).toBeLessThanOrEqual(most);
+      // Half of the pool came in lately: the vault counts what was there before.
+      const meanLiquidity = history.liquidity / 2n;
+      const late = await decide({ ...parameters, state, bounds: { ...capped, meanLiquidity } });
+      const sharesOf = (rows: typeof candidates) =>
+        rows.flatMap(({ kind, share }) => (kind === "range" ? [share] : []));
+      const ratio = Math.max(...sharesOf(late.candidates)) / Math.max(...sharesOf(candidates));
+      expect(ratio).toBeCloseTo(0.5, 1);
     });
   });
 
