@@ -12,6 +12,7 @@ import { OUTCOMES_SCHEMA, type OutcomeStore, outcomeStore } from "./journal/outc
 import { PROPOSALS_SCHEMA, type ProposalStore, proposalStore } from "./journal/proposals.ts";
 import { RESTS_SCHEMA, type RestStore, restStore } from "./journal/rests.ts";
 import { STOPS_SCHEMA, type StopStore, stopStore } from "./journal/stops.ts";
+import { type VanishedStore, vanishedStore } from "./journal/vanished.ts";
 
 const META_SCHEMA = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;\n";
 
@@ -23,6 +24,7 @@ export interface Journal
   extends DecisionStore,
     CalibrationStore,
     InputStore,
+    VanishedStore,
     ProposalStore,
     AttemptStore,
     HeartbeatStore,
@@ -70,6 +72,7 @@ export function openJournal(path: string, identity: () => string): Journal {
     ...decisionStore(db),
     ...calibrationStore(db),
     ...inputStore(db),
+    ...vanishedStore(db),
     ...proposalStore(db),
     ...attemptStore(db),
     ...heartbeatStore(db),

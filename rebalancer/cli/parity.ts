@@ -71,11 +71,12 @@ export function registerParity(program: Command): void {
         progress.end();
         close();
       });
-      if (report.decisions === 0 && report.vanished.length === 0) {
+      const gone = report.vanished.length + report.missingRows;
+      if (report.decisions === 0 && gone === 0) {
         throw new FatalError(`journal ${config.journal.path}: no decision in the span; rule: at least one to compare`);
       }
       answer(options, report, () => formatParity(report, show));
-      if (report.different > 0 || report.vanished.length > 0) process.exitCode = 1;
+      if (report.different > 0 || gone > 0) process.exitCode = 1;
     }),
   );
 }
@@ -125,10 +126,12 @@ export function formatParity(report: ParityReport, show: number): string {
   if (report.withoutInputs > 0)
     lines.push(`${report.withoutInputs} decisions left out: their inputs were not journaled`);
   if (report.vanished.length > 0) {
-    lines.push(wrap(`${report.vanished.length} decisions are gone: vaults came to rest with them`, 2));
+    lines.push(wrap(`${report.vanished.length} decisions are gone, by what they left behind`, 2));
     for (const { block, vault, state } of report.vanished.slice(0, show))
-      lines.push(`  block ${block}, vault ${vault.slice(0, 8)}: ${state}, and no decision in the journal`);
+      lines.push(`  block ${block}, vault ${vault.slice(0, 8)}: ${state ?? "nothing"}, and no decision in the journal`);
   }
+  if (report.missingRows > 0)
+    lines.push(wrap(`${report.missingRows} rows were taken out of the journal's decisions, nothing says whose`, 2));
   if (report.different === 0) return lines.join("\n");
   const rows = report.differences.flatMap(({ block, vault, fields }) =>
     fields.map(({ field, recorded, again }) => [String(block), vault.slice(0, 8), field, recorded, again]),

@@ -44,18 +44,6 @@ export interface InputStore {
   inputs(decisionId: string): DecisionInputs | null;
   /** Where and when each decision was taken, in the order of time, without what was decided. */
   decisionPlaces(filter?: DecisionPlaceFilter): readonly DecisionPlace[];
-  /** Where a vault came to rest as only a decision lets it, and no decision is there; in the order of blocks. */
-  vanishedDecisions(filter?: Omit<DecisionPlaceFilter, "sinceSeconds" | "untilSeconds">): readonly VanishedDecision[];
-}
-
-/** A decision that was taken, by where it led, and that the journal has no more. */
-export interface VanishedDecision {
-  readonly vault: Address;
-  readonly pool: Address;
-  readonly block: number;
-  readonly blockHash: Hex;
-  /** Where the vault came to rest with it. */
-  readonly state: string;
 }
 
 export interface DecisionPlaceFilter {
@@ -130,25 +118,6 @@ export function inputStore(database: Database): InputStore {
       const state = decodeJson<VaultState>(String(row.state));
       if (calibration === undefined) return { ...conditions, state };
       return { ...conditions, state, calibration: known(calibrations.calibration(calibration), calibration) };
-    },
-    vanishedDecisions({ vault, fromBlock = 0, toBlock = LAST } = {}) {
-      return all(
-        `SELECT vault, pool, block, block_hash, state FROM rests
-         WHERE (? IS NULL OR vault = ?) AND block BETWEEN ? AND ? AND state NOT IN ('absent', 'late', 'failed')
-         AND NOT EXISTS (SELECT 1 FROM decisions
-           WHERE decisions.vault = rests.vault AND decisions.block_hash = rests.block_hash)
-         ORDER BY block, vault`,
-        vault ?? null,
-        vault ?? null,
-        fromBlock,
-        toBlock,
-      ).map((row) => ({
-        vault: row.vault as Address,
-        pool: row.pool as Address,
-        block: Number(row.block),
-        blockHash: row.block_hash as Hex,
-        state: String(row.state),
-      }));
     },
     decisionPlaces({ vault, fromBlock = 0, toBlock = LAST, sinceSeconds = 0, untilSeconds = LAST } = {}) {
       return all(

@@ -5,15 +5,16 @@ import type { MarketData } from "../../ml/data/market.ts";
 import { loadModelSet } from "../../ml/models/index.ts";
 import type { Address, ModelIdentity, ModelSet, PoolMeta } from "../../ml/types.ts";
 import { FatalError } from "../errors.ts";
-import type { DecisionPlace, DecisionPlaceFilter, HistoryStamp, VanishedDecision } from "../journal/inputs.ts";
+import type { DecisionPlace, DecisionPlaceFilter, HistoryStamp } from "../journal/inputs.ts";
 import { stampOf } from "../journal/inputs.ts";
+import type { VanishedDecision } from "../journal/vanished.ts";
 import type { Journal } from "../journal.ts";
 import { differencesOf, type FieldDifference } from "./compare.ts";
 import type { EventSource } from "./events.ts";
 import { modelsThen } from "./models.ts";
 
 export interface ParityParameters {
-  readonly journal: Pick<Journal, "decisionPlaces" | "vanishedDecisions" | "decision" | "inputs">;
+  readonly journal: Pick<Journal, "decisionPlaces" | "vanishedDecisions" | "missingRows" | "decision" | "inputs">;
   readonly source: EventSource;
   readonly filter?: DecisionPlaceFilter;
   /** Hash of a block of the chain, or null where it cannot be asked: decisions at other blocks were orphaned. */
@@ -44,8 +45,10 @@ export interface ParityReport {
   /** Of before inputs were kept. */
   readonly withoutInputs: number;
   readonly different: number;
-  /** Taken once, by where they led, and not in the journal any more: there is nothing to compare with. */
+  /** Taken once, by what they left behind, and not in the journal any more: there is nothing to compare with. */
   readonly vanished: readonly VanishedDecision[];
+  /** Rows that were taken out of the journal, of which nothing says whose decisions they were. */
+  readonly missingRows: number;
   /** Of each pool: played in the exact engine, or read as recorded because its state before the record is unknown. */
   readonly markets: readonly ParityMarket[];
   readonly differences: readonly ParityDifference[];
@@ -72,6 +75,9 @@ export async function parity(parameters: ParityParameters): Promise<ParityReport
     else if (journal.inputs(place.id) === null) withoutInputs++;
     else places.push(place);
   }
+  const vanished = journal.vanishedDecisions(filter);
+  // Rows carry no vault any more: in the question for one vault they say nothing.
+  const missing = filter.vault === undefined ? journal.missingRows(filter) : 0;
   const markets: ParityMarket[] = [];
   const differences: ParityDifference[] = [];
   let [replayed, candidates] = [0, 0];
@@ -109,7 +115,8 @@ export async function parity(parameters: ParityParameters): Promise<ParityReport
     orphaned,
     withoutInputs,
     different: differences.length,
-    vanished: await standing(journal.vanishedDecisions(filter), hashOf),
+    vanished: await standing(vanished, hashOf),
+    missingRows: Math.max(0, missing - vanished.length),
     markets,
     differences,
   };
