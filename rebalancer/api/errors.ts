@@ -81,8 +81,17 @@ export const unavailable = (field: string, rule: string, cause?: unknown): ApiEr
   new ApiError("unavailable", { field, rule, headers: { "retry-after": "1" }, cause });
 
 function shorten(value: unknown): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
+  const text = typeof value === "string" ? value : asJson(value);
   // Control characters and halves of surrogate pairs have no place in a message.
   const plain = text.replace(/[\p{Cc}\p{Cs}]/gu, "?");
   return plain.length > 80 ? `${plain.slice(0, 77)}...` : plain;
+}
+
+/** What was parsed may be nested too deeply to be written again. */
+function asJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return "(nested too deeply to be shown)";
+  }
 }

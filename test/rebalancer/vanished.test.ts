@@ -64,14 +64,15 @@ describe("decisions that are gone from a journal", () => {
   });
 
   it("are not those of a vault that was out of the configuration for some blocks", () => {
-    const { ask } = gone((run, [, , third]) => {
+    const { ask, blocks } = gone((run, [, , third, , fifth]) => {
       forget(run, ["decisions", "rests"], `vault = '${SECOND}' AND block = ${third}`);
       // Rows as they are numbered when none of these was ever there.
       run("CREATE TABLE kept AS SELECT * FROM decisions ORDER BY rowid");
       run("DELETE FROM decisions");
       run("INSERT INTO decisions SELECT * FROM kept ORDER BY rowid");
+      forget(run, ["decisions", "rests"], `vault = '${FIRST}' AND block = ${fifth}`);
     });
-    expect(ask()).toEqual({ named: [], rows: 0 });
+    expect(ask()).toEqual({ named: [{ vault: FIRST, block: blocks[4], state: null }], rows: 1 });
   });
 
   it("are looked for in the span that was asked for, by block and by time", () => {
