@@ -270,7 +270,9 @@ export const configSchema = z
         noticeSeconds: seconds.describe("Between asking for a higher stage and its effect").optional(),
         canaryCap: amount.describe("Asset units; only for a model that starts as a canary").optional(),
         headFile: text
-          .describe("The on-chain head, as hex of the bytes that ml/runtime/quantizedMlp.ts writes")
+          .describe(
+            "The on-chain head, as hex of the bytes that ml/runtime/quantizedMlp.ts writes; read by the deploy script, from its root",
+          )
           .optional(),
       })
       .describe("The model registry on chain")

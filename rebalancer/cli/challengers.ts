@@ -58,8 +58,9 @@ function formatStanding(standing: Standing): string {
   const held = (stated: StatedDays | null) =>
     stated === null || stated.ended === 0 ? "-" : `${stated.inside} of ${stated.ended}`;
   const right = { align: "right" as const };
+  const name = shortened(modelSet);
   const table = formatTable(
-    [{ title: `${modelSet} against the champion` }, { title: "champion", ...right }, { title: "challenger", ...right }],
+    [{ title: `${name} against the champion` }, { title: "champion", ...right }, { title: "challenger", ...right }],
     [
       ["moves", String(moves.champion), String(moves.challenger)],
       ["predicted net, bp", bps(standing.predictedBps?.champion), bps(standing.predictedBps?.challenger)],
@@ -71,6 +72,7 @@ function formatStanding(standing: Standing): string {
   const agreed = agreement === null ? "-" : `${(100 * agreement).toFixed(1)} %`;
   return [
     table,
+    ...(name === modelSet ? [] : [modelSet]),
     wrap(`answered ${answered} of ${decisions} decisions of ${standing.vaults} vaults; agreed in ${agreed}`, 2),
     wrap(
       difference === null
@@ -82,3 +84,8 @@ function formatStanding(standing: Standing): string {
     wrap(VERDICTS[standing.verdict], 2),
   ].join("\n");
 }
+
+const MOST_NAME = 32;
+
+/** A name in the head of a table; of a long path its end. */
+const shortened = (name: string): string => (name.length <= MOST_NAME ? name : `…${name.slice(1 - MOST_NAME)}`);

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
+import { isFolder } from "../../ml/models/resolve.ts";
 import { ConfigError } from "../errors.ts";
 
 /** Values that a command line may set, by path in the file; later than file and environment. */
@@ -98,6 +99,18 @@ function absolutePaths(raw: Record<string, unknown>, folder: string): void {
   for (const key of ["addresses", "journal.path", "log.file", "api.journals", "models.registry", ...keystores]) {
     const value = getPath(raw, key);
     if (value !== undefined) setPath(raw, key, Array.isArray(value) ? value.map(absolute) : absolute(value));
+  }
+  // A model set may name folders among its parts.
+  const folders = (value: unknown) =>
+    typeof value === "string"
+      ? value
+          .split("+")
+          .map((part) => (isFolder(part) ? absolute(part) : part))
+          .join("+")
+      : value;
+  for (const key of ["models.set", "models.challengers"]) {
+    const value = getPath(raw, key);
+    if (value !== undefined) setPath(raw, key, Array.isArray(value) ? value.map(folders) : folders(value));
   }
 }
 

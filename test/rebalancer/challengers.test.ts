@@ -308,6 +308,15 @@ describe("standingOf", () => {
     expect(Math.max(...shown.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
+  it("names a set by the end of its long path in the head of its table, and below in full", () => {
+    const path = `/srv/${"vaults/".repeat(5)}models/my-rule+rangekeeper`;
+    const lines = formatStandings([standingOf(path, duels(2, 0))]).split("\n");
+    expect(lines[0]).toMatch(/^….*models\/my-rule\+rangekeeper against the champion /);
+    expect(lines).toContain(path);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(formatStandings([standingOf("rules", duels(2, 0))])).not.toMatch(/^rules$/m);
+  });
+
   it("has a wider interval for hours that share a day than for hours drawn alone", () => {
     const { difference } = standingOf("other", duels(40, 0, 5));
     const width = (difference?.high ?? 0) - (difference?.low ?? 0);

@@ -83,6 +83,37 @@ describe("loadConfig", () => {
   });
 });
 
+describe("paths", () => {
+  const models = `[models]\nset = "./mine+rangekeeper"\nchallengers = ["../theirs", "challenger", "a@1.0.0+/abs/b", "."]`;
+
+  it("in the file count from its folder, in every field", () => {
+    const {
+      addresses,
+      journal,
+      log,
+      api,
+      models: found,
+    } = load(
+      `addresses = "d/a.json"\n${MINIMAL}\n[journal]\npath = "j.db"\n[log]\nfile = "l.txt"\n[api]\njournals = ["k.db", "/m.db"]\n${models}\nregistry = "reg"`,
+    );
+    expect(addresses).toBe(join(folder, "d/a.json"));
+    expect([journal.path, log.file, ...api.journals]).toEqual([
+      ...[join(folder, "j.db"), join(folder, "l.txt"), join(folder, "k.db"), "/m.db"],
+    ]);
+    expect([found.registry, found.set]).toEqual([join(folder, "reg"), `${join(folder, "mine")}+rangekeeper`]);
+    expect(found.challengers).toEqual([join(folder, "../theirs"), "challenger", "a@1.0.0+/abs/b", folder]);
+  });
+
+  it("in the environment and in flags count from where the command runs, as those that are left out do", () => {
+    const path = join(folder, "env.toml");
+    writeFileSync(path, `${MINIMAL}\n${models}`);
+    const fromEnv = loadConfig({ path, env: { RANGEKEEPER_MODELS: "./other", RANGEKEEPER_JOURNAL: "e.db" } });
+    expect([fromEnv.models.set, fromEnv.journal.path]).toEqual(["./other", "e.db"]);
+    expect(loadConfig({ path, env: {}, overrides: { "models.set": "./flag" } }).models.set).toBe("./flag");
+    expect([load(MINIMAL).journal.path, load(MINIMAL).models.registry]).toEqual(["journal.db", "models"]);
+  });
+});
+
 describe("resolveVaults", () => {
   const named = 'chainId = 31337\nrpcUrl = "http://x"\naddresses = "deployed.json"\n[[vaults]]\nname = "demo"\n';
   const addresses = {
