@@ -18,7 +18,7 @@ import { describeStop, type StopOrder, stopFor } from "../stops/killSwitch.ts";
 import { execute } from "./execute.ts";
 import { openProposals } from "./open.ts";
 import { prepare } from "./prepare.ts";
-import { beginReading, decisionIdOf, type ReadVault, readAll, readingKey, TOGETHER } from "./reading.ts";
+import { beginReading, decisionIdOf, type Reading, type ReadVault, readAll, readingKey, TOGETHER } from "./reading.ts";
 import { settleOutcomes } from "./settle.ts";
 
 type NewProposal = Parameters<ProposalStore["recordProposal"]>[0];
@@ -46,8 +46,9 @@ export async function evaluate(running: Context, payload: Payload<"evaluate">): 
     for (let first = 0; first < waiting.length; first += TOGETHER) {
       const vaults = waiting.slice(first, first + TOGETHER);
       const read = first === 0 ? firstRead : await readAll(context, { group, vaults, block, history });
-      const { tripsRead } = reading;
-      await evaluateVaults(context, { group, block, history, outlook, read, ...(tripsRead ? { tripsRead } : {}) });
+      // Those after the first take their time: what they may do is asked anew.
+      const stops = first === 0 && reading.stops ? { stops: reading.stops } : {};
+      await evaluateVaults(context, { group, block, history, outlook, read, ...stops });
       // Nobody waits for them: what is to be executed is queued already.
       context.challengers?.offer(
         history,
@@ -66,7 +67,7 @@ interface EvaluateVaultsParameters {
   readonly history: PoolHistory;
   readonly outlook: Outlook;
   readonly read: readonly ReadVault[];
-  readonly tripsRead?: Promise<void>;
+  readonly stops?: NonNullable<Reading["stops"]>;
 }
 
 /** A vault with its decision: `inputs` are null where the journal had it already. */
@@ -228,7 +229,7 @@ async function consequencesOf(
   decided: readonly Decided[],
 ): Promise<readonly Consequence[]> {
   const { config, journal, killSwitch } = context;
-  const { group, block, tripsRead } = parameters;
+  const { group, block, stops } = parameters;
   const toMove = decided.filter(({ record }) => record.decision.plan !== null);
   if (config.worker.mode === "shadow" || toMove.length === 0) {
     return decided.map(({ vault, record }) => ({
@@ -236,8 +237,7 @@ async function consequencesOf(
       rest: record.decision.plan === null ? "held" : "shadow",
     }));
   }
-  await tripsRead;
-  const orders = await killSwitch.orders();
+  const orders = (await stops) ?? (await killSwitch.orders());
   const open = openProposals(context, block);
   const consequences: Consequence[] = [];
   for (const { vault, record, inputs } of decided) {

@@ -1,4 +1,3 @@
-import { encodeRebalance } from "../../sdk/actions/rebalance.ts";
 import { begun } from "../ahead.ts";
 import { getBlock } from "../chain.ts";
 import type { VaultConfig } from "../config.ts";
@@ -133,18 +132,18 @@ function signMove(
   context: Context,
   vault: VaultConfig,
   record: ProposalRecord,
-  { signature, gas, head, counts }: Simulated,
+  { signature, data, gas, head, counts }: Simulated,
 ): Promise<Signed> {
   const { keeper } = context.keys.of(vault);
   if (!keeper) throw new FatalError(`key ${vault.keeper}: missing; rule: needed in mode live`);
-  const { digest, proposal, strategy } = record;
+  const { digest, strategy } = record;
   return signFirst(context, {
     kind: "rebalance",
     subject: digest,
     ordinal: context.journal.attempts(digest).length,
     keeper,
     to: strategy,
-    data: encodeRebalance({ proposal, signature }),
+    data,
     gas,
     signature,
     head,

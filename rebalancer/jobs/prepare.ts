@@ -18,6 +18,8 @@ import { type PreflightParameters, preflight } from "../sending/preflight.ts";
 export interface Simulated {
   readonly status: "simulated";
   readonly signature: Hex;
+  /** The call of the strategy. */
+  readonly data: Hex;
   readonly gas: bigint;
   readonly head: BlockStamp;
   readonly counts: NonceCounts;
@@ -47,13 +49,14 @@ export async function prepare(
   const { signer, keeper } = keys.of(vault);
   if (!signer) throw new FatalError(`key ${vault.signer}: missing; rule: needed in modes dry-run and live`);
   const signature = await signProposal(signer, { chainId, strategy, proposal });
+  const data = encodeRebalance({ proposal, signature });
   const [head, counts, gas] = await Promise.all([
     getBlock(client, "latest"),
     keeper ? readNonceCounts(client, keeper.address) : { latest: 0, pending: 0 },
     gasOfCall(client, {
       ...(keeper ? { from: keeper.address } : {}),
       to: strategy,
-      data: encodeRebalance({ proposal, signature }),
+      data,
     }).catch((error: unknown) => error),
   ]);
   if (proposal.deadline < BigInt(head.timestamp))
@@ -61,7 +64,7 @@ export async function prepare(
   const { state, bounds } = await readBounds(context, vault, record, head);
   const broken = preflight({ proposal, bounds, state, nowSeconds: head.timestamp });
   if (broken !== null) return { status: "refused", detail: `preflight ${broken}` };
-  if (typeof gas === "bigint") return { status: "simulated", signature, gas, head, counts };
+  if (typeof gas === "bigint") return { status: "simulated", signature, data, gas, head, counts };
   const { refusal } = classify(gas);
   if (refusal !== null) return { status: "refused", detail: `simulation ${refusal}` };
   throw new RetryableError(`simulation: ${explain(gas)}`, { cause: gas });

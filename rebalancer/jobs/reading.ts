@@ -6,6 +6,7 @@ import type { VaultConfig } from "../config.ts";
 import type { Context, PoolGroup } from "../context.ts";
 import { readInputs, type VaultInputs } from "../decideAt.ts";
 import type { DecisionRecord } from "../journal/decisions.ts";
+import type { StopOrder } from "../stops/killSwitch.ts";
 
 /** Vaults that are read in one go and written in one transaction: enough to share, few enough to leave others a turn. */
 export const TOGETHER = 50;
@@ -15,8 +16,8 @@ export interface Reading {
   readonly block: BlockStamp;
   readonly history: Promise<PoolHistory>;
   readonly first: Promise<readonly ReadVault[]>;
-  /** Kept when it is known whether the block trips the kill switch; absent where that was known before. */
-  readonly tripsRead?: Promise<void>;
+  /** The kill switch's orders, once it is known whether the block trips it; null or absent = to be asked for. */
+  readonly stops?: Promise<readonly StopOrder[] | null>;
 }
 
 /** A vault with its journaled decision, or else what it is decided on; null for both when it is not deployed yet. */

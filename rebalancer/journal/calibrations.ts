@@ -29,16 +29,38 @@ export interface CalibrationStore {
   calibration(digest: string): CalibrationState | null;
 }
 
+/** States that were read lately: the blocks of a day share one. */
+const REMEMBERED = 256;
+
 /** By what decisions refer to a calibration. */
-export const calibrationDigest = (state: CalibrationState): string =>
-  createHash("sha256").update(JSON.stringify(state)).digest("hex");
+export function calibrationDigest(state: CalibrationState): string {
+  const known = digests.get(state);
+  if (known !== undefined) return known;
+  const digest = createHash("sha256").update(JSON.stringify(state)).digest("hex");
+  digests.set(state, digest);
+  return digest;
+}
+
+/** A state is never changed, and learns once a day: the same one stands behind many decisions. */
+const digests = new WeakMap<CalibrationState, string>();
 
 /** The calibrations of an open journal. */
 export function calibrationStore({ run, one }: Database): CalibrationStore {
-  const read = (row: { readonly body?: unknown } | null): CalibrationState | null =>
-    row === null ? null : parseCalibration(JSON.parse(String(row.body)));
+  const parsed = new Map<string, CalibrationState>();
+  /** Came out of the journal, so they are in it. */
+  const kept = new WeakSet<CalibrationState>();
+  const read = (row: { readonly body?: unknown } | null): CalibrationState | null => {
+    if (row === null) return null;
+    const body = String(row.body);
+    const state = parsed.get(body) ?? parseCalibration(JSON.parse(body));
+    if (parsed.size >= REMEMBERED) parsed.clear();
+    parsed.set(body, state);
+    kept.add(state);
+    return state;
+  };
   return {
     recordCalibration({ chainId, pool, numeraire, modelSet }, state) {
+      if (kept.has(state)) return;
       const place = [chainId, pool.toLowerCase(), numeraire, modelSet] as const;
       const { lastSeconds, days } = state;
       run(

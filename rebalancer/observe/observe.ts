@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { begun } from "../ahead.ts";
 import { HeadRefusedError } from "../chain/errors.ts";
 import { createFollower, type Follower } from "../chain/follow.ts";
@@ -5,7 +6,7 @@ import { type Heads, listenForHeads } from "../chain/heads.ts";
 import { type BlockStamp, firstBlockSince, getBlock } from "../chain.ts";
 import type { Context } from "../context.ts";
 import { explain } from "../errors.ts";
-import { describeStop } from "../stops/killSwitch.ts";
+import { describeStop, type StopOrder } from "../stops/killSwitch.ts";
 import { openTripCounts, type TripCounts } from "../stops/tripCounts.ts";
 import { acknowledgedTrips, newTrips, readHeadLag, readTrips } from "../stops/trips.ts";
 import { repairReorganised, repairUnseen } from "./reorganised.ts";
@@ -107,7 +108,7 @@ async function look(context: Context, observation: Observation): Promise<void> {
   const { config } = context;
   const head = await newestHead(context, observation);
   context.metrics.headSeen(head);
-  const tripsRead = begun(watchTrips(context, observation, head));
+  const stops = begun(watchTrips(context, observation, head));
   if (observation.handled !== head.hash) {
     await context.followModels(head);
     if (!observation.looked) observation.looked = await repairUnseen(context, head);
@@ -127,9 +128,9 @@ async function look(context: Context, observation: Observation): Promise<void> {
   }
   const { due } = observation;
   await Promise.all([
-    due ? followPools(context, observation.watches, { head, due, tripsRead }) : null,
+    due ? followPools(context, observation.watches, { head, due, stops }) : null,
     wakeConfirms(context, observation, head),
-    tripsRead,
+    stops,
   ]);
 }
 
@@ -158,8 +159,15 @@ async function newestHead(context: Context, observation: Observation): Promise<B
   return found;
 }
 
-/** Trips the kill switch where a limit of the configuration has been passed; all but the head's age once per block. */
-async function watchTrips(context: Context, observation: Observation, head: BlockStamp): Promise<void> {
+/**
+ * Trips the kill switch where a limit of the configuration has been passed; all but the head's age once per block.
+ * Returns its orders, or null where there was nothing to read.
+ */
+async function watchTrips(
+  context: Context,
+  observation: Observation,
+  head: BlockStamp,
+): Promise<readonly StopOrder[] | null> {
   const { killSwitch, logger, config, journal, pools } = context;
   const now = Date.now();
   observation.counts ??= openTripCounts({
@@ -172,16 +180,21 @@ async function watchTrips(context: Context, observation: Observation, head: Bloc
     ...readHeadLag(config, head, Math.floor(now / 1_000)),
     ...(head.hash === observation.handled ? [] : await readTrips(context, observation.counts, head)),
   ];
-  if (readings.length === 0) return;
-  for (const order of newTrips(readings, observation.tripped, await killSwitch.orders(), now)) {
+  if (readings.length === 0) return null;
+  const orders = await killSwitch.orders();
+  const given = newTrips(readings, observation.tripped, orders, now);
+  for (const order of given) {
     await killSwitch.give(order);
     logger.error({ stage: "observe", block: head.number, stop: order }, `kill switch: ${describeStop(order)}`);
   }
+  return given.length === 0 ? orders : killSwitch.orders();
 }
 
 /** A new block may hold what waiting confirm jobs wait for: they look now rather than later. */
 async function wakeConfirms({ queues }: Context, observation: Observation, head: BlockStamp): Promise<void> {
   if (observation.handled === head.hash) return;
+  // Nothing that is urgent waits for them.
+  await setImmediate();
   for (const job of await queues.confirm.getDelayed()) {
     // gone or already running between the two calls: nothing to promote
     await job.promote().catch(() => undefined);

@@ -1,9 +1,10 @@
+import { setImmediate } from "node:timers/promises";
 import type { Hex } from "../../ml/types.ts";
 import type { BlockStamp } from "../chain.ts";
 import type { Context, PoolGroup } from "../context.ts";
 import type { ConfirmProgress } from "../jobs/confirm.ts";
 import { evaluate } from "../jobs/evaluate.ts";
-import { beginReading, readingKey } from "../jobs/reading.ts";
+import { beginReading, type Reading, readingKey } from "../jobs/reading.ts";
 import type { ProposalRecord } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
 import { CONCURRENCY, ensureJob, jobIds } from "../queues/queue.ts";
@@ -25,8 +26,8 @@ export const watchPool = (group: PoolGroup): PoolWatch => ({ group, queued: null
 export interface FollowPoolsParameters {
   readonly head: BlockStamp;
   readonly due: BlockStamp;
-  /** Kept when it is known whether this head trips the kill switch: nothing is proposed before. */
-  readonly tripsRead: Promise<void>;
+  /** The kill switch's orders, once it is known whether this head trips it: nothing is proposed before. */
+  readonly stops: NonNullable<Reading["stops"]>;
 }
 
 /**
@@ -37,7 +38,7 @@ export interface FollowPoolsParameters {
 export async function followPools(
   context: Context,
   watches: readonly PoolWatch[],
-  { head, due, tripsRead }: FollowPoolsParameters,
+  { head, due, stops }: FollowPoolsParameters,
 ): Promise<void> {
   const started = watches.filter(({ queued }) => queued !== due.hash);
   if (started.length > 0) restLate(context, started, head, due);
@@ -46,9 +47,11 @@ export async function followPools(
     const { group, rested } = watch;
     if (rested?.hash === due.hash || due.hash !== head.hash) continue;
     const reading = beginReading(context, { group, vaults: group.vaults, block: due });
-    context.readings.keep(readingKey(group, due.number), { ...reading, tripsRead });
+    context.readings.keep(readingKey(group, due.number), { ...reading, stops });
     ahead.add(watch);
   }
+  // What was asked leaves when the loop has come round: the node is at it while the queues are told.
+  if (ahead.size > 0) await setImmediate();
   const sent = context.journal.proposals({ status: ["sent"] });
   const unchecked = new Set(await uncheckedPools(context, sent, head));
   await Promise.all(
@@ -62,7 +65,7 @@ export async function followPools(
       const { chainId } = context.config;
       const payload = { chainId, pool: watch.group.meta.address, block: due.number };
       if (ahead.has(watch)) context.evaluating.begin(jobIds.evaluate(payload), () => evaluate(context, payload));
-      else await tripsRead;
+      else await stops;
       await ensureJob(context.queues, "evaluate", payload, { again: true });
       watch.queued = due.hash;
     }),

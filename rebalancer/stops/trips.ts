@@ -1,4 +1,6 @@
+import { setImmediate } from "node:timers/promises";
 import type { Address } from "../../ml/types.ts";
+import { begun } from "../ahead.ts";
 import type { BlockStamp } from "../chain.ts";
 import type { Config } from "../config.ts";
 import type { Context } from "../context.ts";
@@ -44,6 +46,9 @@ export async function readTrips(
   const { trips } = config;
   const readings: TripReading[] = [];
   const read = (name: TripName, scope: StopScope, broken: string | null) => readings.push({ name, scope, broken });
+  const poor = config.worker.mode === "live" ? begun(emptyKeeper(context, head)) : null;
+  // The question leaves, with all others of this head, before the journal is read.
+  if (poor !== null) await setImmediate();
   counts.follow();
 
   if (trips.gasGweiPerDay !== undefined) {
@@ -51,7 +56,7 @@ export async function readTrips(
     const over = spent > trips.gasGweiPerDay;
     read("gas-budget", "all", over ? `${Math.round(spent)} gwei in a day; at most ${trips.gasGweiPerDay}` : null);
   }
-  if (config.worker.mode === "live") read("keeper-balance", "all", await emptyKeeper(context, head));
+  if (poor !== null) read("keeper-balance", "all", await poor);
   for (const { vault } of pools.flatMap((group) => group.vaults)) {
     const scope = vault.toLowerCase() as Address;
     read("failing-simulations", scope, counts.failedSimulations(vault));
