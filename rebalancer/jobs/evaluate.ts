@@ -10,7 +10,7 @@ import type { VaultConfig } from "../config.ts";
 import { type Context, type PoolGroup, poolAt } from "../context.ts";
 import { decideOn, readState, type VaultInputs } from "../decideAt.ts";
 import type { DecisionRecord } from "../journal/decisions.ts";
-import type { ProposalStatus, ProposalStore } from "../journal/proposals.ts";
+import type { ProposalRecord, ProposalStatus, ProposalStore } from "../journal/proposals.ts";
 import type { RestState } from "../journal/rests.ts";
 import { CONCURRENCY, ensureJob, jobIds, type Payload } from "../queues/queue.ts";
 import { buildProposal, digestOf, modelIdOf } from "../sending/proposal.ts";
@@ -94,6 +94,7 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
 
   // One transaction: a vault's decision is never in the journal without where it led. The disk takes its time while the
   // moves are queued; what a move signs is written after it, and on disk before anything is sent.
+  const proposed = new Map<Hex, ProposalRecord>();
   const onDisk = begun(
     journal.togetherSoon(() => {
       for (const vault of absent) journal.rest({ ...place, vault, state: "absent" });
@@ -104,7 +105,7 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
       }
       for (const consequence of consequences) {
         if ("rest" in consequence) journal.rest({ ...place, vault: consequence.vault, state: consequence.rest });
-        else journal.recordProposal(consequence.proposal);
+        else proposed.set(consequence.proposal.digest, journal.recordProposal(consequence.proposal));
       }
     }),
   );
@@ -143,7 +144,7 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
     const { digest, nonce, decisionId } = consequence.proposal;
     context.reached("proposed", { decisionId, vault, block: block.number, digest });
     const payload = { chainId: config.chainId, vault, nonce: nonce.toString(), digest };
-    context.executing.begin(jobIds.execute(payload), () => execute(context, payload));
+    context.executing.begin(jobIds.execute(payload), () => execute(context, payload, proposed.get(digest)));
     // Again: a machine that lost its power may have a job whose decision was not on disk yet.
     await ensureJob(queues, "execute", payload, { again: true });
     context.reached("execute-queued", { decisionId, vault, block: block.number, digest });

@@ -16,10 +16,13 @@ import { prepare, type Simulated } from "./prepare.ts";
 /** Transactions signed in one run of the job: each for a nonce that a stranger took, or a price that was too low. */
 const MOST_ROUNDS = 6;
 
-/** Takes a journaled proposal through preflight, simulation, signature and broadcast, from wherever it was left. */
-export async function execute(context: Context, payload: Payload<"execute">): Promise<void> {
+/**
+ * Takes a journaled proposal through preflight, simulation, signature and broadcast, from wherever it was left.
+ * `proposed` is the journal's record of it for who has just made it of its decision, with no stop in force.
+ */
+export async function execute(context: Context, payload: Payload<"execute">, proposed?: ProposalRecord): Promise<void> {
   const { journal, logger, config } = context;
-  const record = journaled(context, payload);
+  const record = proposed ?? journaled(context, payload);
   const vault = vaultOf(context, record);
   const about = { vault: record.vault, block: record.block, digest: record.digest, decisionId: record.decisionId };
   const place = { chainId: record.chainId, pool: record.pool, block: record.block, blockHash: record.blockHash };
@@ -48,7 +51,7 @@ export async function execute(context: Context, payload: Payload<"execute">): Pr
     if (round > MOST_ROUNDS)
       throw new RetryableError(`proposal ${record.digest}: ${round} transactions refused; rule: one must be taken`);
     if (attempt === null) {
-      const stop = wasSent ? null : await sendingStop(context, record);
+      const stop = wasSent || (proposed !== undefined && round === 0) ? null : await sendingStop(context, record);
       if (stop !== null) return end("refused", stop);
       const prepared = await (context.prepared.take(record.digest) ?? prepare(context, vault, record));
       if (prepared.status !== "simulated") return end(prepared.status, prepared.detail);
