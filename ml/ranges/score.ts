@@ -189,6 +189,8 @@ interface Limits {
   readonly mostLiquidity: number;
   readonly observedLiquidity: number;
   readonly deRiskOnly: boolean;
+  /** By what is needed. */
+  readonly swapRefusals: Map<string, string>;
 }
 
 function limitsOf({ bounds, confidence, holdings, market, settings }: ScoreParameters): Limits {
@@ -212,6 +214,7 @@ function limitsOf({ bounds, confidence, holdings, market, settings }: ScoreParam
         : Math.min((cap / (1 - cap)) * market.otherLiquidity, cap * Math.min(observedLiquidity, meanLiquidity)),
     observedLiquidity,
     deRiskOnly: confidence.deRiskOnly,
+    swapRefusals: new Map(),
   };
 }
 
@@ -227,7 +230,7 @@ function putRange(table: CandidateTable, limits: Limits, weights: Weights, forec
   const refusal =
     poolRefusal ??
     (Math.abs(swapShare) > maxSwapShare
-      ? `needs to swap ${(100 * Math.abs(swapShare)).toFixed(1)} % of NAV, at most ${(100 * maxSwapShare).toFixed(1)} % is allowed`
+      ? swapRefusal(limits, swapShare)
       : limits.deRiskOnly
         ? "spread above the ceiling: only de-risking is accepted"
         : null);
@@ -243,6 +246,16 @@ function putRange(table: CandidateTable, limits: Limits, weights: Weights, forec
     breach: breachOf(offsets, share, lost, weights),
   };
   put(table, RANGE, forecasts.ranges[i] as Range, floor4(share), parts, weights, refusal);
+}
+
+/** Thousands of ranges share a few hundred of these. */
+function swapRefusal({ swapRefusals, maxSwapShare }: Limits, swapShare: number): string {
+  const needed = (100 * Math.abs(swapShare)).toFixed(1);
+  const known = swapRefusals.get(needed);
+  if (known !== undefined) return known;
+  const text = `needs to swap ${needed} % of NAV, at most ${(100 * maxSwapShare).toFixed(1)} % is allowed`;
+  swapRefusals.set(needed, text);
+  return text;
 }
 
 /** How much of NAV goes into the range under the share bounds, and what our own size leaves of the fee forecast. */

@@ -13,6 +13,8 @@ const BLOCK_PARAMETER: Readonly<Record<string, number>> = {
   eth_getStorageAt: 2,
 };
 
+/** The last one of each client: a block is read in several places. */
+const last = new WeakMap<PublicClient, { readonly hash: Hex; readonly bound: PublicClient }>();
 /** Clients whose node knows blocks by number only. */
 const numbersOnly = new WeakSet<PublicClient>();
 const hashOfBlock = z.object({ hash }).nullable();
@@ -23,6 +25,8 @@ const hashOfBlock = z.object({ hash }).nullable();
  * is asked for after each read; ChainAnswerError when it has become another.
  */
 export function atBlock(client: PublicClient, block: { readonly number: number; readonly hash: Hex }): PublicClient {
+  const known = last.get(client);
+  if (known?.hash === block.hash) return known.bound;
   const number = toHex(block.number);
   const forward = client.request as (call: { method: string; params: readonly unknown[] }) => Promise<unknown>;
 
@@ -50,9 +54,11 @@ export function atBlock(client: PublicClient, block: { readonly number: number; 
     }
   }
 
-  return createPublicClient({
+  const bound = createPublicClient({
     transport: () => ({ config: client.transport as never, request: request as never }),
   });
+  last.set(client, { hash: block.hash, bound });
+  return bound;
 }
 
 /** Invalid parameters, of a node that cannot read the object where it wants a number. */
