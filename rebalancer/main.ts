@@ -32,6 +32,7 @@ import { bullConnection, connectRedis } from "./queues/redis.ts";
 import { startWorkers } from "./queues/workers.ts";
 import { recover } from "./recover.ts";
 import { createKeeperLock } from "./sending/nonces.ts";
+import { rehearse } from "./sending/rehearse.ts";
 import { createRelay } from "./sending/relay.ts";
 import { createShutdown } from "./shutdown.ts";
 import { createKillSwitch, describeStop } from "./stops/killSwitch.ts";
@@ -159,6 +160,7 @@ export async function run(parameters: RunParameters): Promise<void> {
     for (const order of await context.killSwitch.orders()) {
       if (order.level > 0) logger.warn({ stage: "start" }, `the kill switch is on: ${describeStop(order)}`);
     }
+    if (config.worker.mode !== "shadow") await rehearse(config.chainId);
     await recover(context);
     await scheduleHousekeeping(context);
     const workers = startWorkers(context, options);

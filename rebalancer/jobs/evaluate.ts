@@ -25,6 +25,8 @@ type NewProposal = Parameters<ProposalStore["recordProposal"]>[0];
 
 /** Signing, gathering what is asked at one instant, asking. */
 const TURNS_TO_ASK = 3;
+/** Taking an answer from the socket, signing. */
+const TURNS_TO_ANSWER = 2;
 
 /** Scores a pool at one block and decides for each of its vaults; what should move is journaled and queued. */
 export async function evaluate(running: Context, payload: Payload<"evaluate">): Promise<void> {
@@ -145,6 +147,8 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
     context.reached("proposed", { decisionId, vault, block: block.number, digest });
     const payload = { chainId: config.chainId, vault, nonce: nonce.toString(), digest };
     context.executing.begin(jobIds.execute(payload), () => execute(context, payload, proposed.get(digest)));
+    // The node's answer to the simulation is taken before the queue is told: the journal has what a restart needs.
+    for (let turn = 0; turn < TURNS_TO_ANSWER; turn++) await setImmediate();
     // Again: a machine that lost its power may have a job whose decision was not on disk yet.
     await ensureJob(queues, "execute", payload, { again: true });
     context.reached("execute-queued", { decisionId, vault, block: block.number, digest });
