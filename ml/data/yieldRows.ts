@@ -1,7 +1,8 @@
 /**
  * Writes what fee-income models are judged and fitted on: `tsx ml/data/yieldRows.ts --data DIR --out FOLDER`. Per pool and
  * hour the features and what each of a fixed set of ranges collected over each horizon (yield-hours.csv); per daily pool
- * and day what its whole liquidity collected (yield-days.csv); beside them yield-rows.json with sources and hashes.
+ * and day what its whole liquidity collected (yield-days.csv); hours of exchange volume, from which the fee model borrows
+ * how activity goes on (yield-candles.csv); beside them yield-rows.json with sources and hashes.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,17 +14,23 @@ import { featureTable } from "../features/table.ts";
 import { dataFolderOf, required, runAsProgram } from "../program.ts";
 import type { Offsets } from "../risk/position.ts";
 import type { Bar } from "../types.ts";
+import { parseCsv } from "./csv.ts";
 import { type CollectedSeries, collectSeries } from "./dataset/collect.ts";
 import type { Source } from "./dataset/openSeries.ts";
 import { rangeOutcome } from "./dataset/outcome.ts";
 import { trainingSet } from "./dataset/trainingSet.ts";
-import { DataFileError } from "./file.ts";
+import { DataFileError, readText } from "./file.ts";
 import { listFiles } from "./market.ts";
 import { type PoolDay, readPoolDays } from "./poolDays.ts";
 
 const HOUR = 3600;
 const DAY = 86_400;
 const DAILY_FILE = "ethereum_6pools_daily_2021_2024.csv.gz";
+/** Exchange candles with years of volume, by the series that they are. */
+const CANDLE_FILES: Readonly<Record<string, string>> = {
+  "binance_spot_ethusdt_1h_2017_2024-06.csv.gz": "ethusdt",
+  "binance_spot_btcusdt_1h_2017_2024-06.csv.gz": "btcusdt",
+};
 
 /** Horizons of the labels. */
 export const YIELD_HORIZONS_HOURS = [1, 4, 24, 168] as const;
@@ -116,6 +123,18 @@ export function yieldDays(days: readonly PoolDay[]): YieldRow[] {
   });
 }
 
+export const YIELD_CANDLE_COLUMNS = ["series", "at", "volume"] as const;
+
+/** One row per exchange candle: the end of its hour, and its volume at the closing price. */
+export function yieldCandles(text: string, file: string, series: string): YieldRow[] {
+  const { rows } = parseCsv(text, file, ["open_time", "close", "volume_base"]);
+  return rows.map((row) => {
+    const volume = row.number("volume_base");
+    if (volume < 0) row.fail("volume_base", "it must not be negative");
+    return { series, at: row.integer("open_time") + HOUR, values: [volume * row.number("close")] };
+  });
+}
+
 const cell = (value: number): string => (Number.isNaN(value) ? "" : String(Number(value.toPrecision(7))));
 
 function write(path: string, columns: readonly string[], rows: readonly YieldRow[]): string {
@@ -127,7 +146,7 @@ function write(path: string, columns: readonly string[], rows: readonly YieldRow
 
 const sha256 = (content: Buffer | string): string => `0x${createHash("sha256").update(content).digest("hex")}`;
 
-/** Writes the three files; the same data give the same bytes. */
+/** Writes the files; the same data give the same bytes. */
 export async function writeYieldRows(dataFolder: string, out: string, progress: (line: string) => void): Promise<void> {
   const { streams, sources } = await trainingSet(dataFolder);
   const path = listFiles(dataFolder).find((file) => basename(file) === DAILY_FILE);
@@ -141,12 +160,18 @@ export async function writeYieldRows(dataFolder: string, out: string, progress: 
     return rows;
   });
   const days = yieldDays(readPoolDays(path));
+  const exchange = sources.filter(({ file }) => file in CANDLE_FILES);
+  const candles = exchange.flatMap((source) =>
+    yieldCandles(readText(source.path), source.file, CANDLE_FILES[source.file] as string),
+  );
   const tables = {
     "yield-hours.csv": write(join(out, "yield-hours.csv"), YIELD_HOUR_COLUMNS, hours),
     "yield-days.csv": write(join(out, "yield-days.csv"), YIELD_DAY_COLUMNS, days),
+    "yield-candles.csv": write(join(out, "yield-candles.csv"), YIELD_CANDLE_COLUMNS, candles),
   };
   const used: Source[] = [
     ...sources.filter(({ file }) => !file.startsWith("binance")),
+    ...exchange,
     { file: DAILY_FILE, path, licence: "none" },
   ];
   const meta = {
@@ -154,7 +179,7 @@ export async function writeYieldRows(dataFolder: string, out: string, progress: 
     featureNames: FEATURE_NAMES,
     horizonsHours: YIELD_HORIZONS_HOURS,
     ranges: YIELD_RANGES,
-    rows: { "yield-hours.csv": hours.length, "yield-days.csv": days.length },
+    rows: { "yield-hours.csv": hours.length, "yield-days.csv": days.length, "yield-candles.csv": candles.length },
     sources: used.map((source) => ({
       file: source.file,
       sha256: sha256(readFileSync(source.path)),
@@ -164,7 +189,8 @@ export async function writeYieldRows(dataFolder: string, out: string, progress: 
     tables,
   };
   writeFileSync(join(out, "yield-rows.json"), `${JSON.stringify(meta, null, 2)}\n`);
-  progress(`wrote yield-hours.csv (${hours.length} rows) and yield-days.csv (${days.length} rows): hash ${meta.hash}`);
+  const counts = Object.entries(meta.rows).map(([file, count]) => `${file} (${count} rows)`);
+  progress(`wrote ${counts.join(", ")}: hash ${meta.hash}`);
 }
 
 async function main(): Promise<void> {

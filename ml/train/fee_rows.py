@@ -49,7 +49,7 @@ def load_hours(folder: Path, meta: dict[str, Any]) -> Rows:
     """yield-hours.csv; DatasetError names a column that is missing or a line that is not numbers."""
     names = list(meta["ranges"])
     labels = [f"fee_{hours}h_{name}" for hours in HOURS for name in names]
-    series_names, series, table = _read(folder / "yield-hours.csv", ["at", *FEATURES, *labels])
+    series_names, series, table = read_table(folder / "yield-hours.csv", ["at", *FEATURES, *labels])
     width = len(FEATURES)
     features = table[:, 1 : 1 + width]
     income = table[:, 1 + width :].reshape(len(table), len(HOURS), len(names))
@@ -78,7 +78,7 @@ def trainable(rows: Rows, protocol: Protocol) -> np.ndarray:
 def load_days(folder: Path) -> Days:
     """yield-days.csv."""
     wanted = [*DAY_FEATURES, *DAY_CALENDAR]
-    names, series, table = _read(folder / "yield-days.csv", ["at", *wanted, "fee_24h_full", "fee_168h_full"])
+    names, series, table = read_table(folder / "yield-days.csv", ["at", *wanted, "fee_24h_full", "fee_168h_full"])
     return Days(
         series_names=names,
         series=series,
@@ -88,7 +88,8 @@ def load_days(folder: Path) -> Days:
     )
 
 
-def _read(path: Path, wanted: list[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
+def read_table(path: Path, wanted: list[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Names of the series, each row's number among them, and the wanted columns [N, k], NaN where empty."""
     if not path.is_file():
         raise DatasetError(f"dataset: no {path.name} in {path.parent}; {HINT}")
     with path.open(newline="") as file:

@@ -1,8 +1,9 @@
-"""Fee income of any range: a ridge on fee windows, shrunk towards a mean of them, times the range's closed form.
+"""Fee income of any range: a ridge on fee windows, shrunk towards years of exchange volume, times a closed form.
 
 The level (what the whole axis earns a day) is linear in logs at four horizons, between which it is interpolated. What
 a range makes of it is geometry: concentration × expected occupancy. Spread and bias are the quantiles that the ratio of
-outcome to closed form had, by horizon and by the range's width in deviations. No step is random.
+outcome to closed form had, by horizon and by the range's width in deviations, where the level came from a fit that had
+not seen the outcome. No step is random.
 """
 
 from __future__ import annotations
@@ -32,6 +33,13 @@ PRIOR = np.asarray([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 0.5], [0.0, 0.0
 # Half widths in deviations at which the ratio's quantiles are held (natural log), and where a range's centre is off.
 WIDTHS = (-2.5, -1.5, -0.5, 0.5, 1.5, 3.0)
 CENTRES = (0.0, 1.0)
+# By horizon: how much of the borrowed slopes a pool starts from, and what departing from them costs.
+LENT = (0.5, 1.0, 1.0, 1.0)
+PENALTY = (0.1, 1.0, 1.0, 3.0)
+# An hour counts by this power of its income in its pool's usual one: the score counts income, noise is by the hour.
+INCOME_POWER = 0.5
+# Parts of the past that are held out in turn, so that the ratios are those of forecasts and not of a fit to itself.
+FOLDS = 5
 # Mean squared deviation of a coefficient times this is what a unit of error is worth.
 PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 # An hour without fees counts as this share of its prior.
@@ -95,11 +103,16 @@ def design(ops: Ops, c: dict[str, Any], inputs: dict[str, Any]) -> tuple[Any, An
         for a, b in pairs
     ]
     moves = some(MOVES)
+    twice = (2.0 * sine * cosine, cosine * cosine - sine * sine)
     parts = [
         spread,
         some(CALENDAR),
-        2.0 * sine * cosine,
-        cosine * cosine - sine * sine,
+        # Harmonics of the hour up to the fourth: the sessions of the day are no two waves.
+        *twice,
+        twice[0] * cosine + twice[1] * sine,
+        twice[1] * cosine - twice[0] * sine,
+        2.0 * twice[0] * twice[1],
+        twice[1] * twice[1] - twice[0] * twice[0],
         *slopes,
         ops.maximum(moves, -moves),
         some(LIQUIDITY),
@@ -173,8 +186,11 @@ def inputs_of(rows: Rows, which: np.ndarray, hours: int, column: int) -> dict[st
     }
 
 
-def fit(rows: Rows, learns: dict[int, np.ndarray]) -> Weights:
-    """Weights from the rows (numbers by hours) whose labels are known; penalties are chosen on the last of them."""
+def fit(rows: Rows, learns: dict[int, np.ndarray], borrowed: np.ndarray | None = None) -> Weights:
+    """Weights from the rows (numbers by hours) whose labels are known.
+
+    `borrowed` [regressors, horizons]: slopes that another history taught, from which these depart as far as they must.
+    """
     ops = NumpyOps()
     every = np.unique(np.concatenate(list(learns.values())))
     usual = np.concatenate([rows.column(name)[every] for name in VARIANCE])
@@ -189,30 +205,52 @@ def fit(rows: Rows, learns: dict[int, np.ndarray]) -> Weights:
     centre, scale = x[every].mean(axis=0), x[every].std(axis=0)
     scale = np.where(scale > 1e-6, scale, 1.0)
     z = np.clip((x - centre) / scale, -Z_LIMIT, Z_LIMIT)
-    slopes, bias, penalties = [], [], []
+    slopes, bias = np.zeros((z.shape[1], len(HOURS))), np.zeros((1, len(HOURS)))
+    unseen = np.zeros((len(rows.at), len(HOURS)))
     for k, hours in enumerate(HOURS):
         prior = level[:, 0] + spread @ PRIOR[k]
         mine = learns[hours]
+        unseen[:, k] = prior
         if len(mine) < FEWEST_ROWS:
-            slopes.append(np.zeros(z.shape[1]))
-            bias.append(0.0)
-            penalties.append(np.inf)
             continue
         realised = np.log(np.maximum(rows.labels[hours][:, 0] * 24 / hours, LEAST_SHARE * np.exp(prior)))
-        penalty = choose_penalty(z[mine], (realised - prior)[mine], rows.at[mine], hours)
-        slope, constant = ridge(z[mine], (realised - prior)[mine], penalty)
-        slopes.append(slope)
-        bias.append(constant)
-        penalties.append(penalty)
+        lent = np.zeros(z.shape[1]) if borrowed is None else LENT[k] * borrowed[:, k] * scale
+        error = (realised - prior - z @ lent)[mine]
+        weight = in_usual(np.exp(prior[mine]), rows.series[mine]) ** INCOME_POWER
+        slope, bias[0, k] = ridge(z[mine], error, PENALTY[k], weight)
+        slopes[:, k] = lent + slope
+        unseen[mine, k] += z[mine] @ lent + held_out(z[mine], error, rows.at[mine], hours, PENALTY[k], weight)
     weights |= {
         "centre": centre[None, :].astype(np.float32),
         "scale": scale[None, :].astype(np.float32),
-        "slopes": np.stack(slopes, axis=1).astype(np.float32),
-        "bias": np.asarray([bias], np.float32),
+        "slopes": slopes.astype(np.float32),
+        "bias": bias.astype(np.float32),
     }
-    weights["ratios"] = fit_ratios(rows, learns, weights).astype(np.float32)
-    weights["penalties"] = np.asarray([penalties], np.float32)
+    weights["ratios"] = fit_ratios(rows, learns, weights, unseen).astype(np.float32)
     return weights
+
+
+def in_usual(income: np.ndarray, series: np.ndarray) -> np.ndarray:
+    """Income in units of its own pool's mean."""
+    out = np.empty(len(income))
+    for one in np.unique(series):
+        out[series == one] = income[series == one] / income[series == one].mean()
+    return out
+
+
+def held_out(
+    z: np.ndarray, y: np.ndarray, at: np.ndarray, hours: int, penalty: float, weight: np.ndarray
+) -> np.ndarray:
+    """Each row's answer from the other parts of the past, labels purged; from all where those are too few."""
+    edges = np.quantile(at, np.linspace(0.0, 1.0, FOLDS + 1))
+    part = np.clip(np.searchsorted(edges, at, side="right") - 1, 0, FOLDS - 1)
+    out = np.empty(len(at))
+    for i in range(FOLDS):
+        apart = (at + 3600 * hours <= edges[i]) | (at >= edges[i + 1] + 3600 * hours)
+        learnt = apart if apart.sum() >= FEWEST_ROWS else np.ones(len(at), bool)
+        slope, constant = ridge(z[learnt], y[learnt], penalty, weight[learnt])
+        out[part == i] = z[part == i] @ slope + constant
+    return out
 
 
 def ridge(z: np.ndarray, y: np.ndarray, penalty: float, weight: np.ndarray | None = None) -> tuple[np.ndarray, float]:
@@ -237,10 +275,13 @@ def choose_penalty(z: np.ndarray, y: np.ndarray, at: np.ndarray, hours: int) -> 
     return PENALTIES[int(np.argmin(errors))]
 
 
-def fit_ratios(rows: Rows, learns: dict[int, np.ndarray], weights: Weights) -> np.ndarray:
-    """Mean and quantiles of outcome / closed form per cell [cells, 4]; a cell that saw little takes its neighbour's."""
+def fit_ratios(rows: Rows, learns: dict[int, np.ndarray], weights: Weights, levels: np.ndarray) -> np.ndarray:
+    """Mean and quantiles of outcome / closed form per cell [cells, 4]; a cell that saw little takes its neighbour's.
+
+    `levels` [N, horizons]: ln fee yield per day as forecast without having seen the row's outcome.
+    """
     ops = NumpyOps()
-    plain = weights | {"ratios": np.ones((len(HOURS) * len(CENTRES) * len(WIDTHS), 1), np.float32)}
+    constants = {name: ops.constant(value, name) for name, value in weights.items()}
     table = np.full((len(HOURS), len(CENTRES), len(WIDTHS), 1 + len(QUANTILES)), np.nan)
     for k, hours in enumerate(HOURS):
         ratio, credit, cells = [], [], []
@@ -248,16 +289,12 @@ def fit_ratios(rows: Rows, learns: dict[int, np.ndarray], weights: Weights) -> n
             mine = learns[hours][np.isfinite(rows.labels[hours][learns[hours], column])]
             if not len(mine):
                 continue
-            inputs = inputs_of(rows, mine, hours, column)
-            base = predict(plain, inputs)[:, 0]
-            constants = {name: ops.constant(value, name) for name, value in weights.items()}
-            cells.append(np.asarray(shape(ops, constants, inputs)[2], np.float64))
+            _, share, place = shape(ops, constants, inputs_of(rows, mine, hours, column))
+            base = np.asarray(share, np.float64)[:, 0] * np.exp(levels[mine, k]) * hours / 24
+            cells.append(np.asarray(place, np.float64))
             ratio.append(rows.labels[hours][mine, column] / base)
             # Pinball counts in units of a pool's usual income from this range.
-            usual = np.ones(len(mine))
-            for one in np.unique(rows.series[mine]):
-                usual[rows.series[mine] == one] = base[rows.series[mine] == one].mean()
-            credit.append(base / usual)
+            credit.append(in_usual(base, rows.series[mine]))
         if not ratio:
             continue
         values, weight, place = np.concatenate(ratio), np.concatenate(credit), np.concatenate(cells)
@@ -296,6 +333,5 @@ def graph(weights: Weights) -> bytes:
     """The model as ONNX, recorded from the code that forecasts."""
     ops = OnnxOps()
     widths = {"features": len(FEATURES), "mask": len(FEATURES), "range": 3}
-    kept = {name: value for name, value in weights.items() if name != "penalties"}
-    out = forward(ops, kept, {name: ops.input(name) for name in widths})
+    out = forward(ops, weights, {name: ops.input(name) for name in widths})
     return ops.model(widths, out, len(OUTPUTS), {}).SerializeToString(deterministic=True)

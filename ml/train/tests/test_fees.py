@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
+import fee_candles
 import fee_package
 import fees
 import geometry
@@ -84,7 +85,30 @@ def write_rows(folder, hours=24 * 30, seed=7):
         "hash": "0x" + "0" * 64,
     }
     (folder / "yield-rows.json").write_text(json.dumps(meta))
+    write_candles(folder)
     return folder
+
+
+def write_candles(folder, hours=24 * 80):
+    """An exchange whose volume has another hour of day than the pools', and whose features are noise."""
+    rng = np.random.default_rng(11)
+    start = 1640995200
+    with (folder / "yield-candles.csv").open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["series", "at", "volume"])
+        wave = np.cos(2 * np.pi * np.arange(hours) / 24)
+        for i, volume in enumerate(np.exp(20 + wave + 0.1 * rng.normal(size=hours))):
+            out.writerow(["ethusdt", start + (i + 1) * HOUR, f"{volume:.7g}"])
+    with (folder / "volatility.csv").open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["series", "at", *fee_candles.SHARED])
+        for i in range(hours):
+            angle, week = 2 * np.pi * (i % 24) / 24, 2 * np.pi * (i % 168) / 168
+            calendar = [np.sin(angle), np.cos(angle), np.sin(week), np.cos(week)]
+            named = dict(zip(fees.CALENDAR, calendar, strict=True))
+            row = [named.get(name, rng.normal()) for name in fee_candles.SHARED]
+            out.writerow(["ethusdt", start + i * HOUR, *[f"{v:.7g}" for v in row]])
+            out.writerow(["a pool", start + i * HOUR, *[9.0 for _ in row]])
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +197,76 @@ def test_a_window_learns_nothing_from_labels_that_were_open_when_it_began(rows):
     for name, value in honest.items():
         assert np.array_equal(value, blind[name]), name
         assert np.array_equal(value, cut[name]), name
+
+
+def test_borrowed_slopes_are_those_of_the_volume_and_know_only_the_past(folder):
+    candles = fee_candles.load_candles(folder)
+    until = int(candles.at.max()) - 10 * DAY
+    slopes = candles.slopes(until)
+    # The next hour of a wave that is cos(hour), from the regressors that follow the fee windows: sine, cosine.
+    angle = 2 * np.pi * np.arange(24) / 24
+    ahead = np.column_stack([np.sin(angle), np.cos(angle)]) @ slopes[3:5, 0]
+    assert np.corrcoef(ahead, np.cos(angle + np.pi / 12))[0, 1] > 0.9
+    later = candles.at + HOUR > until
+    spoilt = np.where(later[:, None], 4.0, candles.errors)
+    assert np.array_equal(dataclasses.replace(candles, errors=spoilt).slopes(until)[:, 0], slopes[:, 0])
+    assert not np.array_equal(
+        dataclasses.replace(candles, errors=spoilt).slopes(until + DAY), candles.slopes(until + DAY)
+    )
+    # Too little past to learn from lends nothing.
+    assert not candles.slopes(int(candles.at.min()) + 30 * DAY).any()
+
+
+def test_features_of_candles_do_not_read_the_hours_after_them():
+    rng = np.random.default_rng(3)
+    at = np.arange(400) * HOUR + HOUR
+    table = np.column_stack([at, rng.normal(size=(400, len(fee_candles.SHARED)))])
+    volumes = np.column_stack([at, np.exp(rng.normal(size=400))])
+    whole = fee_candles.candles_of(table, volumes)
+    changed = volumes.copy()
+    changed[300:, 1] *= 7.0
+    other = fee_candles.candles_of(table, changed)
+    assert np.array_equal(whole.x[:300], other.x[:300]) and not np.array_equal(whole.x[300:], other.x[300:])
+    # ln of the next hour's volume a day over the prior of the windows that ended before it.
+    mean = {w: np.log(volumes[250 - w + 1 : 251, 1].mean()) for w in (1, 6, 24, 168)}
+    prior = 0.5 * mean[1] + 0.5 * mean[6]
+    assert whole.errors[250, 0] == pytest.approx(np.log(volumes[251, 1]) - prior)
+    assert np.isnan(whole.errors[-1, 0]) and np.isnan(whole.errors[100]).all()
+
+
+def test_a_pool_of_few_hours_leans_on_borrowed_slopes_and_a_long_one_departs_from_them(rows, folder):
+    lent = np.zeros_like(fee_candles.load_candles(folder).slopes(0))
+    lent[4] = -1.0
+    learns = known(rows, int(rows.at.max()) + 1)
+    few = {h: which[:20] for h, which in learns.items()}
+    alone, taught = (fees.fit(rows, few | {1: learns[1][:80]}, slopes) for slopes in (None, lent))
+    assert not alone["slopes"][:, 1:].any()
+    assert (taught["slopes"][4, 0] - alone["slopes"][4, 0]) < 0
+    long = [fees.fit(rows, learns, slopes)["slopes"][4, 0] for slopes in (None, lent)]
+    assert abs(long[1] - long[0]) < abs(0.5 * lent[4, 0])
+
+
+def test_ratios_come_from_levels_that_had_not_seen_the_outcome():
+    rng = np.random.default_rng(5)
+    z, y = rng.normal(size=(150, 30)), rng.normal(size=150)
+    at = np.arange(150) * HOUR
+    slope, constant = fees.ridge(z, y, 1e-3)
+    seen = y - z @ slope - constant
+    apart = y - fees.held_out(z, y, at, 1, 1e-3, np.ones(150))
+    # A fit to noise explains itself; held out it explains nothing.
+    assert seen.std() < 0.95 * y.std() < apart.std()
+
+
+def test_missing_candles_are_named(folder, tmp_path):
+    for name in ("volatility.csv", "yield-candles.csv"):
+        shutil.copy(folder / name, tmp_path)
+    text = (tmp_path / "yield-candles.csv").read_text()
+    (tmp_path / "yield-candles.csv").write_text(text.replace("ethusdt", "solusdt"))
+    with pytest.raises(DatasetError, match=r"volatility\.csv has no rows of the series solusdt"):
+        fee_candles.load_candles(tmp_path)
+    (tmp_path / "yield-candles.csv").unlink()
+    with pytest.raises(DatasetError, match=r"no yield-candles\.csv"):
+        fee_candles.load_candles(tmp_path)
 
 
 def test_baselines_know_only_the_past(rows):

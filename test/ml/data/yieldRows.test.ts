@@ -5,6 +5,7 @@ import {
   YIELD_DAY_COLUMNS,
   YIELD_HOUR_COLUMNS,
   YIELD_RANGES,
+  yieldCandles,
   yieldDays,
   yieldHours,
 } from "../../../ml/data/yieldRows.ts";
@@ -115,5 +116,23 @@ describe("days of pools", () => {
     expect(of(rows, 12, "fee_24h_full")).toBeNaN();
     expect(of(rows, 10, "fee_168h_full")).toBeNaN();
     expect(of(rows, 10, "fee_24h_full")).toBeCloseTo(0.012, 12);
+  });
+});
+
+describe("exchange candles", () => {
+  const head = "open_time,open,high,low,close,volume_base,source";
+
+  test("a row is the end of the candle and its volume at the closing price", () => {
+    const rows = yieldCandles(`${head}\n7200,1,3,1,2.5,4,a\n10800,2,2,2,2,0,a\n`, "c.csv", "ethusdt");
+    expect(rows).toEqual([
+      { series: "ethusdt", at: 10_800, values: [10] },
+      { series: "ethusdt", at: 14_400, values: [0] },
+    ]);
+  });
+
+  test("a negative volume is named by file, line and column", () => {
+    expect(() => yieldCandles(`${head}\n7200,1,3,1,2,-1,a\n`, "c.csv", "ethusdt")).toThrow(
+      /c\.csv.*line 2.*volume_base.*negative/,
+    );
   });
 });
