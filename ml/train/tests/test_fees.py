@@ -234,16 +234,17 @@ def test_features_of_candles_do_not_read_the_hours_after_them():
     assert np.isnan(whole.errors[-1, 0]) and np.isnan(whole.errors[100]).all()
 
 
-def test_a_pool_of_few_hours_leans_on_borrowed_slopes_and_a_long_one_departs_from_them(rows, folder):
-    lent = np.zeros_like(fee_candles.load_candles(folder).slopes(0))
-    lent[4] = -1.0
+def test_slopes_start_from_the_borrowed_ones_and_depart_as_far_as_the_rows_ask(rows):
     learns = known(rows, int(rows.at.max()) + 1)
-    few = {h: which[:20] for h, which in learns.items()}
-    alone, taught = (fees.fit(rows, few | {1: learns[1][:80]}, slopes) for slopes in (None, lent))
-    assert not alone["slopes"][:, 1:].any()
-    assert (taught["slopes"][4, 0] - alone["slopes"][4, 0]) < 0
-    long = [fees.fit(rows, learns, slopes)["slopes"][4, 0] for slopes in (None, lent)]
-    assert abs(long[1] - long[0]) < abs(0.5 * lent[4, 0])
+    alone = fees.fit(rows, learns)
+    lent = np.zeros_like(alone["slopes"])
+    lent[4] = -1.0
+    taught = fees.fit(rows, learns, lent)
+    start = fees.LENT[0] * alone["scale"][0, 4]
+    assert 0.02 * start < alone["slopes"][4, 0] - taught["slopes"][4, 0] < 0.5 * start
+    # Where rows are too few to judge by, nothing is lent either.
+    few = fees.fit(rows, {h: which if h == 1 else which[:20] for h, which in learns.items()}, lent)
+    assert few["slopes"][:, 0].any() and not few["slopes"][:, 1:].any()
 
 
 def test_ratios_come_from_levels_that_had_not_seen_the_outcome():
