@@ -19,6 +19,18 @@ uint256 constant MAX_DEADLINE_SECONDS = 15 minutes;
 // Units of each token that rounding may take per range and that are not a cost.
 uint256 constant ROUNDING_UNITS_PER_RANGE = 2;
 
+/// @notice A move that the vault has just made.
+struct Made {
+    /// Not one to wider.
+    bool ordinary;
+    /// The mid reference that the vault moved by.
+    int24 midTick;
+    /// Part of the vault that was offered to ranges, where the move is an ordinary one.
+    uint256 deployedWad;
+    /// In asset units, from before the move.
+    uint256 nav;
+}
+
 /// @title Policy between a proposal and the money
 /// @notice WHO. Anyone may relay a proposal (unless it names its executor); whether it is genuine is `_authorize`'s to
 /// say. The vault obeys this contract and holds its own, independent limits, so a mistake here costs at most the
@@ -38,7 +50,8 @@ uint256 constant ROUNDING_UNITS_PER_RANGE = 2;
 /// the first call announces it, the same call puts it in force. The guardian can cancel it.
 ///
 /// HOOKS. `_authorize` accepts or reverts; `_spreadWad` gives the spread that counts for width, share and ceiling (never
-/// less than declared); `_checkMove` may limit further what is put to work.
+/// less than declared); `_checkMove` looks at a move that was just made and may refuse it. What `_authorize` found out
+/// before the move it tells `_checkMove` in a *note*.
 abstract contract BaseStrategy is AccessManaged, EIP712 {
     using BoundsLib for Bounds;
 
@@ -128,7 +141,7 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
 
     /// @notice The spread that would count for a proposal that declares this one; never less.
     function effectiveSpreadWad(uint256 declaredSpreadWad) external view returns (uint256) {
-        return _spreadWad(declaredSpreadWad);
+        return _spreadWad(declaredSpreadWad, _bounds);
     }
 
     /// @notice Executes a proposal that is genuine and within every bound.
@@ -146,13 +159,13 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         _nonce += 1;
         lastDecisionAt = uint64(block.timestamp);
         bytes32 digest = proposalDigest(proposal);
-        _authorize(proposal, digest, signature);
+        uint256 note = _authorize(proposal, digest, signature);
 
         uint256 measuredCost;
         if (proposal.ranges.length == 0 && proposal.swap.amountIn == 0) {
             report = vault.rebalance(_order(proposal));
         } else {
-            (report, measuredCost) = _move(proposal);
+            (report, measuredCost) = _move(proposal, note);
         }
         emit ProposalExecuted(
             proposal.vault,
@@ -196,13 +209,16 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
     /* HOOKS */
 
     /// @dev Reverts unless the proposal is genuine. The nonce is already used.
-    function _authorize(RebalanceProposal calldata proposal, bytes32 digest, bytes calldata signature) internal virtual;
+    function _authorize(RebalanceProposal calldata proposal, bytes32 digest, bytes calldata signature)
+        internal
+        virtual
+        returns (uint256 note);
 
-    /// @dev The spread that counts; at least the declared one.
-    function _spreadWad(uint256 declaredSpreadWad) internal view virtual returns (uint256);
+    /// @dev The spread that counts under these bounds; at least the declared one.
+    function _spreadWad(uint256 declaredSpreadWad, Bounds memory current) internal view virtual returns (uint256);
 
-    /// @dev Further limits on a move that deploys `deployedWad` of the vault, worth `nav` asset units.
-    function _checkMove(RebalanceProposal calldata proposal, uint256 deployedWad, uint256 nav) internal view virtual;
+    /// @dev Further limits on a move that was just made.
+    function _checkMove(RebalanceProposal calldata proposal, Made memory made, uint256 note) internal virtual;
 
     /* INTERNAL */
 
@@ -213,24 +229,28 @@ abstract contract BaseStrategy is AccessManaged, EIP712 {
         );
     }
 
-    function _move(RebalanceProposal calldata proposal)
+    function _move(RebalanceProposal calldata proposal, uint256 note)
         private
         returns (RebalanceReport memory report, uint256 measuredCost)
     {
         Bounds memory current = _bounds;
-        uint256 spreadWad = _spreadWad(proposal.declaredSpreadWad);
-        bool ordinary = !_widens(proposal, current, spreadWad);
-        uint256 deployedWad = ordinary ? _checkOrdinary(proposal, current, spreadWad) : 0;
+        Made memory made;
+        {
+            uint256 spreadWad = _spreadWad(proposal.declaredSpreadWad, current);
+            made.ordinary = !_widens(proposal, current, spreadWad);
+            if (made.ordinary) made.deployedWad = _checkOrdinary(proposal, current, spreadWad);
+        }
 
         // The vault asks its oracle and refuses where that is not calm; the mid reference of this move is then its last.
         report = vault.rebalance(_order(proposal));
         (uint160 midX96,) = vault.lastCalmPrice();
-        if (ordinary) {
-            current.checkCentres(proposal.ranges, TickMath.getTickAtSqrtPrice(midX96));
+        (made.midTick, made.nav) = (TickMath.getTickAtSqrtPrice(midX96), report.navBefore);
+        if (made.ordinary) {
+            current.checkCentres(proposal.ranges, made.midTick);
             // Against the NAV from before the move, which the vault has just measured.
             _checkSwap(proposal, current, midX96, report.navBefore);
-            _checkMove(proposal, deployedWad, report.navBefore);
         }
+        _checkMove(proposal, made, note);
         measuredCost = _measuredCost(report, proposal.ranges.length, midX96);
         require(
             measuredCost <= proposal.declaredCost,

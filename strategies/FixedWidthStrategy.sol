@@ -7,7 +7,7 @@ import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {IPriceOracle} from "../vaults/interfaces/IPriceOracle.sol";
 import {IRangeVault, Position, RangeOrder} from "../vaults/interfaces/IRangeVault.sol";
 import {IUniswapV3Pool} from "../vaults/interfaces/IUniswapV3Pool.sol";
-import {BaseStrategy} from "./BaseStrategy.sol";
+import {BaseStrategy, Made} from "./BaseStrategy.sol";
 import {Bounds, BoundsLib} from "./libraries/BoundsLib.sol";
 import {PlainRangeLib} from "./libraries/PlainRangeLib.sol";
 import {RebalanceProposal} from "./libraries/ProposalLib.sol";
@@ -29,6 +29,10 @@ struct FixedWidthRule {
 
 // No rule may let a move cost more.
 uint64 constant MAX_RULE_COST_WAD = 0.01e18; // 1%
+
+// What is known before a move.
+uint256 constant DUE = 1;
+uint256 constant RESTS = 2;
 
 /// @title One range of a fixed width: no model, no key, anybody may call
 /// @notice RULE. While neither token is worth more than twice the other, a range centred on the mid reference. Else a
@@ -53,6 +57,8 @@ contract FixedWidthStrategy is BaseStrategy {
 
     IUniswapV3Pool private immutable pool;
 
+    int24 private immutable spacing;
+
     event RuleAnnounced(FixedWidthRule rule, uint64 readyAt);
 
     event RuleSet(FixedWidthRule rule);
@@ -62,15 +68,19 @@ contract FixedWidthStrategy is BaseStrategy {
         EIP712("Rangekeeper FixedWidthStrategy", "1")
     {
         pool = IUniswapV3Pool(vault_.pool());
+        spacing = pool.tickSpacing();
         _checkRule(rule_);
         _setRule(rule_);
     }
 
     /// @notice The range that a proposal must ask for now, and whether the moment has come to ask for it.
     function plan() external view returns (RangeOrder memory range, bool due) {
+        FixedWidthRule memory current = rule;
         int24 midTick = _midTick();
         Position[] memory held = vault.positions();
-        return (_range(held, midTick), _due(held, midTick));
+        // Below 2^19 by `_checkRule`.
+        range = PlainRangeLib.place(vault, pool, held, midTick, int24(current.halfWidthTicks), current.shareWad);
+        due = held.length == 0 || _refreshes(current) || _triggers(current, midTick);
     }
 
     /* CURATOR */
@@ -90,29 +100,49 @@ contract FixedWidthStrategy is BaseStrategy {
     /* HOOKS */
 
     /// @inheritdoc BaseStrategy
-    function _authorize(RebalanceProposal calldata proposal, bytes32, bytes calldata signature) internal override {
+    /// @dev All that can be said before the move: whether time alone makes it due (bit 0 of the note), and whether the
+    /// range rests beside spot (bit 1) rather than stands around the mid reference, which the move will tell.
+    function _authorize(RebalanceProposal calldata proposal, bytes32, bytes calldata signature)
+        internal
+        view
+        override
+        returns (uint256 note)
+    {
         require(signature.length == 0, StrategyErrorsLib.NothingToSign());
         require(proposal.modelId == bytes32(0), StrategyErrorsLib.ModelMismatch(proposal.modelId, bytes32(0)));
-        int24 midTick = _midTick();
+        FixedWidthRule memory current = rule;
+        int24 half = int24(current.halfWidthTicks);
         Position[] memory held = vault.positions();
-        require(_due(held, midTick), StrategyErrorsLib.MoveNotDue());
-        RangeOrder memory range = _range(held, midTick);
-        require(
-            proposal.swap.amountIn == 0 && proposal.ranges.length == 1
-                && keccak256(abi.encode(proposal.ranges[0])) == keccak256(abi.encode(range)),
-            StrategyErrorsLib.PlanMismatch(range.lowerTick, range.upperTick, range.weightWad)
-        );
-        lastMidTick = midTick;
+        (bool rests, int24 lowerTick) = PlainRangeLib.beside(vault, pool, held, half, spacing);
+        if (!_isShaped(proposal, current) || (rests && proposal.ranges[0].lowerTick != lowerTick)) {
+            if (!rests) lowerTick = PlainRangeLib.centredFrom(_midTick(), half, spacing);
+            revert StrategyErrorsLib.PlanMismatch(lowerTick, lowerTick + 2 * half, current.shareWad);
+        }
+        if (held.length == 0 || _refreshes(current)) note = DUE;
+        if (rests) note |= RESTS;
     }
 
     /// @inheritdoc BaseStrategy
-    function _spreadWad(uint256 declaredSpreadWad) internal pure override returns (uint256) {
+    function _spreadWad(uint256 declaredSpreadWad, Bounds memory) internal pure override returns (uint256) {
         return declaredSpreadWad;
     }
 
     /// @inheritdoc BaseStrategy
-    function _checkMove(RebalanceProposal calldata proposal, uint256, uint256 nav) internal view override {
-        uint256 most = Math.mulDiv(nav, rule.maxCostWad, BoundsLib.WAD);
+    /// @dev The mid reference is that of the move itself, so nothing asks the oracle twice.
+    function _checkMove(RebalanceProposal calldata proposal, Made memory made, uint256 note) internal override {
+        FixedWidthRule memory current = rule;
+        require(note & DUE != 0 || _triggers(current, made.midTick), StrategyErrorsLib.MoveNotDue());
+        if (note & RESTS == 0) {
+            int24 half = int24(current.halfWidthTicks);
+            int24 lowerTick = PlainRangeLib.centredFrom(made.midTick, half, spacing);
+            require(
+                proposal.ranges[0].lowerTick == lowerTick,
+                StrategyErrorsLib.PlanMismatch(lowerTick, lowerTick + 2 * half, current.shareWad)
+            );
+        }
+        lastMidTick = made.midTick;
+        if (!made.ordinary) return;
+        uint256 most = Math.mulDiv(made.nav, current.maxCostWad, BoundsLib.WAD);
         require(proposal.declaredCost <= most, StrategyErrorsLib.CostAboveRule(proposal.declaredCost, most));
     }
 
@@ -122,21 +152,27 @@ contract FixedWidthStrategy is BaseStrategy {
         return TickMath.getTickAtSqrtPrice(IPriceOracle(vault.oracle()).referencePrices().midSqrtPriceX96);
     }
 
-    function _due(Position[] memory held, int24 midTick) private view returns (bool) {
-        if (held.length == 0 || block.timestamp >= uint256(lastMoveAt) + rule.refreshSeconds) return true;
-        int256 gone = int256(midTick) - lastMidTick;
-        return (gone < 0 ? -gone : gone) >= int256(uint256(rule.triggerTicks));
+    /// @dev One range of the rule's width and part, and no swap.
+    function _isShaped(RebalanceProposal calldata proposal, FixedWidthRule memory current) private pure returns (bool) {
+        if (proposal.swap.amountIn != 0 || proposal.ranges.length != 1) return false;
+        RangeOrder calldata range = proposal.ranges[0];
+        return int256(range.upperTick) - range.lowerTick == 2 * int256(uint256(current.halfWidthTicks))
+            && range.weightWad == current.shareWad;
     }
 
-    function _range(Position[] memory held, int24 midTick) private view returns (RangeOrder memory range) {
-        // Below 2^19 by `_checkRule`.
-        return PlainRangeLib.place(vault, pool, held, midTick, int24(rule.halfWidthTicks), rule.shareWad);
+    function _refreshes(FixedWidthRule memory current) private view returns (bool) {
+        return block.timestamp >= uint256(lastMoveAt) + current.refreshSeconds;
+    }
+
+    function _triggers(FixedWidthRule memory current, int24 midTick) private view returns (bool) {
+        int256 gone = int256(midTick) - lastMidTick;
+        return (gone < 0 ? -gone : gone) >= int256(uint256(current.triggerTicks));
     }
 
     function _checkRule(FixedWidthRule memory newRule) private view {
         require(
             newRule.halfWidthTicks > 0 && newRule.halfWidthTicks <= 400_000
-                && int24(newRule.halfWidthTicks) % pool.tickSpacing() == 0,
+                && int24(newRule.halfWidthTicks) % spacing == 0,
             StrategyErrorsLib.BoundInvalid("halfWidthTicks", newRule.halfWidthTicks)
         );
         require(newRule.triggerTicks > 0, StrategyErrorsLib.BoundInvalid("triggerTicks", 0));

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IRangeVault, RebalanceReport} from "../vaults/interfaces/IRangeVault.sol";
 import {IUniswapV3Pool} from "../vaults/interfaces/IUniswapV3Pool.sol";
-import {BaseStrategy} from "./BaseStrategy.sol";
+import {BaseStrategy, Made} from "./BaseStrategy.sol";
 import {IModelRegistry, Stage} from "./interfaces/IModelRegistry.sol";
 import {Bounds} from "./libraries/BoundsLib.sol";
 import {ConfidenceLib} from "./libraries/ConfidenceLib.sol";
@@ -106,7 +107,7 @@ contract ModelStrategy is BaseStrategy {
         );
         // nonce <= 2^64 - 1 by the line above.
         lastHeartbeat = Heartbeat(uint64(block.timestamp), uint64(nonce), bytes16(inputsDigest));
-        _checkSigned(heartbeatDigest(deadline, nonce, inputsDigest), signature);
+        _checkSigned(modelId, heartbeatDigest(deadline, nonce, inputsDigest), signature);
         emit HeartbeatAccepted(address(vault), modelId, nonce, inputsDigest);
     }
 
@@ -122,7 +123,7 @@ contract ModelStrategy is BaseStrategy {
         lastRetreatAt = uint64(block.timestamp);
         bool intoRange;
         if (registry.stageOf(modelId) == Stage.Full) {
-            uint256 spreadWad = _spreadWad(current.spreadCeilingWad);
+            uint256 spreadWad = _spreadWad(current.spreadCeilingWad, current);
             try FallbackLib.fallBack(vault, pool, current, spreadWad) returns (RebalanceReport memory) {
                 intoRange = true;
             } catch {}
@@ -154,32 +155,39 @@ contract ModelStrategy is BaseStrategy {
         internal
         view
         override
+        returns (uint256 canaryCap)
     {
-        require(proposal.modelId == modelId, StrategyErrorsLib.ModelMismatch(proposal.modelId, modelId));
-        _checkSigned(digest, signature);
+        bytes32 id = modelId;
+        require(proposal.modelId == id, StrategyErrorsLib.ModelMismatch(proposal.modelId, id));
+        return _checkSigned(id, digest, signature);
     }
 
     /// @inheritdoc BaseStrategy
-    function _spreadWad(uint256 declaredSpreadWad) internal view override returns (uint256) {
-        uint256 window = _bounds.volatilityWindowSeconds;
+    function _spreadWad(uint256 declaredSpreadWad, Bounds memory current) internal view override returns (uint256) {
+        uint256 window = current.volatilityWindowSeconds;
         if (window == 0) return declaredSpreadWad;
-        return ConfidenceLib.spreadWad(pool, registry, modelId, declaredSpreadWad, window, _bounds.spreadCeilingWad);
+        return ConfidenceLib.spreadWad(pool, registry, modelId, declaredSpreadWad, window, current.spreadCeilingWad);
     }
 
     /// @inheritdoc BaseStrategy
-    function _checkMove(RebalanceProposal calldata proposal, uint256 deployedWad, uint256 nav) internal view override {
-        (, Stage stage, uint256 canaryCap) = registry.authorizationOf(proposal.modelId);
-        if (stage != Stage.Canary) return;
-        uint256 deployed = Math.mulDiv(nav, deployedWad, 1e18, Math.Rounding.Ceil);
+    function _checkMove(RebalanceProposal calldata, Made memory made, uint256 canaryCap) internal pure override {
+        if (!made.ordinary || canaryCap == type(uint256).max) return;
+        uint256 deployed = Math.mulDiv(made.nav, made.deployedWad, 1e18, Math.Rounding.Ceil);
         require(deployed <= canaryCap, StrategyErrorsLib.CanaryCapExceeded(deployed, canaryCap));
     }
 
-    function _checkSigned(bytes32 digest, bytes calldata signature) private view {
-        (address signer, Stage stage,) = registry.authorizationOf(modelId);
-        require(stage == Stage.Canary || stage == Stage.Full, StrategyErrorsLib.ModelNotActive(modelId, uint8(stage)));
-        require(
-            SignatureChecker.isValidSignatureNow(signer, digest, signature),
-            StrategyErrorsLib.SignatureInvalid(signer, digest)
-        );
+    /// @dev Returns what the model may have at work: everything, or a canary's cap (below 2^128).
+    function _checkSigned(bytes32 id, bytes32 digest, bytes calldata signature) private view returns (uint256) {
+        (address signer, Stage stage, uint256 canaryCap) = registry.authorizationOf(id);
+        require(stage == Stage.Canary || stage == Stage.Full, StrategyErrorsLib.ModelNotActive(id, uint8(stage)));
+        require(_isSigned(signer, digest, signature), StrategyErrorsLib.SignatureInvalid(signer, digest));
+        return stage == Stage.Canary ? canaryCap : type(uint256).max;
+    }
+
+    /// @dev By the key first: asking an account whether it is a contract costs as much as most checks here together.
+    function _isSigned(address signer, bytes32 digest, bytes calldata signature) private view returns (bool) {
+        (address recovered, ECDSA.RecoverError problem,) = ECDSA.tryRecoverCalldata(digest, signature);
+        return (problem == ECDSA.RecoverError.NoError && recovered == signer)
+            || SignatureChecker.isValidSignatureNow(signer, digest, signature);
     }
 }

@@ -64,7 +64,7 @@ interface IModelRegistry {
     /// @notice The stage in force now.
     function stageOf(bytes32 id) external view returns (Stage);
 
-    /// @notice All that a strategy asks before it believes a signature.
+    /// @notice All that a strategy asks before it believes a signature; the cap of a canary, of others 0.
     function authorizationOf(bytes32 id) external view returns (address signer, Stage stage, uint256 canaryCap);
 
     /// @notice Data contracts of the model's on-chain head; empty = none.

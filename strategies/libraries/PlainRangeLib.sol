@@ -21,18 +21,30 @@ library PlainRangeLib {
         int24 halfWidthTicks,
         uint64 weightWad
     ) internal view returns (RangeOrder memory range) {
-        (uint160 spotX96,) = PoolReader.spot(pool);
-        (uint256 worth0, uint256 worth1) = _worth(vault, held, spotX96);
         int24 spacing = pool.tickSpacing();
-        if (worth0 <= 2 * worth1 && worth1 <= 2 * worth0) {
-            range.lowerTick = _floor(midTick, spacing) - halfWidthTicks;
-        } else {
-            int24 base = _floor(TickMath.getTickAtSqrtPrice(spotX96), spacing);
-            // Token0 alone is asked for above spot, token1 alone up to spot.
-            range.lowerTick = worth0 > worth1 ? base + spacing : base - 2 * halfWidthTicks;
-        }
+        (bool rests, int24 lowerTick) = beside(vault, pool, held, halfWidthTicks, spacing);
+        range.lowerTick = rests ? lowerTick : centredFrom(midTick, halfWidthTicks, spacing);
         range.upperTick = range.lowerTick + 2 * halfWidthTicks;
         range.weightWad = weightWad;
+    }
+
+    /// @notice Whether one token is worth more than twice the other, and then where the range beside spot begins.
+    function beside(IRangeVault vault, IUniswapV3Pool pool, Position[] memory held, int24 halfWidthTicks, int24 spacing)
+        internal
+        view
+        returns (bool rests, int24 lowerTick)
+    {
+        (uint160 spotX96,) = PoolReader.spot(pool);
+        (uint256 worth0, uint256 worth1) = _worth(vault, held, spotX96);
+        if (worth0 <= 2 * worth1 && worth1 <= 2 * worth0) return (false, 0);
+        int24 base = _floor(TickMath.getTickAtSqrtPrice(spotX96), spacing);
+        // Token0 alone is asked for above spot, token1 alone up to spot.
+        return (true, worth0 > worth1 ? base + spacing : base - 2 * halfWidthTicks);
+    }
+
+    /// @notice Where the range that is centred on the mid reference begins.
+    function centredFrom(int24 midTick, int24 halfWidthTicks, int24 spacing) internal pure returns (int24) {
+        return _floor(midTick, spacing) - halfWidthTicks;
     }
 
     /// @dev What the vault holds of each token at spot, both in token1 units; fees not yet collected apart.

@@ -51,7 +51,9 @@ contract ModelRegistry is AccessManaged, IModelRegistry {
 
     /// @inheritdoc IModelRegistry
     function authorizationOf(bytes32 id) external view returns (address signer, Stage stage, uint256 canaryCap) {
-        return (models[id].signer, stageOf(id), models[id].canaryCap);
+        stage = stageOf(id);
+        // A cap is a canary's, and stands in a slot of its own.
+        return (models[id].signer, stage, stage == Stage.Canary ? models[id].canaryCap : 0);
     }
 
     /// @inheritdoc IModelRegistry

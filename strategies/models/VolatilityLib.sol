@@ -87,7 +87,7 @@ library VolatilityLib {
         Ring memory ring;
         (ring.pool, ring.index, ring.cardinality, ring.spotTick) = (pool, index, cardinality, tick);
         if (!_findOldest(ring) || ring.oldest.age < windowSeconds) return result;
-        _read(ring, 0, ring.newer);
+        (ring.newer,) = _read(ring, 0);
         _cells(result, ring, windowSeconds / CELLS);
     }
 
@@ -130,6 +130,8 @@ library VolatilityLib {
                 }
                 (edgeAge, edgeCumulative, lastMeanX8, lastSpan) = (age, cumulative, meanX8, span);
             }
+            // Where the last edge left off.
+            newer = ring.newer;
             result.observations = newer.age <= edgeAge ? newer.offset + 1 : 0;
             if (result.observations >= MIN_OBSERVATIONS) _estimate(result, ring.weight);
         }
@@ -160,19 +162,17 @@ library VolatilityLib {
         returns (uint256 age, int256 cumulative)
     {
         unchecked {
-            Sample memory newer = ring.newer;
-            Sample memory older;
-            _copy(ring.oldest, older);
-            Sample memory middle;
+            (Sample memory newer, Sample memory older) = (ring.newer, ring.oldest);
             uint256 probes;
             while (target - newer.age > tolerance) {
                 if (older.age - target <= tolerance) {
                     // The next edge is older than this one: cells are longer than twice the tolerance.
-                    _copy(older, newer);
+                    newer = older;
                     break;
                 }
                 uint256 apart = older.offset - newer.offset;
                 if (apart == 1) {
+                    ring.newer = newer;
                     int256 slope = (newer.tickCumulative - older.tickCumulative) / int256(older.age - newer.age);
                     return (target, newer.tickCumulative - slope * int256(target - newer.age));
                 }
@@ -182,35 +182,33 @@ library VolatilityLib {
                     : probes % 2 == 0 ? (apart * (target - newer.age)) / (older.age - newer.age) : apart / 2;
                 if (step == 0) step = 1;
                 else if (step >= apart) step = apart - 1;
-                _read(ring, newer.offset + step, middle);
-                _copy(middle, middle.age <= target ? newer : older);
+                (Sample memory middle,) = _read(ring, newer.offset + step);
+                if (middle.age <= target) newer = middle;
+                else older = middle;
                 ++probes;
             }
+            ring.newer = newer;
             return (newer.age, newer.tickCumulative);
         }
     }
 
     /// @dev As the pool looks for it: the slot after the newest, or slot 0 while the ring is not yet full.
     function _findOldest(Ring memory ring) private view returns (bool found) {
-        Sample memory oldest = ring.oldest;
-        found = _read(ring, ring.cardinality - 1, oldest) || _read(ring, ring.index, oldest);
-        return found && oldest.offset > 0;
+        (ring.oldest, found) = _read(ring, ring.cardinality - 1);
+        if (!found) (ring.oldest, found) = _read(ring, ring.index);
+        return found && ring.oldest.offset > 0;
     }
 
-    function _read(Ring memory ring, uint256 offset, Sample memory sample) private view returns (bool) {
+    /// @dev A sample of its own each time: those that are kept are kept by reference.
+    function _read(Ring memory ring, uint256 offset) private view returns (Sample memory sample, bool) {
         unchecked {
-            uint256 slot = (ring.index + ring.cardinality - offset) % ring.cardinality;
+            // The offset is below the cardinality.
+            uint256 slot = ring.index >= offset ? ring.index - offset : ring.index + ring.cardinality - offset;
             (uint32 at, int56 tickCumulative,, bool initialized) = PoolReader.observation(ring.pool, slot);
-            sample.offset = offset;
             // Times are modulo 2^32 in the pool.
             uint32 age = uint32(block.timestamp) - at;
-            sample.age = age;
-            sample.tickCumulative = tickCumulative;
-            return initialized;
+            (sample.offset, sample.age, sample.tickCumulative) = (offset, age, tickCumulative);
+            return (sample, initialized);
         }
-    }
-
-    function _copy(Sample memory from, Sample memory to) private pure {
-        (to.offset, to.age, to.tickCumulative) = (from.offset, from.age, from.tickCumulative);
     }
 }

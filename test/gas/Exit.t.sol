@@ -5,6 +5,8 @@ import {IERC4626} from "@openzeppelin/contracts/interfaces/IERC4626.sol";
 import {InKindExit, RangeVault} from "../../vaults/RangeVault.sol";
 import {GasTest} from "./GasTest.sol";
 
+/// @notice The first that touch a position since its mint pay for what every later one finds written: the pool's two marks
+/// of fee growth and, in a vault without idle tokens, the vault's balances. *Steady* is anybody after them.
 /// forge-config: default.isolate = true
 /// forge-config: deep.isolate = true
 contract ExitGasTest is GasTest {
@@ -72,6 +74,8 @@ contract ExitGasTest is GasTest {
         _drain();
         _redeem("redeem by burn, half", shares / 2);
         _blocks(2);
+        _redeem("redeem by burn, half, steady", shares / 4);
+        _blocks(2);
         _withdraw("withdraw by burn", _assets(5000));
         _blocks(2);
         _redeem("redeem by burn, all", vault.balanceOf(carol));
@@ -89,6 +93,9 @@ contract ExitGasTest is GasTest {
         data = abi.encodeWithSelector(redeem, shares / 2, carol, carol, 1);
         _row("redeem by burn and swap, half", carol, address(vault), data);
         _blocks(2);
+        data = abi.encodeWithSelector(redeem, shares / 4, carol, carol, 1);
+        _row("redeem by burn and swap, half, steady", carol, address(vault), data);
+        _blocks(2);
         data = abi.encodeWithSelector(redeem, vault.balanceOf(carol), carol, carol, 1);
         _row("redeem by burn and swap, all", carol, address(vault), data);
     }
@@ -96,6 +103,8 @@ contract ExitGasTest is GasTest {
     function test_gas_inKind() public {
         _hold();
         _inKindRow("redeem in kind, half", carol, shares / 2);
+        _blocks(2);
+        _inKindRow("redeem in kind, half, steady", carol, shares / 4);
         _blocks(2);
         _inKindRow("redeem in kind, all of a holder", carol, vault.balanceOf(carol));
         vm.startPrank(bob);

@@ -73,5 +73,8 @@ contract FloorGasTest is GasTest {
         vm.revertToState(id);
         position.liquidity /= 2;
         _floorRow("burn half and collect", abi.encodeCall(BareCaller.burn, (position)));
+        _blocks(160);
+        position.liquidity /= 2;
+        _floorRow("burn half and collect, steady", abi.encodeCall(BareCaller.burn, (position)));
     }
 }

@@ -15,6 +15,9 @@ import {PoolReader} from "./PoolReader.sol";
 import {Pricing, PricingLib} from "./PricingLib.sol";
 import {BPS, VIRTUAL_SHARES, VaultContext, VaultState} from "./VaultState.sol";
 
+// Instead of what is used of an inflow window: a vault that cannot be mispriced counts nothing.
+uint256 constant UNCOUNTED = type(uint256).max;
+
 /// @title How shareholders come in
 /// @notice Linked library, runs in the vault's storage: prices an entry, takes its tokens and books them; the vault mints
 /// the shares. Both ways in close when the vault is not calm, paused or wound down, and ask the gate.
@@ -78,11 +81,11 @@ library EntryLib {
         uint256 minShares
     ) external returns (uint256 shares) {
         Pricing memory pricing = _begin(context, state, totalSupply, receiver);
-        uint256 most = _most(context, state, pricing);
+        (uint256 most, uint256 used) = _most(context, state, pricing);
         require(assets <= most, ERC4626.ERC4626ExceededMaxDeposit(receiver, assets, most));
         shares = _toSharesDown(state, pricing, assets);
         require(shares >= minShares, ErrorsLib.AmountBelowMin(shares, minShares));
-        _enter(context, state, pricing, assets, shares);
+        _enter(context, state, pricing, assets, shares, used);
     }
 
     function mint(
@@ -94,11 +97,12 @@ library EntryLib {
         uint256 maxAssets
     ) external returns (uint256 assets) {
         Pricing memory pricing = _begin(context, state, totalSupply, receiver);
-        uint256 mostShares = _toSharesDown(state, pricing, _most(context, state, pricing));
+        (uint256 most, uint256 used) = _most(context, state, pricing);
+        uint256 mostShares = _toSharesDown(state, pricing, most);
         require(shares <= mostShares, ERC4626.ERC4626ExceededMaxMint(receiver, shares, mostShares));
         assets = _toAssetsUp(state, pricing, shares);
         require(assets <= maxAssets, ErrorsLib.AmountAboveMax(assets, maxAssets));
-        _enter(context, state, pricing, assets, shares);
+        _enter(context, state, pricing, assets, shares, used);
     }
 
     /// @notice At most `max0` and `max1`, in the proportion of the vault's holdings at spot.
@@ -129,9 +133,9 @@ library EntryLib {
         require(shares > 0, ErrorsLib.ZeroShares());
         require(shares >= minShares, ErrorsLib.AmountBelowMin(shares, minShares));
         uint256 value = NavLib.toAssetDown(amount0, amount1, pricing.dearestX96, context.assetIsToken0);
-        uint256 room = _most(context, state, pricing);
+        (uint256 room, uint256 used) = _most(context, state, pricing);
         require(value <= room, ErrorsLib.AmountAboveMax(value, room));
-        _countInflow(context, state, pricing, value);
+        _countInflow(state, used, value);
         _book(context, state, pricing, amount0, amount1);
     }
 
@@ -172,21 +176,21 @@ library EntryLib {
         ReferencePrices memory refs = PricingLib.referenceNow(context);
         if (!refs.calm) return (0, pricing);
         pricing = PricingLib.price(context, state, totalSupply, refs, true, false);
-        assets = _most(context, state, pricing);
+        (assets,) = _most(context, state, pricing);
     }
 
-    /// @dev By the cap and by what is left of the inflow window.
+    /// @dev By the cap and by what is left of the inflow window; and what is used of the window, UNCOUNTED while nothing
+    /// needs to be counted.
     function _most(VaultContext memory context, VaultState storage state, Pricing memory pricing)
         private
         view
-        returns (uint256 assets)
+        returns (uint256 assets, uint256 used)
     {
         assets = _capRoom(state, pricing);
-        if (_exposed(context, state, pricing)) {
-            uint256 inflowCap = (pricing.highNav * state.limits.inflowCapBps) / BPS;
-            uint256 used = _inflowUsed(state, inflowCap);
-            assets = Math.min(assets, inflowCap > used ? inflowCap - used : 0);
-        }
+        if (!_exposed(context, state, pricing)) return (assets, UNCOUNTED);
+        uint256 inflowCap = (pricing.highNav * state.limits.inflowCapBps) / BPS;
+        used = _inflowUsed(state, inflowCap);
+        assets = Math.min(assets, inflowCap > used ? inflowCap - used : 0);
     }
 
     function _capRoom(VaultState storage state, Pricing memory pricing) private view returns (uint256) {
@@ -237,19 +241,17 @@ library EntryLib {
         VaultState storage state,
         Pricing memory pricing,
         uint256 assets,
-        uint256 shares
+        uint256 shares,
+        uint256 used
     ) private {
         require(shares > 0, ErrorsLib.ZeroShares());
-        _countInflow(context, state, pricing, assets);
+        _countInflow(state, used, assets);
         if (context.assetIsToken0) _book(context, state, pricing, assets, 0);
         else _book(context, state, pricing, 0, assets);
     }
 
-    function _countInflow(VaultContext memory context, VaultState storage state, Pricing memory pricing, uint256 assets)
-        private
-    {
-        if (!_exposed(context, state, pricing)) return;
-        uint256 used = _inflowUsed(state, (pricing.highNav * state.limits.inflowCapBps) / BPS);
+    function _countInflow(VaultState storage state, uint256 used, uint256 assets) private {
+        if (used == UNCOUNTED) return;
         state.inflowUsed = (used + assets).toUint128();
         state.inflowAt = uint32(block.timestamp);
     }

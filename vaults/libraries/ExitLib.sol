@@ -204,6 +204,8 @@ library ExitLib {
         require(exit.shares <= supply, ErrorsLib.AmountAboveMax(exit.shares, supply));
         _scaleMark(state, exit.shares, supply);
         (amount0, amount1) = _slice(context, state, exit.shares, supply, exit.waive0, exit.waive1);
+        if (amount0 > 0) state.idle0 = (state.idle0 - amount0).toUint128();
+        if (amount1 > 0) state.idle1 = (state.idle1 - amount1).toUint128();
         require(amount0 >= exit.min0, ErrorsLib.AmountBelowMin(amount0, exit.min0));
         require(amount1 >= exit.min1, ErrorsLib.AmountBelowMin(amount1, exit.min1));
         if (priced) FeeLib.recordExit(context, state, pricing, exit.shares, amount0, amount1);
@@ -323,7 +325,7 @@ library ExitLib {
 
     /* INTERNAL: SLICES */
 
-    /// @dev Takes the slice `shares / supply` of everything out of the vault's books, leg by leg. A waived leg is not
+    /// @dev Makes the slice `shares / supply` of everything idle, leg by leg, and tells how much it is. A waived leg is not
     /// touched in the pool: it stays owed to the vault and belongs to those who stay.
     function _slice(
         VaultContext memory context,
@@ -339,15 +341,14 @@ library ExitLib {
             Position memory position = state.positions[i - 1];
             // shares <= supply, so the part is at most the liquidity.
             uint128 part = uint128(Math.mulDiv(position.liquidity, shares, supply));
-            Burned memory burned = PoolLib.burn(context, position, part, true);
-            (uint256 got0, uint256 got1) =
-                PoolLib.collect(context, state, position, burned, waive0 ? 0 : burned.owed0, waive1 ? 0 : burned.owed1);
+            Burned memory burned = PoolLib.burn(context, position, part, false);
+            (uint256 got0, uint256 got1) = PoolLib.collect(
+                context, state, position, burned, waive0 ? 0 : type(uint128).max, waive1 ? 0 : type(uint128).max
+            );
             if (got0 > 0) amount0 += burned.principal0 + Math.mulDiv(got0 - burned.principal0, shares, supply);
             if (got1 > 0) amount1 += burned.principal1 + Math.mulDiv(got1 - burned.principal1, shares, supply);
             if (part > 0) state.positions[i - 1].liquidity = position.liquidity - part;
         }
-        if (amount0 > 0) state.idle0 = (state.idle0 - amount0).toUint128();
-        if (amount1 > 0) state.idle1 = (state.idle1 - amount1).toUint128();
     }
 
     /// @dev Sells the other leg of the slice for the asset; the whole proceeds are the leaver's.
@@ -431,14 +432,12 @@ library ExitLib {
         FeeLib.recordExit(context, state, quote.pricing, shares, paid0, paid1);
     }
 
-    /// @dev The slice out of the positions, but still in idle: the pool is paid from there.
+    /// @dev The slice out of the positions; the pool is paid from idle.
     function _sliceIntoIdle(VaultContext memory context, VaultState storage state, uint256 shares, uint256 supply)
         private
         returns (uint256 assetLeg, uint256 otherLeg)
     {
         (uint256 amount0, uint256 amount1) = _slice(context, state, shares, supply, false, false);
-        state.idle0 = (state.idle0 + amount0).toUint128();
-        state.idle1 = (state.idle1 + amount1).toUint128();
         return context.assetIsToken0 ? (amount0, amount1) : (amount1, amount0);
     }
 

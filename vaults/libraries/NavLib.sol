@@ -103,7 +103,10 @@ library NavLib {
     /// @notice `amount0` of token0 in token1, rounded down.
     function quote0Down(uint256 amount0, uint160 sqrtPriceX96) internal pure returns (uint256) {
         if (sqrtPriceX96 <= type(uint128).max) {
-            return Math.mulShr(amount0, uint256(sqrtPriceX96) * sqrtPriceX96, 192);
+            unchecked {
+                // 128 bits squared.
+                return Math.mulShr(amount0, uint256(sqrtPriceX96) * sqrtPriceX96, 192);
+            }
         }
         return Math.mulShr(amount0, Math.mulShr(sqrtPriceX96, sqrtPriceX96, 64), 128);
     }
@@ -111,7 +114,10 @@ library NavLib {
     /// @notice `amount1` of token1 in token0, rounded down.
     function quote1Down(uint256 amount1, uint160 sqrtPriceX96) internal pure returns (uint256) {
         if (sqrtPriceX96 <= type(uint128).max) {
-            return FullMath.mulDiv(amount1, 1 << 192, uint256(sqrtPriceX96) * sqrtPriceX96);
+            unchecked {
+                // 128 bits squared.
+                return FullMath.mulDiv(amount1, 1 << 192, uint256(sqrtPriceX96) * sqrtPriceX96);
+            }
         }
         return FullMath.mulDiv(amount1, Q128, Math.mulShr(sqrtPriceX96, sqrtPriceX96, 64));
     }

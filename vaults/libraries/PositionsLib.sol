@@ -254,10 +254,11 @@ library PositionsLib {
         uint160[3] memory prices = _three(move.refs);
         uint256 units = ROUNDING_UNITS_PER_POSITION * move.touched;
         for (uint256 p; p < 3; ++p) {
+            (uint256 before, uint256 later) = (move.before[p], move.later[p]);
+            if (later >= before) continue;
             uint256 allowance = NavLib.toAssetDown(units, units, prices[p], context.assetIsToken0) + 1;
-            if (move.later[p] + allowance >= move.before[p]) continue;
-            uint256 loss = move.before[p] - move.later[p] - allowance;
-            lossWad = Math.max(lossWad, Math.mulDiv(loss, WAD, move.before[p], Math.Rounding.Ceil));
+            if (later + allowance >= before) continue;
+            lossWad = Math.max(lossWad, Math.mulDiv(before - later - allowance, WAD, before, Math.Rounding.Ceil));
         }
     }
 
