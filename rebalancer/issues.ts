@@ -27,10 +27,18 @@ const KEY = /\b(0x)?[0-9a-f]{64}\b/gi;
 function show(value: unknown, path: readonly string[] = []): string {
   if (value === undefined) return "missing";
   if (SECRET_NAME.test(path.at(-1) ?? "")) return "[redacted]";
-  const text = JSON.stringify(value, (name, inner) => {
-    if (SECRET_NAME.test(name)) return "[redacted]";
-    if (typeof inner === "bigint") return inner.toString();
-    return typeof inner === "string" ? redactAddresses(inner).replace(KEY, "[64 hexadecimal digits]") : inner;
-  });
+  const text = asJson(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+function asJson(value: unknown): string {
+  try {
+    return JSON.stringify(value, (name, inner) => {
+      if (SECRET_NAME.test(name)) return "[redacted]";
+      if (typeof inner === "bigint") return inner.toString();
+      return typeof inner === "string" ? redactAddresses(inner).replace(KEY, "[64 hexadecimal digits]") : inner;
+    });
+  } catch {
+    return "(nested too deeply to be shown)";
+  }
 }

@@ -6,6 +6,7 @@ import type { Config } from "../config.ts";
 import { explain, PayloadError } from "../errors.ts";
 import { describeIssue } from "../issues.ts";
 import { classify } from "../sending/classify.ts";
+import { takeUnreadable } from "./unreadable.ts";
 
 const address = z
   .string()
@@ -200,7 +201,18 @@ export function startWorker<Name extends QueueName>(parameters: StartWorkerParam
       settings: { backoffStrategy: backoffMilliseconds },
     },
   );
-  worker.on("error", onError);
+  let looking = false;
+  worker.on("error", (error) => {
+    onError(error);
+    // It could not read what it took from Redis.
+    if (!(error instanceof SyntaxError) || looking) return;
+    looking = true;
+    takeUnreadable({ worker, onFound: (job, unreadable) => onGivenUp(null, job, unreadable) })
+      .catch(onError)
+      .finally(() => {
+        looking = false;
+      });
+  });
   return worker;
 }
 
