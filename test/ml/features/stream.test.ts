@@ -100,11 +100,29 @@ describe("features in a stream, a table and alone", () => {
   });
 });
 
+describe("the world outside as it was at a moment", () => {
+  it("holds all that was known by then and nothing that was only true", () => {
+    const outside = everySource(START, 100);
+    const at = START + 40 * HOUR;
+    for (const [name, whole] of Object.entries(outside)) {
+      const cut = outsideUntil(outside, at)[name as keyof typeof outside];
+      expect(cut?.values).toHaveLength(5);
+      expect(whole.at[5]).toBe(at);
+      expect([cut?.at, cut?.knowable].map((moments) => Array.from(moments ?? []))).toEqual([
+        Array.from(whole.at).slice(0, 5),
+        Array.from(whole.knowable).slice(0, 5),
+      ]);
+    }
+    expect(outsideUntil(outside, at + 1800).vix?.values).toHaveLength(6);
+  });
+});
+
 describe("no feature sees the future", () => {
   const bars = holes(900, 4);
   const outside = everySource(START, bars.length);
   const table = featureTable(bars, outside);
-  const rows = [40, 200, 456, 750, 880];
+  // Some end just as a value from outside begins to be true, half an hour before it is known.
+  const rows = [39, 200, 455, 750, 879];
   for (const name of FEATURE_NAMES) {
     it(`${name} is what it was when nothing later had happened`, () => {
       const i = FEATURE_NAMES.indexOf(name);
