@@ -2,9 +2,11 @@ import { describe, expect, it } from "vitest";
 import { type BarStream, type LabelParameters, labelStream } from "../../../../ml/data/dataset/label.ts";
 import { rangeOutcome } from "../../../../ml/data/dataset/outcome.ts";
 import { DATASET_COLUMNS, type TableName } from "../../../../ml/data/dataset/tables.ts";
-import { FEATURE_NAMES } from "../../../../ml/features/index.ts";
+import { FEATURES } from "../../../../ml/features/descriptors.ts";
+import { computeFeatures, FEATURE_NAMES } from "../../../../ml/features/index.ts";
 import type { Bar } from "../../../../ml/types.ts";
-import { hourlyBars } from "../../fixtures.ts";
+import { everySource } from "../../features/outside.fixture.ts";
+import { hourlyBars, START } from "../../fixtures.ts";
 
 const HOUR = 3600;
 const F = FEATURE_NAMES.length;
@@ -58,6 +60,27 @@ describe("labelStream", () => {
     for (const [i, hours] of [1, 4, 24].entries()) expect(row?.values[F + i]).toBeCloseTo(sum(hours), 15);
     expect(row?.values.at(-1)).toBeNaN();
     expect(volatility.at(-1)?.values.slice(-2)).toEqual([Number.NaN, Number.NaN]);
+  });
+
+  it("tells features what was known from outside, and all of them are missing without", async () => {
+    const outside = everySource(START, bars.length);
+    const [told, bare] = [await label(stream(bars, { outside })), await label(stream(bars))];
+    const places = FEATURES.flatMap(({ needs }, i) => (needs === "outside" ? [i] : []));
+    const { volatility } = told;
+    expect(volatility.length).toBeGreaterThan(10);
+    for (const table of ["volatility", "ranges", "decisions"] as const) {
+      expect(told[table]).toHaveLength(bare[table].length);
+      for (const { values } of bare[table]) for (const i of places) expect(values[i]).toBeNaN();
+    }
+    for (const { at, values } of volatility) {
+      const past = computeFeatures(
+        bars.filter(({ endSeconds }) => endSeconds <= at),
+        outside,
+      );
+      expect(Array.from(values.slice(0, F))).toEqual(Array.from(past.values));
+    }
+    const known = places.filter((i) => !Number.isNaN(volatility.at(-1)?.values[i]));
+    expect(known.length).toBeGreaterThan(5);
   });
 
   it("gives every row all columns and labels of the right sign", async () => {
