@@ -78,7 +78,7 @@ export interface DecisionWalkParameters {
   /** Of the whole span; windows are cut from it. */
   readonly settings: RunSettings;
   readonly rule: ShareRule;
-  /** Mean length of a block of the bootstrap. */
+  /** Hours that depend on each other: a day of evidence, and the mean length of a block of the bootstrap. */
   readonly blockHours: number;
   readonly level: number;
   readonly variants?: readonly DecisionVariant[];
@@ -201,8 +201,7 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
   const reset = theirs.find(({ id }) => id === GREEDY) ?? (await trained(GREEDY, registry[GREEDY] as PolicyFactory));
   const nothing = asideRecord(windows);
   const chosen = windows.map(
-    (_, window) =>
-      chooseDecision({ window, own: mine, rules: theirs, greedy: reset, blockHours, seed: settings.seed }) ?? nothing,
+    (_, window) => chooseDecision({ window, own: mine, rules: theirs, greedy: reset, blockHours }) ?? nothing,
   );
   const beaten = windows.map((_, window) => leaderOf(theirs, window) ?? nothing);
   const test = (policy: PolicyFactory) => run(policy, first.testFromSeconds, settings.toSeconds);

@@ -1,9 +1,9 @@
-import { normalDistribution } from "../../risk/normal.ts";
 import { type DecisionWalkParameters, walkDecision } from "../decisionWalk.ts";
 import { createEventMarket } from "../events/eventMarket.ts";
 import type { BacktestMarket } from "../market.ts";
 import { policies as registry } from "../policies/index.ts";
 import { runBacktest } from "../run.ts";
+import { studentQuantile } from "../studentQuantile.ts";
 import type { CostSettings, PolicyFactory, RunSettings } from "../types.ts";
 import { type PlaceboMarketParameters, placeboMarket } from "./placeboMarket.ts";
 
@@ -20,7 +20,10 @@ export interface PlaceboParameters {
   /** Checked policies: id → factory. The registry when left out. */
   readonly policies?: Readonly<Record<string, PolicyFactory>>;
   /** The decision is walked forward through each market too: its settings are chosen on the market's own past. */
-  readonly walked?: Pick<DecisionWalkParameters, "models" | "bounds" | "decision" | "rule" | "variants" | "rules">;
+  readonly walked?: Pick<
+    DecisionWalkParameters,
+    "models" | "bounds" | "decision" | "rule" | "blockHours" | "variants" | "rules"
+  >;
   /** What the pool charges instead of `feePips`: shows that the check sees a fee bug. */
   readonly chargedPips?: number;
   readonly onProgress?: (done: number) => void;
@@ -140,7 +143,7 @@ async function walkedOutcome(
   capital: number,
 ): Promise<Outcome> {
   const settings = settingsOf(market, capital);
-  const { ours } = await walkDecision({ ...walked, market, settings, blockHours: 24, level: 1 - LEVEL });
+  const { ours } = await walkDecision({ ...walked, market, settings, level: 1 - LEVEL });
   const { feesBps, lvrBps, headlineBps, moves } = ours;
   return { label: "decision, walked", clairvoyant: false, edge: feesBps - lvrBps, headline: headlineBps, moves };
 }
@@ -177,21 +180,4 @@ function meanOf(values: readonly number[]): { readonly mean: number; readonly er
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { mean, error: Math.sqrt(squares / (n - 1) / n) };
-}
-
-/** Quantile of Student's distribution: the normal one with the Cornish–Fisher terms (Abramowitz & Stegun 26.7.5). */
-export function studentQuantile(probability: number, freedom: number): number {
-  let [low, high] = [-40, 40];
-  for (let i = 0; i < 100; i++) {
-    const middle = (low + high) / 2;
-    if (normalDistribution(middle) < probability) low = middle;
-    else high = middle;
-  }
-  const z = low;
-  return (
-    z +
-    (z ** 3 + z) / (4 * freedom) +
-    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2) +
-    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * freedom ** 3)
-  );
 }

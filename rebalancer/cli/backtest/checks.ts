@@ -77,7 +77,8 @@ interface PlaceboFlags {
 async function walkedWith(set: string) {
   const { bounds, decision, models: lookup } = readSetup(undefined);
   checkSet(set, lookup);
-  return { models: await loadModelSet(set, lookup), bounds, decision, rule: readProtocol().rule };
+  const { rule, blockHours } = readProtocol();
+  return { models: await loadModelSet(set, lookup), bounds, decision, rule, blockHours };
 }
 
 async function runPlacebo(flags: PlaceboFlags): Promise<void> {

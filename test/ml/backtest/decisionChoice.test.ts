@@ -3,6 +3,7 @@ import { chooseDecision, recordOf, type TrainingRecord } from "../../../ml/backt
 import { VARIANTS } from "../../../ml/backtest/decisionVariants.ts";
 import type { RunMove, RunPoint } from "../../../ml/backtest/types.ts";
 import { seededRandom } from "../../../ml/random.ts";
+import { drawNormal } from "../../../ml/sim/draw.ts";
 
 const HOURS = 240;
 
@@ -21,7 +22,6 @@ const chosen = (own: TrainingRecord[], rules: TrainingRecord[], greedyMoves = 30
     rules,
     greedy: record("greedy-reset", 0, { moves: greedyMoves }),
     blockHours: 24,
-    seed: 1,
   })?.id ?? null;
 
 describe("whom the decision follows", () => {
@@ -55,6 +55,32 @@ describe("whom the decision follows", () => {
     expect(chosen([ahead], [shaken])).toBe("ours");
     // The same lead over the same hours in another order.
     expect(chosen([ahead], [{ ...shaken, hourly: shaken.hourly.toReversed() }])).toBe("rule");
+  });
+
+  it("follows one without an edge one time in six, also after few days whose hours depend on each other", () => {
+    const HOURS_OF_FOUR_DAYS = 96;
+    const records = Array.from({ length: 600 }, (_, i): TrainingRecord => {
+      const random = seededRandom(i + 1);
+      let last = 0;
+      const hourly = Array.from({ length: HOURS_OF_FOUR_DAYS }, () => {
+        last = 0.8 * last + drawNormal(random);
+        return last;
+      });
+      const headline = hourly.reduce((sum, value) => sum + value, 0);
+      return { id: "luck", hourly, standings: [{ hours: 96, headline, moves: 1, ranges: [], deployed: 1 }] };
+    });
+    const followed = records.filter((one) => chosen([], [one]) !== null).length / records.length;
+    expect(followed).toBeGreaterThan(0.12);
+    expect(followed).toBeLessThan(0.2);
+  });
+
+  it("is nobody before two days are over: one day is no evidence", () => {
+    const young = (hours: number): TrainingRecord => {
+      const { hourly } = record("rule", 3);
+      return { id: "rule", hourly, standings: [{ hours, headline: 3 * hours, moves: 1, ranges: [], deployed: 1 }] };
+    };
+    expect(chosen([], [young(47)])).toBeNull();
+    expect(chosen([], [young(48)])).toBe("rule");
   });
 
   it("never moved more than a third as often as the greedy reset", () => {

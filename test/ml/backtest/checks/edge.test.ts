@@ -15,7 +15,7 @@ describe("the walked decision where the edge is known", () => {
       bounds: { ...bounds, maxSwapShareWad: 10n ** 18n, cooldownSeconds: HOUR, maxMovesPerDay: 24 },
       decision: { ...decision, minHistorySeconds: 6 * HOUR },
       rule: { firstShare: 0.4, windowShare: 0.1, embargoSeconds: HOUR },
-      ...{ blockHours: 24, level: 0.95 },
+      ...{ blockHours: 6, level: 0.95 },
       variants: VARIANTS.filter(({ id }) => /^decision-24h-(bold|careful)-soon$/.test(id)),
       rules: ["full-range", "fixed-5", "fixed-2-reset", "daily-5"],
     });

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { placebo, studentQuantile } from "../../../../ml/backtest/checks/placebo.ts";
+import { placebo } from "../../../../ml/backtest/checks/placebo.ts";
 import { placeboMarket } from "../../../../ml/backtest/checks/placeboMarket.ts";
 import { factoryOf, hold } from "../../../../ml/backtest/policies/definition.ts";
 import { policies } from "../../../../ml/backtest/policies/index.ts";
 import { centred, ticksOfRatio } from "../../../../ml/backtest/policies/place.ts";
+import { studentQuantile } from "../../../../ml/backtest/studentQuantile.ts";
 import type { PolicyFactory } from "../../../../ml/backtest/types.ts";
 import { rangeDelta, rangeValue } from "../../../../ml/risk/range.ts";
 import { sqrtPriceX96ToLnPrice } from "../../../../ml/units.ts";
