@@ -71,7 +71,7 @@ describe("whom the decision follows", () => {
     });
     const followed = records.filter((one) => chosen([], [one]) !== null).length / records.length;
     expect(followed).toBeGreaterThan(0.12);
-    expect(followed).toBeLessThan(0.2);
+    expect(followed).toBeLessThan(0.19);
   });
 
   it("is nobody before two days are over: one day is no evidence", () => {
