@@ -26,14 +26,17 @@ import { type Choice, type Window, walkForwardPolicy } from "./walkForward.ts";
 const HOUR = 3600;
 /**
  * The greedy reset that moves are counted against: ±1 %, opened at once and put around spot as soon as spot has left it,
- * with no thought of cost (arXiv 2602.19419, whose agent rebalanced a third as often; its width is 1 % too).
+ * with no thought of cost (arXiv 2602.19419, whose agent rebalanced a third as often; its width is 1 % too). It is a
+ * yardstick and no vault: no limit refuses it, as a vault's share of a small pool would.
  */
-const GREEDY = "fixed-1-reset";
+const GREEDY = { id: "greedy-reset", rule: "fixed-1-reset" } as const;
 /** Of how a walk plays and chooses: what an earlier one kept is not taken for one of this. */
 export const WALK_VERSION = 2;
 const RESAMPLES = 2000;
 /** Fewer hours than this get no interval. */
 const LEAST_HOURS = 5;
+
+type Span = Pick<RunSettings, "fromSeconds" | "toSeconds">;
 
 /** How a market's own span is cut: a first part to learn from, then windows, each learnt from everything before it. */
 export interface ShareRule {
@@ -167,21 +170,22 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
   );
   const { rules = baselines.filter(({ clairvoyant }) => !clairvoyant).map(({ id }) => id) } = parameters;
   const competitors = rules.filter((id) => id !== ASIDE);
-  const runs = variants.length + competitors.length + 5;
+  const runs = variants.length + competitors.length + 6;
   let [done, remembered] = [0, 0];
   const begun = now();
-  const run = async (policy: PolicyFactory, fromSeconds: number, toSeconds: number): Promise<PolicyRun> => {
+  const run = async (policy: PolicyFactory, span: Span, limits = settings.limits ?? null): Promise<PolicyRun> => {
     const result = await runPolicy({
       market,
       policy,
-      settings: { ...settings, fromSeconds, toSeconds },
+      settings: { ...settings, ...span, limits },
       onProgress: (part) => onProgress?.((done + part) / runs),
     });
     done++;
     return result;
   };
   // Every training window begins where the data do, so one run to the last of them tells how each would have ended.
-  const trained = async (id: string, policy: PolicyFactory): Promise<TrainingRecord> => {
+  const training = { fromSeconds: settings.fromSeconds, toSeconds: (windows.at(-1) as Window).trainToSeconds };
+  const trained = async (id: string, policy: PolicyFactory, limits = settings.limits): Promise<TrainingRecord> => {
     const known = memory?.recall(id);
     if (known) {
       done++;
@@ -189,7 +193,7 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
       return known;
     }
     const from = now();
-    const played = await run(policy, settings.fromSeconds, (windows.at(-1) as Window).trainToSeconds);
+    const played = await run(policy, training, limits);
     const record = { ...recordOf(id, played, windows, settings.capital), seconds: now() - from };
     memory?.keep(record);
     return record;
@@ -198,13 +202,15 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
   for (const { id } of variants) mine.push(await trained(id, own[id] as PolicyFactory));
   const theirs: TrainingRecord[] = [];
   for (const id of competitors) theirs.push(await trained(id, registry[id] as PolicyFactory));
-  const reset = theirs.find(({ id }) => id === GREEDY) ?? (await trained(GREEDY, registry[GREEDY] as PolicyFactory));
+  const greedyReset = registry[GREEDY.rule] as PolicyFactory;
+  const reset = await trained(GREEDY.id, greedyReset, null);
   const nothing = asideRecord(windows);
   const chosen = windows.map(
     (_, window) => chooseDecision({ window, own: mine, rules: theirs, greedy: reset, blockHours }) ?? nothing,
   );
   const beaten = windows.map((_, window) => leaderOf(theirs, window) ?? nothing);
-  const test = (policy: PolicyFactory) => run(policy, first.testFromSeconds, settings.toSeconds);
+  const tested = { fromSeconds: first.testFromSeconds, toSeconds: settings.toSeconds };
+  const test = (policy: PolicyFactory) => run(policy, tested);
   const factories = { ...registry, ...own };
   // Rules open their ranges by themselves.
   const held = chosen.map((record, window) => (own[record.id] === undefined ? null : standingAt(record, window)));
@@ -216,7 +222,7 @@ export async function walkDecision(parameters: DecisionWalkParameters): Promise<
   const baseline = await rulesOf(beaten);
   const calm = windows.map((_, window) => leaderOf(calmOf(theirs, reset, window), window) ?? nothing);
   const calmBaseline = calm.every((record, window) => record === beaten[window]) ? baseline : await rulesOf(calm);
-  const greedy = await test(registry[GREEDY] as PolicyFactory);
+  const greedy = await run(greedyReset, tested, null);
 
   const sides = { ours: sideOf(ours, settings), baseline: sideOf(baseline, settings) };
   const difference = differenceOf(ours, baseline, parameters);
