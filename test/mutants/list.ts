@@ -43,7 +43,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "exit priced at the dearest reference",
     keeps: "V1",
-    find: "context, state, [high || marked ? pricing.dearestX96 : 0, low || marked ? «pricing.cheapestX96» : 0, 0]",
+    find: "[high || marked ? pricing.dearestX96 : 0, low || marked ? «pricing.cheapestX96» : 0, 0]",
     replace: "pricing.dearestX96",
     tests: vaultTests,
   },
@@ -952,6 +952,13 @@ export const MUTANTS: readonly Mutant[] = [
     keeps: "S1",
     find: "require(note & DUE != 0 || _triggers(current, made.midTick), StrategyErrorsLib.MoveNotDue());",
     replace: "",
+    tests: fixedTests,
+  },
+  {
+    name: "the rule's caller chooses the centre",
+    keeps: "S1",
+    find: "if («note & RESTS == 0») {\n            int24 half",
+    replace: "false",
     tests: fixedTests,
   },
   {

@@ -80,21 +80,44 @@ abstract contract FixedWidthStrategyTests is StrategyConformance {
     }
 
     function test_plan_comesToBeCentredAsTheMarketTradesThroughTheOrder() public {
-        _deposit(alice, _assets(1_000_000));
-        _submit(_goodProposal());
-        // Into the resting order: half of it is sold on the way.
-        int24 target = startTick + (assetIsToken0() ? int24(610) : -int24(610));
-        while (_spotTick() / SPACING != target / SPACING) {
-            int24 next = _spotTick() + (target > _spotTick() ? int24(250) : -int24(250));
-            trader.moveTo((target > _spotTick()) == (next > target) ? target : next);
-            _calmDown();
-        }
+        _balance();
         (RangeOrder memory range, bool due) = fixedWidth.plan();
         assertTrue(due);
         assertEq(range.lowerTick + 600, _floorTick(_spotTick()));
         _submit(_goodProposal());
         assertEq(vault.positions().length, 1);
         assertEq(vault.positions()[0].lowerTick, range.lowerTick);
+    }
+
+    /// @dev Where the range is centred, only the move itself can say whether it is.
+    function test_rebalance_refusesAnotherCentre(uint256 which) public {
+        _balance();
+        RebalanceProposal memory proposal = _goodProposal();
+        RangeOrder memory planned = proposal.ranges[0];
+        bytes memory reason = abi.encodeWithSelector(
+            StrategyErrorsLib.PlanMismatch.selector, planned.lowerTick, planned.upperTick, planned.weightWad
+        );
+        which = which % 4;
+        int24 aside = which == 0 ? -SPACING : SPACING;
+        proposal.ranges = new RangeOrder[](which == 3 ? 0 : 1);
+        if (which < 2) {
+            proposal.ranges[0] = RangeOrder(planned.lowerTick + aside, planned.upperTick + aside, planned.weightWad);
+        } else if (which == 2) {
+            proposal.ranges[0] = RangeOrder(planned.lowerTick, planned.upperTick + aside, planned.weightWad);
+        }
+        _refused(proposal, reason);
+    }
+
+    /// @dev The market trades into the resting order: half of it is sold on the way.
+    function _balance() private {
+        _deposit(alice, _assets(1_000_000));
+        _submit(_goodProposal());
+        int24 target = startTick + (assetIsToken0() ? int24(610) : -int24(610));
+        while (_spotTick() / SPACING != target / SPACING) {
+            int24 next = _spotTick() + (target > _spotTick() ? int24(250) : -int24(250));
+            trader.moveTo((target > _spotTick()) == (next > target) ? target : next);
+            _calmDown();
+        }
     }
 
     function test_rebalance_refusesAnyOtherRange(uint256 which) public {

@@ -11,7 +11,6 @@ import {ReferencePrices} from "../interfaces/IPriceOracle.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
 import {FeeLib} from "./FeeLib.sol";
 import {NavLib} from "./NavLib.sol";
-import {PoolReader} from "./PoolReader.sol";
 import {Pricing, PricingLib} from "./PricingLib.sol";
 import {BPS, VIRTUAL_SHARES, VaultContext, VaultState} from "./VaultState.sol";
 
@@ -119,8 +118,7 @@ library EntryLib {
         // Without holders there is no proportion.
         require(pricing.issued > VIRTUAL_SHARES, ErrorsLib.ProportionUnknown());
         {
-            (uint160 sqrtPriceX96,) = PoolReader.spot(context.pool);
-            (uint256 total0, uint256 total1) = NavLib.holdings(context, state, sqrtPriceX96);
+            (uint256 total0, uint256 total1) = NavLib.totals(state, pricing.seen, pricing.seen.spotX96);
             uint256 supply = pricing.issued + pricing.pending;
             shares = type(uint256).max;
             if (total0 > 0) shares = Math.mulDiv(Math.min(max0, type(uint128).max), supply, total0);

@@ -10,7 +10,7 @@ import {InKindExit, Position} from "../interfaces/IRangeVault.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
 import {FeeLib} from "./FeeLib.sol";
 import {HeldLib} from "./HeldLib.sol";
-import {NavLib} from "./NavLib.sol";
+import {Holdings, NavLib} from "./NavLib.sol";
 import {Burned, PoolLib} from "./PoolLib.sol";
 import {PoolReader} from "./PoolReader.sol";
 import {Pricing, PricingLib} from "./PricingLib.sol";
@@ -95,8 +95,9 @@ library ExitLib {
         uint256 balance
     ) external returns (uint256 assets) {
         (ExitTerms memory quote,) = _begin(context, state, totalSupply);
-        assets = _assetsDown(quote, shares);
-        if (shares <= balance && Math.mulDiv(shares, quote.pricing.lowNav + 1, quote.supply) <= quote.idleAsset) {
+        uint256 worth = _worthDown(quote, shares);
+        assets = _paidDown(quote, worth);
+        if (shares <= balance && worth <= quote.idleAsset) {
             _leave(context, state, quote, shares, assets);
             return assets;
         }
@@ -144,8 +145,9 @@ library ExitLib {
     ) external returns (uint256 assets) {
         require(shares <= balance, ERC4626.ERC4626ExceededMaxRedeem(owner, shares, balance));
         (ExitTerms memory quote, ReferencePrices memory refs) = _begin(context, state, totalSupply);
-        assets = _assetsDown(quote, shares);
-        if (Math.mulDiv(shares, quote.pricing.lowNav + 1, quote.supply) <= quote.idleAsset) {
+        uint256 worth = _worthDown(quote, shares);
+        if (worth <= quote.idleAsset) {
+            assets = worth;
             _leave(context, state, quote, shares, assets);
         } else {
             assets = _sliceAndSell(context, state, refs, quote, shares);
@@ -244,15 +246,23 @@ library ExitLib {
     /// @dev What an exit that idle alone cannot pay finds in the positions.
     function _reach(VaultContext memory context, VaultState storage state, ExitTerms memory quote) private view {
         if (state.positionCount > 0) {
-            quote.legs = _assetLegs(context, state);
-            quote.fees = context.assetIsToken0 ? quote.pricing.owed0 : quote.pricing.owed1;
+            quote.legs = _assetLegs(context, quote.pricing.seen);
+            quote.fees = context.assetIsToken0 ? quote.pricing.seen.owed0 : quote.pricing.seen.owed1;
         }
         quote.available = quote.idleAsset + quote.legs + quote.fees;
     }
 
     /// @dev Assets paid for `shares` by the exit without a swap, as if enough were available.
     function _assetsDown(ExitTerms memory quote, uint256 shares) private pure returns (uint256) {
-        uint256 worth = Math.mulDiv(shares, quote.pricing.lowNav + 1, quote.supply);
+        return _paidDown(quote, _worthDown(quote, shares));
+    }
+
+    function _worthDown(ExitTerms memory quote, uint256 shares) private pure returns (uint256) {
+        return Math.mulDiv(shares, quote.pricing.lowNav + 1, quote.supply);
+    }
+
+    /// @dev Of what shares are worth: all from idle, less the rounding where positions must be burned.
+    function _paidDown(ExitTerms memory quote, uint256 worth) private pure returns (uint256) {
         if (worth <= quote.idleAsset) return worth;
         return worth > quote.idleAsset + quote.rounding ? worth - quote.rounding : quote.idleAsset;
     }
@@ -364,7 +374,7 @@ library ExitLib {
         _scaleMark(state, shares, quote.supply);
         _recordSlice(context, state, quote, shares, assets, other);
         if (other > 0) {
-            (uint256 sold, uint256 bought) = _sell(context, state, refs, other.toInt256());
+            (uint256 sold, uint256 bought) = _sell(context, state, refs, other.toInt256(), quote.pricing.seen.spotX96);
             require(sold == other, ErrorsLib.SwapIncomplete(sold, other));
             assets += bought;
         }
@@ -387,7 +397,7 @@ library ExitLib {
         if (left < assets) {
             uint256 wanted = assets - left;
             uint256 bought;
-            (sold, bought) = _sell(context, state, refs, -wanted.toInt256());
+            (sold, bought) = _sell(context, state, refs, -wanted.toInt256(), quote.pricing.seen.spotX96);
             require(bought == wanted, ErrorsLib.SwapIncomplete(bought, wanted));
             require(sold <= otherLeft, ErrorsLib.AmountAboveMax(sold, otherLeft));
             (left, otherLeft) = (0, otherLeft - sold);
@@ -443,27 +453,30 @@ library ExitLib {
 
     /// @dev Sells the other token for the asset. The limit keeps spot within the band of every reference, so the swap
     /// of a leaver cannot make the vault not calm.
-    function _sell(VaultContext memory context, VaultState storage state, ReferencePrices memory refs, int256 amount)
-        private
-        returns (uint256 sold, uint256 bought)
-    {
+    function _sell(
+        VaultContext memory context,
+        VaultState storage state,
+        ReferencePrices memory refs,
+        int256 amount,
+        uint160 spotX96
+    ) private returns (uint256 sold, uint256 bought) {
         bool zeroForOne = !context.assetIsToken0;
         int24 band = int24(context.oracle.bandTicks());
         uint160 limitX96 = zeroForOne
             ? TickMath.getSqrtPriceAtTick(TickMath.getTickAtSqrtPrice(refs.highSqrtPriceX96) - band)
             : TickMath.getSqrtPriceAtTick(TickMath.getTickAtSqrtPrice(refs.lowSqrtPriceX96) + band);
-        (uint160 sqrtPriceX96,) = PoolReader.spot(context.pool);
+        // Known where positions were burned, which moves no price.
+        if (spotX96 == 0) (spotX96,) = PoolReader.spot(context.pool);
         // Spot stands at the edge of the band: nothing can be sold inside of it.
-        if (zeroForOne ? sqrtPriceX96 <= limitX96 : sqrtPriceX96 >= limitX96) return (0, 0);
+        if (zeroForOne ? spotX96 <= limitX96 : spotX96 >= limitX96) return (0, 0);
         (int256 amount0, int256 amount1) = PoolLib.swap(context, state, zeroForOne, amount, limitX96);
         // The pool's signs: the token sold is positive, the token bought negative.
         return zeroForOne ? (uint256(amount0), uint256(-amount1)) : (uint256(amount1), uint256(-amount0));
     }
 
-    function _assetLegs(VaultContext memory context, VaultState storage state) private view returns (uint256 legs) {
-        (uint160 sqrtPriceX96,) = PoolReader.spot(context.pool);
-        for (uint256 i; i < state.positionCount; ++i) {
-            (uint256 amount0, uint256 amount1) = NavLib.principalDown(state.positions[i], sqrtPriceX96);
+    function _assetLegs(VaultContext memory context, Holdings memory seen) private pure returns (uint256 legs) {
+        for (uint256 i; i < seen.spans.length; ++i) {
+            (uint256 amount0, uint256 amount1) = NavLib.amountsDown(seen.spans[i], seen.spotX96);
             legs += context.assetIsToken0 ? amount0 : amount1;
         }
     }

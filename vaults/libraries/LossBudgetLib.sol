@@ -28,10 +28,11 @@ library LossBudgetLib {
         view
         returns (LossBudget memory)
     {
-        uint256 left = leftWad(budget, capacityWad, refillSeconds);
+        uint256 used = _usedWad(budget, capacityWad, refillSeconds);
+        uint256 left = used < capacityWad ? capacityWad - used : 0;
         require(lossWad <= left, ErrorsLib.LossBudgetExhausted(lossWad, left));
         // Settings cap the capacity at 1e18 and lossWad <= capacity, so the sum fits in 64 bits (1.8e19).
-        return LossBudget(uint64(_usedWad(budget, capacityWad, refillSeconds) + lossWad), uint32(block.timestamp));
+        return LossBudget(uint64(used + lossWad), uint32(block.timestamp));
     }
 
     /// @notice The bucket with its refill until now, so that new settings act from now on only.

@@ -16,6 +16,15 @@ struct Span {
     uint128 liquidity;
 }
 
+/// @notice What a vault has in the pool, and where the pool stands; the price is 0 where nothing is held.
+struct Holdings {
+    Span[] spans;
+    /// What the pool owes on all positions, beside their principal.
+    uint256 owed0;
+    uint256 owed1;
+    uint160 spotX96;
+}
+
 /// @title What a vault's holdings are worth
 /// @notice Token amounts at a given sqrt price, uncollected fees without a poke, and their value in the asset.
 library NavLib {
@@ -126,29 +135,34 @@ library NavLib {
     function navs(VaultContext memory context, VaultState storage state, uint160[3] memory sqrtPricesX96)
         internal
         view
-        returns (uint256[3] memory values)
+        returns (uint256[3] memory)
     {
-        (values,,) = navsAndOwed(context, state, sqrtPricesX96);
+        return navsOf(context, state, sqrtPricesX96, look(context, state));
     }
 
-    /// @notice As `navs`, and what the pool owes on all positions beside their principal.
-    function navsAndOwed(VaultContext memory context, VaultState storage state, uint160[3] memory sqrtPricesX96)
-        internal
-        view
-        returns (uint256[3] memory values, uint256 all0, uint256 all1)
-    {
+    /// @notice As `navs`, of what was just looked at.
+    function navsOf(
+        VaultContext memory context,
+        VaultState storage state,
+        uint160[3] memory sqrtPricesX96,
+        Holdings memory seen
+    ) internal view returns (uint256[3] memory) {
+        return valuesOf(context, seen.spans, state.idle0 + seen.owed0, state.idle1 + seen.owed1, sqrtPricesX96);
+    }
+
+    /// @notice What the calling vault has in the pool now.
+    function look(VaultContext memory context, VaultState storage state) internal view returns (Holdings memory seen) {
         uint256 count = state.positionCount;
-        Span[] memory spans = new Span[](count);
-        if (count > 0) {
-            (, int24 tick) = PoolReader.spot(context.pool);
-            for (uint256 i; i < count; ++i) {
-                Position memory position = state.positions[i];
-                (uint256 owed0, uint256 owed1) = owedDown(context.pool, address(this), position, tick);
-                spans[i] = spanOf(position);
-                (all0, all1) = (all0 + owed0, all1 + owed1);
-            }
+        seen.spans = new Span[](count);
+        if (count == 0) return seen;
+        int24 tick;
+        (seen.spotX96, tick) = PoolReader.spot(context.pool);
+        for (uint256 i; i < count; ++i) {
+            Position memory position = state.positions[i];
+            (uint256 owed0, uint256 owed1) = owedDown(context.pool, address(this), position, tick);
+            seen.spans[i] = spanOf(position);
+            (seen.owed0, seen.owed1) = (seen.owed0 + owed0, seen.owed1 + owed1);
         }
-        values = valuesOf(context, spans, state.idle0 + all0, state.idle1 + all1, sqrtPricesX96);
     }
 
     /// @notice Tokens of the calling vault, principal as at a sqrt price: idle, positions and what the pool owes.
@@ -157,16 +171,19 @@ library NavLib {
         view
         returns (uint256 total0, uint256 total1)
     {
-        (total0, total1) = (state.idle0, state.idle1);
-        uint256 count = state.positionCount;
-        if (count == 0) return (total0, total1);
-        (, int24 tick) = PoolReader.spot(context.pool);
-        for (uint256 i; i < count; ++i) {
-            Position memory position = state.positions[i];
-            (uint256 amount0, uint256 amount1) = principalDown(position, sqrtPriceX96);
-            (uint256 owed0, uint256 owed1) = owedDown(context.pool, address(this), position, tick);
-            total0 += amount0 + owed0;
-            total1 += amount1 + owed1;
+        return totals(state, look(context, state), sqrtPriceX96);
+    }
+
+    /// @notice As `holdings`, of what was just looked at.
+    function totals(VaultState storage state, Holdings memory seen, uint160 sqrtPriceX96)
+        internal
+        view
+        returns (uint256 total0, uint256 total1)
+    {
+        (total0, total1) = (state.idle0 + seen.owed0, state.idle1 + seen.owed1);
+        for (uint256 i; i < seen.spans.length; ++i) {
+            (uint256 amount0, uint256 amount1) = amountsDown(seen.spans[i], sqrtPriceX96);
+            (total0, total1) = (total0 + amount0, total1 + amount1);
         }
     }
 

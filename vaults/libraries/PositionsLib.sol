@@ -25,6 +25,8 @@ uint256 constant ROUNDING_UNITS_PER_POSITION = 2;
 /// @notice A move in progress.
 struct Move {
     ReferencePrices refs;
+    /// The low, mid and high of them.
+    uint160[3] prices;
     /// Effective supply with virtual shares; a move changes none.
     uint256 supply;
     /// The pool's price before the move.
@@ -69,6 +71,7 @@ library PositionsLib {
         move.wider = DeRiskLib.isToWider(move.ranges.held, order.ranges, order.swap.amountIn);
         if (!move.wider) _countMove(state, limits);
         move.refs = PricingLib.goodReference(context, state);
+        move.prices = _three(move.refs);
         move.touched = move.ranges.held.length + order.ranges.length;
         int24 laterTick;
         (move.spotX96, laterTick) = PoolReader.spot(context.pool);
@@ -77,7 +80,7 @@ library PositionsLib {
             move.ranges.heldSpans = NavLib.spansOf(move.ranges.held);
             (report.fees0, report.fees1) = RangesLib.close(context, state, order, move.ranges);
             move.before = NavLib.valuesOf(
-                context, move.ranges.heldSpans, idle0 + report.fees0, idle1 + report.fees1, _three(move.refs)
+                context, move.ranges.heldSpans, idle0 + report.fees0, idle1 + report.fees1, move.prices
             );
         }
         move.supply = _supply(context, state, totalSupply, move);
@@ -106,7 +109,7 @@ library PositionsLib {
         // What left the price where it was ended as calm as it began.
         if (laterX96 != move.spotX96) _checkStillCalm(context, move.refs, laterTick);
         // The pool owes nothing on what was just opened.
-        move.later = NavLib.valuesOf(context, move.ranges.openedSpans, state.idle0, state.idle1, _three(move.refs));
+        move.later = NavLib.valuesOf(context, move.ranges.openedSpans, state.idle0, state.idle1, move.prices);
         report.navBefore = move.before[1];
         report.navAfter = move.later[1];
         report.lossWad = _worstLossWad(context, move);
@@ -184,8 +187,7 @@ library PositionsLib {
         pricing.issued = FeeLib.issued(state, totalSupply);
         if (!FeeLib.charges(state)) return pricing.issued;
         (uint256 dearest, uint256 cheapest) = context.assetIsToken0 ? (0, 2) : (2, 0);
-        uint160[3] memory prices = _three(move.refs);
-        (pricing.dearestX96, pricing.cheapestX96) = (prices[dearest], prices[cheapest]);
+        (pricing.dearestX96, pricing.cheapestX96) = (move.prices[dearest], move.prices[cheapest]);
         (pricing.highNav, pricing.lowNav) = (move.before[dearest], move.before[cheapest]);
         return pricing.issued + FeeLib.pendingPerformance(context, state, pricing);
     }
@@ -251,12 +253,11 @@ library PositionsLib {
     }
 
     function _worstLossWad(VaultContext memory context, Move memory move) private pure returns (uint256 lossWad) {
-        uint160[3] memory prices = _three(move.refs);
         uint256 units = ROUNDING_UNITS_PER_POSITION * move.touched;
         for (uint256 p; p < 3; ++p) {
             (uint256 before, uint256 later) = (move.before[p], move.later[p]);
             if (later >= before) continue;
-            uint256 allowance = NavLib.toAssetDown(units, units, prices[p], context.assetIsToken0) + 1;
+            uint256 allowance = NavLib.toAssetDown(units, units, move.prices[p], context.assetIsToken0) + 1;
             if (later + allowance >= before) continue;
             lossWad = Math.max(lossWad, Math.mulDiv(before - later - allowance, WAD, before, Math.Rounding.Ceil));
         }

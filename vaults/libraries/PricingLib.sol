@@ -5,7 +5,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ReferencePrices} from "../interfaces/IPriceOracle.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
 import {FeeLib} from "./FeeLib.sol";
-import {NavLib} from "./NavLib.sol";
+import {Holdings, NavLib} from "./NavLib.sol";
 import {VIRTUAL_SHARES, VaultContext, VaultState} from "./VaultState.sol";
 
 /// @notice What flows are priced with.
@@ -16,9 +16,8 @@ struct Pricing {
     /// NAV at each; a side that nobody asked for is 0.
     uint256 highNav;
     uint256 lowNav;
-    /// What the pool owes on all positions, beside their principal.
-    uint256 owed0;
-    uint256 owed1;
+    /// What the vault has in the pool.
+    Holdings seen;
     /// Total supply, fee shares that are due, and virtual shares.
     uint256 issued;
     /// Shares that the performance fee would add if it were charged now.
@@ -130,10 +129,9 @@ library PricingLib {
             : (refs.highSqrtPriceX96, refs.lowSqrtPriceX96);
         pricing.issued = FeeLib.issued(state, totalSupply);
         bool marked = FeeLib.keepsMarks(state);
-        uint256[3] memory values;
-        (values, pricing.owed0, pricing.owed1) = NavLib.navsAndOwed(
-            context, state, [high || marked ? pricing.dearestX96 : 0, low || marked ? pricing.cheapestX96 : 0, 0]
-        );
+        pricing.seen = NavLib.look(context, state);
+        uint160[3] memory prices = [high || marked ? pricing.dearestX96 : 0, low || marked ? pricing.cheapestX96 : 0, 0];
+        uint256[3] memory values = NavLib.navsOf(context, state, prices, pricing.seen);
         (pricing.highNav, pricing.lowNav) = (values[0], values[1]);
         if (marked && FeeLib.charges(state)) pricing.pending = FeeLib.pendingPerformance(context, state, pricing);
     }
