@@ -1,4 +1,4 @@
-import { type PublicClient, parseGwei } from "viem";
+import { type Client, parseGwei } from "viem";
 import { decide } from "../ml/decide.ts";
 import { withBaseFee } from "../ml/features/blockOutside.ts";
 import { type Outlook, outlookOf } from "../ml/outlook.ts";
@@ -9,7 +9,7 @@ import { getVaultState, type MovableState } from "../sdk/actions/getVault.ts";
 import { calibrationAt } from "./calibrationAt.ts";
 import type { BlockStamp } from "./chain.ts";
 import type { Config, VaultConfig } from "./config.ts";
-import type { Context, PoolGroup } from "./context.ts";
+import type { PoolGroup } from "./context.ts";
 import type { CalibrationStore } from "./journal/calibrations.ts";
 import { type DecisionInputs, stampOf } from "./journal/inputs.ts";
 
@@ -19,7 +19,7 @@ export interface VaultInputs extends DecisionInputs {
 }
 
 export interface ReadInputsParameters {
-  readonly client: PublicClient;
+  readonly client: Client;
   readonly config: Config;
   readonly group: Pick<PoolGroup, "meta">;
   readonly vault: VaultConfig;
@@ -85,7 +85,7 @@ export async function decideAt(
 }
 
 /** State of a vault at the end of a block. */
-export function readState(context: Pick<Context, "client">, vault: VaultConfig, block: { number: number }) {
+export function readState(context: { readonly client: Client }, vault: VaultConfig, block: { number: number }) {
   return getVaultState(context.client, {
     lens: vault.lens,
     vault: vault.vault,

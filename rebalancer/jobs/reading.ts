@@ -1,3 +1,4 @@
+import { getCode } from "viem/actions";
 import type { Address, PoolHistory } from "../../ml/types.ts";
 import { begun } from "../ahead.ts";
 import { atBlock } from "../chain/atBlock.ts";
@@ -70,7 +71,7 @@ export function readAll(
         return { vault, id, known, inputs: await readInputs({ client, config, group, vault, block, history }) };
       } catch (error) {
         // Only a vault that cannot be read is asked whether it is there at all.
-        const code = await client.getCode({ address: vault.vault, blockNumber: BigInt(block.number) });
+        const code = await getCode(client, { address: vault.vault, blockNumber: BigInt(block.number) });
         if (code === undefined || code === "0x") return { vault, id, known, inputs: null };
         throw error;
       }
