@@ -1,3 +1,4 @@
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startApi } from "../../rebalancer/api/server.ts";
 import { createChainClient, getBlock } from "../../rebalancer/chain.ts";
@@ -277,6 +278,28 @@ describe("newTrips", () => {
 });
 
 describe("a worker", () => {
+  it("proposes nothing at the very head that trips the switch", async () => {
+    const block = await local.tick(3_600 - (local.time % 3_600));
+    const { config } = local.configure({ trips: { headLagSeconds: 60 } });
+    const stop = new AbortController();
+    const running = run({ config, signal: stop.signal, live: true, env: local.env });
+    try {
+      expect(await settled(local, block)).toEqual({ block, state: "stopped" });
+    } finally {
+      stop.abort();
+      await running;
+    }
+    const journal = openJournal(config.journal.path, () => "reader");
+    const [orders, decisions, proposals] = [journal.stops(31_337), journal.decisions(), journal.proposals()];
+    journal.close();
+    expect(decisions.map(({ decision }) => decision.action)).toEqual(["move"]);
+    expect(proposals).toEqual([]);
+    expect(orders.map(({ by }) => by)).toEqual(["trip head-lag"]);
+    const redis = new Redis(local.redis.url);
+    await redis.flushall();
+    redis.disconnect();
+  });
+
   it("stops itself at a head that is older than its limit", async () => {
     const { config, path } = local.configure({ trips: { headLagSeconds: 60 }, metrics: { listen: "127.0.0.1:0" } });
     // the local chain lives in the year 2023
