@@ -52,7 +52,7 @@ export const bench: Bench = async ({ progress }) => {
       return performance.now() - began;
     }),
   );
-  rows.push({ name: "stream, one bar", value: oneBar, unit: "ms", against: "at most 1 ms", ratio: oneBar });
+  rows.push({ name: "one bar of a stream", value: oneBar, unit: "ms", against: "at most 1 ms", ratio: oneBar });
 
   progress("a stream of blocks");
   const history = market({ hours: MONTH_HOURS, swapsPerHour: SWAPS_PER_HOUR });
@@ -71,7 +71,7 @@ export const bench: Bench = async ({ progress }) => {
   }
   const oneBlock = median(took);
   rows.push({
-    name: `stream, one block after ${history.swaps.length} swaps`,
+    name: `one block after ${history.swaps.length} swaps`,
     value: oneBlock,
     unit: "ms",
     against: "at most 1 ms",
@@ -101,7 +101,7 @@ export const bench: Bench = async ({ progress }) => {
   for (let at = last + BLOCK_SECONDS; at <= history.toTimestamp; at += BLOCK_SECONDS) after.push(asWorker(at).kept);
   const anew = median(Array.from({ length: 5 }, () => asWorker(history.toTimestamp).anew()));
   rows.push({
-    name: `worker, one block, ${WORKER_HOURS} h kept`,
+    name: `a worker's block, ${WORKER_HOURS} h kept`,
     value: median(after),
     unit: "ms",
     against: `made anew: ${anew.toFixed(1)} ms`,

@@ -43,7 +43,7 @@ describe("a live worker with challengers", () => {
       "models.challengers": ["rules", "rangekeeper", "nonesuch"],
       "evaluate.horizonSeconds": 7_200,
     };
-    played = await liveHours({ local, hours: HOURS, changes, afterHour: answered });
+    played = await liveHours({ local, hours: HOURS, changes, baseFeePerGas: 8_000_000_000n, afterHour: answered });
   }, 400_000);
   afterAll(() => local?.stop());
 
