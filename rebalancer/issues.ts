@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { showJson } from "./json.ts";
 import { redactAddresses } from "./log/secrets.ts";
 
 /** A schema's complaint as "field: value; rule: …", with the offending value found in the input. */
@@ -27,18 +28,10 @@ const KEY = /\b(0x)?[0-9a-f]{64}\b/gi;
 function show(value: unknown, path: readonly string[] = []): string {
   if (value === undefined) return "missing";
   if (SECRET_NAME.test(path.at(-1) ?? "")) return "[redacted]";
-  const text = asJson(value);
+  const text = showJson(value, (name, inner) => {
+    if (SECRET_NAME.test(name)) return "[redacted]";
+    if (typeof inner === "bigint") return inner.toString();
+    return typeof inner === "string" ? redactAddresses(inner).replace(KEY, "[64 hexadecimal digits]") : inner;
+  });
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-}
-
-function asJson(value: unknown): string {
-  try {
-    return JSON.stringify(value, (name, inner) => {
-      if (SECRET_NAME.test(name)) return "[redacted]";
-      if (typeof inner === "bigint") return inner.toString();
-      return typeof inner === "string" ? redactAddresses(inner).replace(KEY, "[64 hexadecimal digits]") : inner;
-    });
-  } catch {
-    return "(nested too deeply to be shown)";
-  }
 }

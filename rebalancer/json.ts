@@ -9,3 +9,12 @@ export function decodeJson<T>(text: string): T {
     typeof inner === "string" && /^-?\d+n$/.test(inner) ? BigInt(inner.slice(0, -1)) : inner,
   );
 }
+
+/** A value of somebody else's as JSON for a message: what was parsed may be nested too deeply to be written again. */
+export function showJson(value: unknown, replacer?: (key: string, inner: unknown) => unknown): string {
+  try {
+    return JSON.stringify(value, replacer) ?? String(value);
+  } catch {
+    return "(nested too deeply to be shown)";
+  }
+}

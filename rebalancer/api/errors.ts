@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { BaseError } from "../../ml/errors.ts";
+import { showJson } from "../json.ts";
 
 /** Every code that an answer may carry, with its HTTP status. */
 export const STATUS_OF_CODE = {
@@ -81,17 +82,8 @@ export const unavailable = (field: string, rule: string, cause?: unknown): ApiEr
   new ApiError("unavailable", { field, rule, headers: { "retry-after": "1" }, cause });
 
 function shorten(value: unknown): string {
-  const text = typeof value === "string" ? value : asJson(value);
+  const text = typeof value === "string" ? value : showJson(value);
   // Control characters and halves of surrogate pairs have no place in a message.
   const plain = text.replace(/[\p{Cc}\p{Cs}]/gu, "?");
   return plain.length > 80 ? `${plain.slice(0, 77)}...` : plain;
-}
-
-/** What was parsed may be nested too deeply to be written again. */
-function asJson(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch {
-    return "(nested too deeply to be shown)";
-  }
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { describeIssue } from "../issues.ts";
+import { showJson } from "../json.ts";
 import { addressText, bytes, hash, quantity } from "./quantities.ts";
 
 const HEX = /^0x[0-9a-fA-F]*$/;
@@ -102,6 +103,6 @@ function contradiction(
 }
 
 function brief(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = showJson(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
