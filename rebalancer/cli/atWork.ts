@@ -4,7 +4,7 @@ import type { Command } from "commander";
 /** Verbs that say themselves how far they are, or that run until they are stopped. */
 export const TELLS_ITSELF: ReadonlySet<string> = new Set([
   ...["demo", "worker start", "shadow start", "api start", "logs"],
-  ...["backtest", "backtest placebo", "backtest check", "backtest accuracy", "backtest walk-forward"],
+  ...["backtest", "backtest placebo", "backtest check", "backtest accuracy", "backtest edge", "backtest walk-forward"],
   ...["data fetch", "data import", "data verify", "data bars", "dataset build"],
   ...["calibration", "doctor", "parity", "rebalance", "report", "score", "status"],
 ]);

@@ -86,3 +86,25 @@ describe("rangekeeper backtest check", () => {
       expect(stderr).toContain(message);
     });
 });
+
+describe("rangekeeper backtest edge", () => {
+  const short = ["edge", "--kind", "poor", "--markets", "1", "--days", "4"] as const;
+
+  it("stands aside where fees do not pay, and says so in 80 columns", async () => {
+    const { status, stdout, stderr } = await backtest(...short);
+    expect(status, stderr).toBe(0);
+    expect(long(stdout)).toEqual([]);
+    expect(stdout).toMatch(/^poor +0\.0 .* 1\/1 /m);
+  });
+
+  for (const [name, args, message] of [
+    ["an unknown kind", ["--kind", "nope"], "--kind: nope; rule: one of poor"],
+    ["days too few to learn from", ["--days", "3"], "--days: 3; rule"],
+    ["no markets", ["--markets", "0"], "--markets: 0; rule"],
+  ] as const)
+    it(`refuses ${name} with exit status 2`, async () => {
+      const { status, stderr } = await backtest("edge", ...args);
+      expect(status).toBe(2);
+      expect(stderr).toContain(message);
+    });
+});
