@@ -23,7 +23,7 @@ const ZERO = `0x${"0".repeat(40)}` as const;
 async function answered({ journal: { path } }: Config, hour: number): Promise<void> {
   const journal = openJournal(path, () => "reader");
   try {
-    const end = Date.now() + 60_000;
+    const end = Date.now() + 300_000;
     while (journal.challengers().length < 3 * (hour + 1)) {
       if (Date.now() > end) throw new Error(`challengers are silent at hour ${hour}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -146,7 +146,7 @@ describe("createChallengers", () => {
   }, 90_000);
 
   /** What is journaled and said of challengers that misbehave, each offered so many batches at once. */
-  async function misbehaving(sets: readonly string[], { batches = 1, patienceMilliseconds = 20_000 } = {}) {
+  async function misbehaving(sets: readonly string[], { batches = 1, patienceMilliseconds = 120_000 } = {}) {
     const records: ChallengerRecord[] = [];
     const warnings: string[] = [];
     const failed: string[] = [];
@@ -162,11 +162,11 @@ describe("createChallengers", () => {
         mostWaiting: 2,
       },
     });
-    const began = performance.now();
     for (let batch = 0; batch < batches; batch++) challengers?.offer(history, [`d${batch}`]);
-    const offered = performance.now() - began;
+    // Whoever offers goes on before anything is known.
+    const knownAtOnce = records.length;
     await challengers?.close();
-    return { records, warnings, failed, offered };
+    return { records, warnings, failed, knownAtOnce };
   }
 
   it("is none without a challenger", () => {
@@ -175,11 +175,11 @@ describe("createChallengers", () => {
   });
 
   it("gives up one that hangs, with a warning that names it, and never waits for it", async () => {
-    const { records, warnings, failed, offered } = await misbehaving(["hangs"], { patienceMilliseconds: 400 });
+    const { records, warnings, failed, knownAtOnce } = await misbehaving(["hangs"], { patienceMilliseconds: 400 });
     expect(records).toEqual([{ decisionId: "d0", modelSet: "hangs", decision: null, error: "no answer in 0.4 s" }]);
     expect(warnings).toEqual(["challenger hangs gave no answer: no answer in 0.4 s"]);
     expect(failed).toEqual(["hangs"]);
-    expect(offered).toBeLessThan(400);
+    expect(knownAtOnce).toBe(0);
   });
 
   it("survives one that throws, one that dies and one that answers what nobody asked", async () => {
