@@ -102,6 +102,7 @@ contract RangeVaultFactory {
 
     /// @notice In the order of their creation.
     function vaultAt(uint256 index) external view returns (address) {
+        require(index < vaults.length, ErrorsLib.AmountAboveMax(index, vaults.length));
         return vaults[index];
     }
 

@@ -5,6 +5,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IPriceOracle, ReferencePrices} from "./interfaces/IPriceOracle.sol";
 import {Position} from "./interfaces/IRangeVault.sol";
 import {IUniswapV3Pool} from "./interfaces/IUniswapV3Pool.sol";
+import {ErrorsLib} from "./libraries/ErrorsLib.sol";
 import {NavLib} from "./libraries/NavLib.sol";
 import {Limits, VIRTUAL_SHARES} from "./libraries/VaultState.sol";
 import {RangeVault} from "./RangeVault.sol";
@@ -125,9 +126,10 @@ contract VaultLens {
         }
     }
 
-    /// @notice What `shares` would bring by each way out.
+    /// @notice What `shares`, no more than there are, would bring by each way out.
     function exitQuote(RangeVault vault, uint256 shares) external view returns (ExitQuote memory quote) {
         uint256 supply = vault.effectiveSupply() + VIRTUAL_SHARES;
+        require(shares <= supply, ErrorsLib.AmountAboveMax(shares, supply));
         uint256 available = _fillInKind(vault, quote, shares, supply);
         (uint256 lowNav,,,, bool calm) = vault.navStatus();
         quote.calm = calm;

@@ -59,6 +59,7 @@ contract OutsiderInvariantTest is World {
             vault.windDown();
             return;
         }
+        if (seed % 32 == 4) return _pauseOrNot();
         _arbitrage();
         RebalanceOrder memory order = _centredOrder(int24(int256(1 + ((seed >> 8) % 300))) * poolSpacing, 0.9e18);
         vm.prank(operator);
@@ -67,6 +68,20 @@ contract OutsiderInvariantTest is World {
             _assertNamed(refusal);
         }
         _arbitrage();
+    }
+
+    function _pauseOrNot() private {
+        if (block.timestamp < vault.pausedUntil()) {
+            vm.prank(curator);
+            vault.unpause();
+            return;
+        }
+        vm.prank(guardian);
+        try vault.pause(2 hours) {
+            assertEq(vault.maxDeposit(address(raider)) + vault.maxMint(address(raider)), 0, "V7 paused");
+        } catch (bytes memory refusal) {
+            _assertNamed(refusal);
+        }
     }
 
     function nextBlock(uint256 seed) external inWorld(seed) {

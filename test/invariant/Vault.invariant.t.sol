@@ -33,7 +33,7 @@ abstract contract VaultInvariants is StrategyTest {
         handler.move(uint256(keccak256("first")));
         assertEq(handler.moves(), 1, "the operator's first move is refused");
         targetContract(address(handler));
-        bytes4[] memory selectors = new bytes4[](12);
+        bytes4[] memory selectors = new bytes4[](14);
         selectors[0] = VaultHandler.deposit.selector;
         selectors[1] = VaultHandler.redeem.selector;
         selectors[2] = VaultHandler.withdraw.selector;
@@ -46,15 +46,17 @@ abstract contract VaultInvariants is StrategyTest {
         selectors[9] = VaultHandler.donateLiquidity.selector;
         selectors[10] = VaultHandler.wait.selector;
         selectors[11] = VaultHandler.move.selector;
+        selectors[12] = VaultHandler.squeeze.selector;
+        selectors[13] = VaultHandler.stepAside.selector;
         targetSelector(FuzzSelector(address(handler), selectors));
     }
 
     /// V2 nobody outside lowers what a share is worth; V3 the exit in kind never fails; V4 what the vault holds is exactly
     /// what it tracks and what was given to it, and what it counts is there; V5 and S1 what all moves lost since the first
     /// one, whatever was signed; V7 what `max*` allows succeeds; V9 transfers change no total; V10 nobody may spend what
-    /// the vault holds; S3 no proposal executes twice.
+    /// the vault holds; S2 nothing blocks a step aside; S3 no proposal executes twice.
     /// @dev One function, for forge runs a campaign for each.
-    function invariant_V2_V3_V4_V5_V7_V9_V10_S1_S3_rulesAreKept() public view {
+    function invariant_V2_V3_V4_V5_V7_V9_V10_S1_S2_S3_rulesAreKept() public view {
         assertEq(handler.worstFall(), 0, handler.worstAction());
         assertEq(handler.inKindFailures(), 0, "V3");
         assertEq(handler.maxExitFailures(), 0, "V7");
@@ -62,6 +64,8 @@ abstract contract VaultInvariants is StrategyTest {
         assertEq(handler.replays(), 0, "S3");
         uint256 window = block.timestamp - handler.firstMoveAt();
         assertLe(handler.operatorLossWad(), 0.03e18 + (0.03e18 * window) / 1 days, "V5, S1");
+        assertLe(handler.measuredLossWad(), 0.04e18 + (0.04e18 * window) / 1 days, "V5, S1 as measured");
+        assertEq(handler.deRisksBlocked(), 0, "S2");
         (uint256 idle0, uint256 idle1) = vault.idle();
         assertEq(token0.balanceOf(address(vault)), idle0 + handler.donated0(), "V4");
         assertEq(token1.balanceOf(address(vault)), idle1 + handler.donated1(), "V4");

@@ -243,6 +243,32 @@ abstract contract World is BaseTest {
             skip(12);
         }
         _answer();
+        _askExtremes(seed >> 16);
+    }
+
+    /// @dev V7 at every state: what may be asked of the vault with any number answers, or says by name why not; beyond
+    /// 2^256 arithmetic may give up, as the standard lets it. What `max*` says can always be asked.
+    function _askExtremes(uint256 seed) private view {
+        vault.maxDeposit(address(raider));
+        vault.maxMint(address(raider));
+        uint256 mostAssets = vault.maxWithdraw(alice);
+        uint256 mostShares = vault.maxRedeem(alice);
+        vault.totalAssets();
+        if (mostAssets > 0) assertLe(vault.previewWithdraw(mostAssets), vault.balanceOf(alice), "V7");
+        if (mostShares > 0) vault.previewRedeem(mostShares);
+        uint256 amount = [type(uint256).max, type(uint256).max - 1, 1 << 255, type(uint128).max, 1, 0][seed % 6];
+        bytes4[6] memory asks = [
+            vault.previewDeposit.selector,
+            vault.previewMint.selector,
+            vault.previewWithdraw.selector,
+            vault.previewRedeem.selector,
+            vault.convertToShares.selector,
+            vault.convertToAssets.selector
+        ];
+        for (uint256 i; i < 6; ++i) {
+            (bool answered, bytes memory answer) = address(vault).staticcall(abi.encodeWithSelector(asks[i], amount));
+            if (!answered && !(amount >= 1 << 128 && bytes4(answer) == 0x4e487b71)) _assertNamed(answer);
+        }
     }
 
     function _arbitrage() internal othersPay {
@@ -355,8 +381,11 @@ abstract contract World is BaseTest {
         uint256 most = Math.min(vault.maxDeposit(address(raider)), wealth * 10);
         if (most == 0) return;
         uint256 assets = seed % 2 == 0 ? most : bound(seed, 1, most);
-        if (vault.previewDeposit(assets) == 0) return;
+        uint256 shares = vault.previewDeposit(assets);
+        if (shares == 0) return;
+        uint256 before = vault.balanceOf(address(raider));
         raider.deposit(assets);
+        assertEq(vault.balanceOf(address(raider)) - before, shares, "V7 deposit");
         ++entries;
     }
 
@@ -379,10 +408,12 @@ abstract contract World is BaseTest {
         if (kind == 8) return raider.redeemInKind(_part(seed, balance), seed % 32 == 1, seed % 32 == 2);
         if (kind == 9) {
             uint256 most = vault.maxRedeem(address(raider));
-            if (most > 0) raider.redeem(_part(seed, most));
+            if (most > 0) _redeemExactly(_part(seed, most));
+            _refusesMore(abi.encodeWithSignature("redeem(uint256)", vault.maxRedeem(address(raider)) + 1));
         } else if (kind == 10) {
             uint256 most = vault.maxWithdraw(address(raider));
             if (most > 0) raider.withdraw(_part(seed, most));
+            _refusesMore(abi.encodeWithSignature("withdraw(uint256)", vault.maxWithdraw(address(raider)) + 1));
         } else if (kind == 11) {
             try raider.redeemWithSwap(_part(seed, balance)) {}
             catch (bytes memory refusal) {
@@ -394,6 +425,20 @@ abstract contract World is BaseTest {
                 _assertNamed(refusal);
             }
         }
+    }
+
+    function _redeemExactly(uint256 shares) private {
+        uint256 assets = vault.previewRedeem(shares);
+        uint256 before = assetToken.balanceOf(address(raider));
+        raider.redeem(shares);
+        assertEq(assetToken.balanceOf(address(raider)) - before, assets, "V7 redeem");
+    }
+
+    /// @dev One unit more than `max*` says is too much.
+    function _refusesMore(bytes memory ask) private {
+        (bool succeeded, bytes memory refusal) = address(raider).call(ask);
+        assertFalse(succeeded, "V7: more than the most");
+        _assertNamed(refusal);
     }
 
     function _part(uint256 seed, uint256 most) private pure returns (uint256) {

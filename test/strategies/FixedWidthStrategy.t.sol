@@ -187,6 +187,8 @@ abstract contract FixedWidthStrategyTests is StrategyConformance {
         rule = _rule();
         rule.shareWad = 1e18 + 1;
         _refusesRule(rule, "shareWad", 1e18 + 1);
+        rule.shareWad = 0;
+        _refusesRule(rule, "shareWad", 0);
         rule = _rule();
         rule.maxCostWad = 0.01e18 + 1;
         _refusesRule(rule, "maxCostWad", 0.01e18 + 1);

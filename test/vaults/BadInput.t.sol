@@ -3,151 +3,25 @@ pragma solidity 0.8.30;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {BaseTest} from "../support/BaseTest.sol";
-import {AllowListGate} from "../../vaults/gates/AllowListGate.sol";
 import {IPriceOracle} from "../../vaults/interfaces/IPriceOracle.sol";
 import {RangeOrder, RebalanceOrder} from "../../vaults/interfaces/IRangeVault.sol";
 import {ErrorsLib} from "../../vaults/libraries/ErrorsLib.sol";
 import {Limits} from "../../vaults/libraries/VaultState.sol";
-import {LendingAdapter} from "../../vaults/oracles/LendingAdapter.sol";
 import {OracleParameters, ReferencePriceOracle} from "../../vaults/oracles/ReferencePriceOracle.sol";
 import {InKindExit, RangeVault, VaultParameters} from "../../vaults/RangeVault.sol";
 
-/// @title Every function, every argument at its extremes
-/// @notice Read from the compiled interfaces: each external function of the vault, the lens, the oracle, the lending
-/// price and the gate is called with zero, one, powers of two and their neighbours, the largest and smallest values, and
-/// addresses that do not belong, by a stranger, a holder and each role, in four states of the vault. What fails must fail
-/// with a named error: no bare revert, no panic, no string of a token or pool. What passes must leave the books whole.
+/// @title Structs and constructors with anything in them
+/// @notice Every function of every contract is in test/properties/BadInput.t.sol; here the ones that take
+/// most, closer to what passes. What fails must fail with a named error, and what passes must leave the books whole.
 contract BadInputTest is BaseTest {
     address internal mallory = makeAddr("mallory");
-    LendingAdapter private adapter;
-    AllowListGate private list;
-
-    /// A function and the types of its arguments.
-    struct Entry {
-        address target;
-        string signature;
-        bytes4 selector;
-        string[] types;
-    }
-
-    Entry[] private entries;
-    address[] private senders;
     address[] private places;
 
     function setUp() public override {
         super.setUp();
-        adapter = new LendingAdapter(vault);
-        list = new AllowListGate(address(manager));
-        senders = [mallory, alice, owner, curator, guardian, operator, address(pool)];
         places =
             [address(0), alice, mallory, address(vault), address(pool), address(token0), address(token1), address(1)];
-        _read("RangeVault", address(vault));
-        _read("VaultLens", address(lens));
-        _read("ReferencePriceOracle", address(oracle));
-        _read("LendingAdapter", address(adapter));
-        _read("AllowListGate", address(list));
-        assertGt(entries.length, 80);
         _deposit(alice, _assets(100_000));
-    }
-
-    /* THE INTERFACES */
-
-    function _read(string memory name, address target) private {
-        string memory artifact = vm.readFile(string.concat("out/", name, ".sol/", name, ".json"));
-        string[] memory signatures = vm.parseJsonKeys(artifact, ".methodIdentifiers");
-        for (uint256 i; i < signatures.length; ++i) {
-            (bool flat, string[] memory types) = _types(bytes(signatures[i]));
-            // Structs and lists have tests of their own below.
-            if (!flat) continue;
-            Entry storage entry = entries.push();
-            entry.target = target;
-            entry.signature = signatures[i];
-            entry.selector = bytes4(keccak256(bytes(signatures[i])));
-            entry.types = types;
-        }
-    }
-
-    /// @dev The types between the brackets; `flat` is false when one is a struct or a list.
-    function _types(bytes memory signature) private pure returns (bool flat, string[] memory types) {
-        uint256 start;
-        while (signature[start] != "(") ++start;
-        uint256 count;
-        string[] memory found = new string[](12);
-        for (uint256 i = ++start; i < signature.length; ++i) {
-            if (signature[i] == "(" || signature[i] == "[") return (false, types);
-            if (signature[i] != "," && signature[i] != ")") continue;
-            if (i > start) {
-                bytes memory part = new bytes(i - start);
-                for (uint256 j; j < part.length; ++j) {
-                    part[j] = signature[start + j];
-                }
-                found[count++] = string(part);
-            }
-            start = i + 1;
-        }
-        types = new string[](count);
-        for (uint256 i; i < count; ++i) {
-            types[i] = found[i];
-        }
-        return (true, types);
-    }
-
-    /* THE EXTREMES */
-
-    function _bits(bytes memory name, uint256 skipped) private pure returns (uint256 bits) {
-        for (uint256 i = skipped; i < name.length; ++i) {
-            bits = bits * 10 + uint8(name[i]) - 48;
-        }
-        return bits == 0 ? 256 : bits;
-    }
-
-    function _argument(string memory name, uint256 seed) private view returns (uint256) {
-        bytes memory text = bytes(name);
-        if (text[0] == "a") return uint160(places[seed % places.length]);
-        if (text[0] == "b" && text[1] == "o") return seed % 2;
-        if (text[0] == "u") {
-            uint256 bits = _bits(text, 4);
-            uint256 most = bits == 256 ? type(uint256).max : (1 << bits) - 1;
-            uint256[8] memory values = [
-                uint256(0),
-                1,
-                2,
-                most,
-                most - 1,
-                most / 2 + 1,
-                // What holders have, and one more.
-                vault.balanceOf(alice) & most,
-                (vault.totalSupply() + 1) & most
-            ];
-            return values[seed % 8];
-        }
-        if (text[0] == "i") {
-            int256 most = int256((uint256(1) << (_bits(text, 3) - 1)) - 1);
-            int256[6] memory values = [int256(0), 1, -1, most, -most - 1, -most];
-            return uint256(values[seed % 6]);
-        }
-        // bytes32: a setting that exists, or nonsense.
-        bytes32[4] memory keys =
-            [bytes32("lossBudgetBps"), bytes32("depositCap"), bytes32(0), bytes32(type(uint256).max)];
-        return uint256(keys[seed % 4]);
-    }
-
-    function _call(Entry storage entry, uint256 seed) private view returns (bytes memory data) {
-        bytes memory tail;
-        data = abi.encodePacked(entry.selector);
-        for (uint256 i; i < entry.types.length; ++i) {
-            seed = uint256(keccak256(abi.encode(seed)));
-            if (keccak256(bytes(entry.types[i])) == keccak256("bytes")) {
-                data = abi.encodePacked(data, 32 * entry.types.length + tail.length);
-                tail = abi.encodePacked(tail, uint256(0));
-            } else if (entry.target == address(lens) && bytes(entry.types[i])[0] == "a") {
-                // The lens asks the vault that it is given; what is no vault does not answer it.
-                data = abi.encodePacked(data, uint256(uint160(address(vault))));
-            } else {
-                data = abi.encodePacked(data, _argument(entry.types[i], seed >> 8));
-            }
-        }
-        return abi.encodePacked(data, tail);
     }
 
     function _isNamed(bytes memory reason) private pure returns (bool) {
@@ -155,15 +29,6 @@ contract BadInputTest is BaseTest {
         bytes4 selector = bytes4(reason);
         // Error(string) and Panic(uint256).
         return selector != 0x08c379a0 && selector != 0x4e487b71;
-    }
-
-    /// @dev Whether an unnamed failure is one that the standard leaves open.
-    function _mayOverflow(Entry storage entry, bytes memory reason) private view returns (bool) {
-        // "MAY revert due to an integer overflow caused by an unreasonably large input": conversions and previews.
-        if (bytes4(reason) != 0x4e487b71) return false;
-        bytes memory name = bytes(entry.signature);
-        return (name[0] == "c" && name[1] == "o" && name[3] == "v") || (name[0] == "p" && name[1] == "r")
-            || (name[0] == "e" && name[1] == "x" && name[2] == "i");
     }
 
     function _state(uint256 state) private {
@@ -187,28 +52,6 @@ contract BadInputTest is BaseTest {
         assertGe(token1.balanceOf(address(vault)), idle1);
         assertEq(token0.allowance(address(vault), address(pool)), 0);
         assertEq(token1.allowance(address(vault), address(pool)), 0);
-    }
-
-    /// forge-config: default.fuzz.runs = 48
-    function testFuzz_badInput_failsByNameOrNotAtAll(uint256 seed, uint256 state) public {
-        _state(bound(state, 0, 3));
-        // The extremes of an unlimited purse too.
-        assetToken.mint(alice, type(uint128).max);
-        vm.prank(alice);
-        assetToken.approve(address(vault), type(uint256).max);
-        for (uint256 i; i < entries.length; ++i) {
-            seed = uint256(keccak256(abi.encode(seed, i)));
-            bytes memory data = _call(entries[i], seed);
-            address sender = senders[(seed >> 200) % senders.length];
-            uint256 snapshot = vm.snapshotState();
-            vm.prank(sender);
-            (bool succeeded, bytes memory reason) = entries[i].target.call(data);
-            if (!succeeded && !_isNamed(reason) && !_mayOverflow(entries[i], reason)) {
-                assertTrue(false, string.concat(entries[i].signature, " ", vm.toString(data), " ", vm.toString(reason)));
-            }
-            if (succeeded) _booksAreWhole();
-            vm.revertToStateAndDelete(snapshot);
-        }
     }
 
     /* STRUCTS */

@@ -44,7 +44,11 @@ contract VaultHandler is Test {
     uint256 public replays;
     uint256 public transferChanges;
 
+    /// As the vault told it, and as it is measured here at the mid reference from before.
     uint256 public operatorLossWad;
+    uint256 public measuredLossWad;
+    uint256 public deRisksBlocked;
+    uint256 public deRisks;
     uint256 public firstMoveAt;
     uint256 public moves;
     uint256 public exits;
@@ -212,6 +216,12 @@ contract VaultHandler is Test {
     /* THE OPERATOR */
 
     function move(uint256 seed) external {
+        _move(seed);
+    }
+
+    function _move(uint256 seed) private {
+        uint160 midX96 = oracle.referencePrices().midSqrtPriceX96;
+        uint256 worth = valuePerShare(midX96) + _roundingPerShare(midX96);
         RebalanceProposal memory proposal = _proposal(seed);
         bytes memory signature = _sign(proposal);
         uint256 lossBefore = vault.lossBudgetLeftWad();
@@ -220,6 +230,8 @@ contract VaultHandler is Test {
         try strategy.rebalance(proposal, signature) returns (RebalanceReport memory report) {
             if (firstMoveAt == 0) firstMoveAt = block.timestamp;
             operatorLossWad += report.lossWad;
+            uint256 later = valuePerShare(midX96) + 2 * _roundingPerShare(midX96);
+            if (later < worth) measuredLossWad += ((worth - later) * 1e18) / worth;
             ++moves;
             assertLe(vault.lossBudgetLeftWad(), lossBefore);
             // Donations of liquidity that are swept into the balance on opening.
@@ -234,12 +246,63 @@ contract VaultHandler is Test {
         } catch {}
     }
 
-    function deRisk(uint256 seed) external {
-        if (seed % 4 != 0) return;
-        vm.prank(guardian);
-        vault.deRisk();
+    /// Somebody makes the price for the operator, before his move and after it.
+    function squeeze(uint256 seed, int256 ticks) external {
+        (uint160 sqrtPriceX96, int24 tick,,,,,) = pool.slot0();
+        trader.moveTo(tick + int24(bound(ticks, -120, 120)));
+        _move(seed);
+        trader.moveToPrice(sqrtPriceX96);
+    }
+
+    /// S2: a signed step aside, and the guardian's, pass at any spread and at any time: paused, held, at a price that
+    /// nobody believes, without an oracle. Three times of four it was only a question.
+    function stepAside(uint256 seed) external {
+        uint256 snapshot = vm.snapshotState();
+        if (seed & 1 != 0) {
+            vm.prank(guardian);
+            try vault.pause(1 hours) {} catch {}
+        }
+        if (seed & 2 != 0) {
+            (, int24 tick,,,,,) = pool.slot0();
+            trader.moveTo(tick + (seed & 4 != 0 ? int24(700) : -700));
+        }
+        if (seed & 8 != 0) {
+            vm.prank(guardian);
+            try vault.deRisk() {}
+            catch {
+                ++deRisksBlocked;
+            }
+        }
+        if (seed & 16 != 0) vm.mockCallRevert(address(oracle), abi.encodeCall(oracle.referencePrices, ()), "dead");
+        bool passed = _stepAside(seed >> 8);
+        vm.clearMockedCalls();
+        // What is counted must outlive the question.
+        uint256 blocked = deRisksBlocked + (passed ? 0 : 1);
+        if (seed & 0x60 != 0) vm.revertToState(snapshot);
+        deRisksBlocked = blocked;
+        ++deRisks;
+        if (!vault.rebalanceHeld()) return;
         vm.prank(curator);
         vault.liftHold();
+    }
+
+    function _stepAside(uint256 seed) private returns (bool) {
+        RebalanceProposal memory proposal;
+        proposal.vault = address(vault);
+        proposal.nonce = strategy.nextNonce();
+        proposal.deadline = uint64(block.timestamp + 60);
+        proposal.modelId = strategy.modelId();
+        proposal.declaredSpreadWad = seed % 8 == 0 ? type(uint256).max : seed % 2e18;
+        bytes memory signature = _sign(proposal);
+        try strategy.rebalance(proposal, signature) {
+            Position[] memory held = vault.positions();
+            for (uint256 i; i < held.length; ++i) {
+                if (held[i].liquidity > 0) return false;
+            }
+            return true;
+        } catch {
+            return false;
+        }
     }
 
     function _proposal(uint256 seed) private view returns (RebalanceProposal memory proposal) {

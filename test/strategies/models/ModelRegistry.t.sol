@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {ModelParameters, Stage} from "../../../strategies/interfaces/IModelRegistry.sol";
 import {StrategyErrorsLib} from "../../../strategies/libraries/StrategyErrorsLib.sol";
+import {ModelRegistry} from "../../../strategies/models/ModelRegistry.sol";
 import {StrategyTest} from "../../support/StrategyTest.sol";
 
 contract ModelRegistryTest is StrategyTest {
@@ -29,6 +30,8 @@ contract ModelRegistryTest is StrategyTest {
         registry.register("x", _parameters(address(0), 1000));
         vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.FeeShareAboveMax.selector, 5001, 5000));
         registry.register("x", _parameters(bob, 5001));
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.ModelExists.selector, bytes32(0)));
+        registry.register(0, _parameters(bob, 1000));
     }
 
     function test_raiseStage_takesEffectAfterTheNotice() public {
@@ -121,5 +124,8 @@ contract ModelRegistryTest is StrategyTest {
         vm.prank(curator);
         vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.NoticeAboveMax.selector, 31 days, 30 days));
         registry.setNotice(31 days);
+        vm.expectRevert(abi.encodeWithSelector(StrategyErrorsLib.NoticeAboveMax.selector, 31 days, 30 days));
+        new ModelRegistry(address(manager), 31 days);
+        assertEq(new ModelRegistry(address(manager), 30 days).noticeSeconds(), 30 days);
     }
 }
