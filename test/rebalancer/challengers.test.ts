@@ -132,10 +132,11 @@ describe("createChallengers", () => {
         recordCalibration: ({ modelSet }, state) => void learned.push({ modelSet, state }),
       },
       logger: { warn: () => undefined, info: () => undefined },
+      thread: { patienceMilliseconds: 500_000 },
     });
     challengers?.offer(history, ["d0"]);
     challengers?.offer(history, ["d1"]);
-    await vi.waitFor(() => expect(records).toHaveLength(2), { timeout: 60_000, interval: 20 });
+    await vi.waitFor(() => expect(records).toHaveLength(2), { timeout: 500_000, interval: 20 });
     await challengers?.close();
     expect(new Set(asked)).toEqual(new Set([`rules ${history.pool.address}`]));
     const days = records.map(({ decision }) => decision?.stated?.days ?? 0);
@@ -143,7 +144,7 @@ describe("createChallengers", () => {
     expect(days).toEqual([days[0], days[0]]);
     expect(days[0]).toBeLessThan(777);
     expect(learned[0]).toMatchObject({ modelSet: "rules", state: { days: days[0] } });
-  }, 90_000);
+  }, 600_000);
 
   /** What is journaled and said of challengers that misbehave, each offered so many batches at once. */
   async function misbehaving(sets: readonly string[], { batches = 1, patienceMilliseconds = 120_000 } = {}) {

@@ -113,11 +113,13 @@ describe("a challenger that is named by its place", () => {
         recordCalibration: () => undefined,
       },
       logger: { warn: () => undefined, info: (_: unknown, text?: string) => void told.push(text ?? "") } as never,
+      // However busy the machine is, an answer is waited for.
+      thread: { patienceMilliseconds: 500_000 },
     });
     const answersOf = async (id: string) => {
       challengers?.offer(history, [id]);
       const of = () => records.filter(({ decisionId }) => decisionId === id);
-      await vi.waitFor(() => expect(of()).toHaveLength(3), { timeout: 60_000, interval: 20 });
+      await vi.waitFor(() => expect(of()).toHaveLength(3), { timeout: 500_000, interval: 20 });
       return new Map(of().map(({ modelSet, decision }) => [modelSet, decision?.models[0]?.id]));
     };
     const others = [
@@ -142,7 +144,7 @@ describe("a challenger that is named by its place", () => {
     challengers?.follow();
     expect([...(await answersOf("d4")).keys()]).toContain("first@0.1.0");
     await challengers?.close();
-  }, 120_000);
+  }, 600_000);
 });
 
 describe("a worker", () => {
