@@ -39,7 +39,7 @@ const UNANSWERED = new Set(["eth_subscribe", "eth_subscription", "eth_sendTransa
 const READ_THERE = new Set(["eth_simulateV1"]);
 
 const HASH = `0x${"ab".repeat(32)}`;
-const ADDRESS = `0x${"12".repeat(20)}`;
+const ADDRESS = `0x${"12".repeat(20)}` as const;
 const place = { blockNumber: "0x1", blockHash: HASH };
 const header = { number: "0x1", hash: HASH, parentHash: HASH, timestamp: "0x5", baseFeePerGas: "0x7" };
 /** Of every method, what is asked and a good answer: a method that is new has none here, and fails. */
