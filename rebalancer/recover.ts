@@ -17,4 +17,6 @@ export async function recover({ journal, queues, config, logger }: Context): Pro
     } else continue;
     logger.info({ stage: "recover", vault, digest, status: record.status }, "took up an unfinished proposal");
   }
+  // What was signed and never sent holds up every later nonce of its key: not only when the turn of that comes.
+  await ensureJob(queues, "housekeeping", { chainId: config.chainId, task: "nonces" }, { again: true });
 }

@@ -103,6 +103,15 @@ describe("a worker of four vaults and two keys that meets a fault", () => {
   );
 });
 
+describe("a sign of life that was signed and never sent", () => {
+  it("is sent at the next start, before the moves behind it run out of time", async () => {
+    // Killed before it is sent; the move after it has a higher nonce of the same key.
+    const outcome = await play(await lane(), drawScenario({ seed: 7, index: 3 }), PATIENCE);
+    expect(outcome.faults.filter(({ took }) => took).map(({ name }) => name)).toContain("kill-at-heartbeat");
+    expect(outcome.violations, failureText(outcome, { log: true })).toEqual([]);
+  }, 240_000);
+});
+
 describe("the checks", () => {
   it.each([
     ["confirms-blindly", "transaction-dropped", { seed: SEED, index: 0 }, /is confirmed, and nothing was measured/],
