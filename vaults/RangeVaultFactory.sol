@@ -114,7 +114,7 @@ contract RangeVaultFactory {
     {
         _requireKnown(codes.oracle, oracleCodeHash);
         _requireKnown(codes.vault, vaultCodeHash);
-        address pool = _requireSuitablePool(parameters);
+        address pool = _requireSuitable(parameters);
 
         bytes32 salt = keccak256(abi.encode(msg.sender, parameters.salt));
         oracle = Create2.deploy(0, salt, abi.encodePacked(codes.oracle, abi.encode(parameters.oracle)));
@@ -132,8 +132,11 @@ contract RangeVaultFactory {
         require(keccak256(code) == codeHash, ErrorsLib.CreationCodeUnknown(keccak256(code), codeHash));
     }
 
-    function _requireSuitablePool(SetParameters calldata parameters) private view returns (address) {
+    function _requireSuitable(SetParameters calldata parameters) private view returns (address) {
         IUniswapV3Pool pool = parameters.oracle.pool;
+        _requireCode(address(pool));
+        _requireCode(address(parameters.asset));
+        _requireCode(address(parameters.strategyDeployer));
         address known = poolFactory.getPool(pool.token0(), pool.token1(), pool.fee());
         require(known == address(pool), ErrorsLib.PoolNotGenuine(address(pool)));
         require(
@@ -141,6 +144,11 @@ contract RangeVaultFactory {
             ErrorsLib.AssetWithoutDecimals(address(parameters.asset))
         );
         return known;
+    }
+
+    /// @dev A call to an address without code would fail without a name.
+    function _requireCode(address contract_) private view {
+        require(contract_.code.length > 0, ErrorsLib.NoContract(contract_));
     }
 
     function _vaultParameters(SetParameters calldata parameters, address oracle)

@@ -86,7 +86,10 @@ contract VaultLens {
         (result.idle0, result.idle1) = vault.idle();
         result.positions = positions(vault);
         (result.sqrtPriceX96, result.tick,,,,,) = IUniswapV3Pool(result.pool).slot0();
-        result.refs = IPriceOracle(result.oracle).referencePrices();
+        // A dead oracle is one without an answer: not calm, and zeros.
+        try IPriceOracle(result.oracle).referencePrices() returns (ReferencePrices memory refs) {
+            result.refs = refs;
+        } catch {}
         (result.lowNav, result.midNav, result.highNav, result.navAgeSeconds, result.calm) = vault.navStatus();
         result.totalSupply = vault.totalSupply();
         result.effectiveSupply = vault.effectiveSupply();

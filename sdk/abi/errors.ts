@@ -653,6 +653,17 @@ export const errorsAbi = [
   },
   {
     "type": "error",
+    "name": "NoContract",
+    "inputs": [
+      {
+        "name": "account",
+        "type": "address",
+        "internalType": "address"
+      }
+    ]
+  },
+  {
+    "type": "error",
     "name": "NonceMismatch",
     "inputs": [
       {

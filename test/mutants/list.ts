@@ -648,7 +648,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a management fee after winding down",
     keeps: "rule 26",
-    find: "if (rateBps == 0 || «state.woundDown») return 0;",
+    find: "if (block.timestamp <= since || «state.woundDown») return 0;",
     replace: "false",
     tests: feeTests,
   },

@@ -594,6 +594,16 @@ abstract contract RangeVaultTests is BaseTest {
         assertEq(status.budgetLeftWad, vault.lossBudgetLeftWad());
     }
 
+    function test_lens_answersWithoutTheOracle() public {
+        _seed();
+        vm.mockCallRevert(address(oracle), abi.encodeWithSignature("referencePrices()"), "");
+        VaultStatus memory status = lens.status(vault);
+        assertFalse(status.calm);
+        assertFalse(status.refs.calm);
+        assertEq(status.refs.midSqrtPriceX96, 0);
+        assertGt(status.midNav, 0);
+    }
+
     function test_rebalance_collectsFees() public {
         _seed();
         for (uint256 i; i < 10; ++i) {

@@ -5,6 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/interfaces/IERC20.sol";
 import {Errors} from "@openzeppelin/contracts/utils/Errors.sol";
 import {ModelStrategy} from "../../strategies/ModelStrategy.sol";
 import {StrategyDeployer} from "../../strategies/StrategyDeployer.sol";
+import {IStrategyDeployer} from "../../vaults/interfaces/IStrategyDeployer.sol";
 import {IUniswapV3Pool} from "../../vaults/interfaces/IUniswapV3Pool.sol";
 import {ErrorsLib} from "../../vaults/libraries/ErrorsLib.sol";
 import {ReferencePriceOracle} from "../../vaults/oracles/ReferencePriceOracle.sol";
@@ -132,6 +133,23 @@ contract RangeVaultFactoryTest is StrategyTest {
         SetParameters memory parameters = _parameters();
         parameters.oracle.pool = IUniswapV3Pool(fake);
         vm.expectRevert(abi.encodeWithSelector(ErrorsLib.PoolNotGenuine.selector, fake));
+        factory.create(parameters, codes);
+    }
+
+    function test_create_refusesToCallWhereNothingIs() public {
+        address nobody = makeAddr("nobody");
+        bytes memory refusal = abi.encodeWithSelector(ErrorsLib.NoContract.selector, nobody);
+        SetParameters memory parameters = _parameters();
+        parameters.oracle.pool = IUniswapV3Pool(nobody);
+        vm.expectRevert(refusal);
+        factory.create(parameters, codes);
+        parameters = _parameters();
+        parameters.asset = IERC20(nobody);
+        vm.expectRevert(refusal);
+        factory.create(parameters, codes);
+        parameters = _parameters();
+        parameters.strategyDeployer = IStrategyDeployer(nobody);
+        vm.expectRevert(refusal);
         factory.create(parameters, codes);
     }
 

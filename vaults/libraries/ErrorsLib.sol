@@ -61,6 +61,9 @@ library ErrorsLib {
     /// @notice As many moves as a day allows were made today.
     error MovesPerDayReached(uint256 limit);
 
+    /// @notice Nothing is deployed at an address that is to be called.
+    error NoContract(address account);
+
     /// @notice The reference prices disagree, are old, or are missing: nothing can be priced now.
     error NotCalm();
 

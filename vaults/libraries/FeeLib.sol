@@ -324,10 +324,11 @@ library FeeLib {
 
     /// @dev No fee for paused time. `minted`: shares that exist or are due.
     function _managementSince(VaultState storage state, uint256 minted) private view returns (uint256) {
-        uint256 rateBps = state.limits.managementFeeBps;
-        if (rateBps == 0 || state.woundDown) return 0;
+        // First what a flow's second look ends with.
         uint256 since = state.feeAccruedAt;
-        if (block.timestamp <= since) return 0;
+        if (block.timestamp <= since || state.woundDown) return 0;
+        uint256 rateBps = state.limits.managementFeeBps;
+        if (rateBps == 0) return 0;
         return Math.mulDiv(minted, rateBps * (block.timestamp - since), BPS * 365 days);
     }
 

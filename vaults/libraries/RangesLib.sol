@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.0;
 
-import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {LiquidityAmounts} from "@uniswap/v4-periphery/src/libraries/LiquidityAmounts.sol";
 import {Position, RangeOrder, RebalanceOrder} from "../interfaces/IRangeVault.sol";
 import {IUniswapV3Pool} from "../interfaces/IUniswapV3Pool.sol";
