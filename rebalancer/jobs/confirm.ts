@@ -13,6 +13,8 @@ import { broadcast } from "./broadcast.ts";
 /** What the observer reads to know that a proposal was looked for in every block up to this one. */
 export interface ConfirmProgress {
   readonly checkedBlock: number;
+  /** Set once the nonce was said to be used, and none of ours to be mined. */
+  readonly usedUnseen?: true;
 }
 
 /** Longest wait between two looks; a new block ends it earlier. */
@@ -60,6 +62,8 @@ export async function confirm(context: Context, payload: Payload<"confirm">, job
     return comeBack(context, job, head, token);
   const live = config.worker.mode === "live";
   if (record.proposal.deadline < BigInt(head.timestamp)) {
+    // Something used its nonce, and one answer without a receipt is not enough to say that it was not this.
+    if (live && count > newest.nonce && !progressOf(job)?.usedUnseen) return comeBack(context, job, head, token, true);
     if (live)
       await cancel(context, record, newest, head, `its deadline ${record.proposal.deadline} has passed`).catch(
         // The housekeeping tries again: it need not keep the vault from its next move.
@@ -81,8 +85,15 @@ export async function confirm(context: Context, payload: Payload<"confirm">, job
   return comeBack(context, job, head, token);
 }
 
-async function comeBack(context: Context, job: Job, head: BlockStamp, token?: string): Promise<never> {
-  await job.updateProgress({ checkedBlock: head.number } satisfies ConfirmProgress);
+async function comeBack(
+  context: Context,
+  job: Job,
+  head: BlockStamp,
+  token?: string,
+  usedUnseen = false,
+): Promise<never> {
+  const checked: ConfirmProgress = { checkedBlock: head.number };
+  await job.updateProgress(usedUnseen ? { ...checked, usedUnseen } : checked);
   context.nudge();
   await job.moveToDelayed(Date.now() + LONGEST_WAIT_MILLISECONDS, token);
   throw new DelayedError();
@@ -144,5 +155,7 @@ async function cancel(
 function progressOf(job: Job): ConfirmProgress | null {
   const progress: unknown = job.progress;
   if (typeof progress !== "object" || progress === null || !("checkedBlock" in progress)) return null;
-  return typeof progress.checkedBlock === "number" ? { checkedBlock: progress.checkedBlock } : null;
+  if (typeof progress.checkedBlock !== "number") return null;
+  const checked = { checkedBlock: progress.checkedBlock };
+  return "usedUnseen" in progress && progress.usedUnseen === true ? { ...checked, usedUnseen: true } : checked;
 }
