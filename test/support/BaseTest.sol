@@ -172,7 +172,12 @@ abstract contract BaseTest is Test {
         if (_oracleParameters().feed == address(0)) {
             vm.mockCall(address(oracle), abi.encodeWithSignature("feed()"), abi.encode(address(1)));
         }
-        made = new RangeVault(
+        made = _construct(limits);
+        vm.clearMockedCalls();
+    }
+
+    function _construct(Limits memory limits) internal returns (RangeVault) {
+        return new RangeVault(
             VaultParameters({
                 name: "Range",
                 symbol: "rk",
@@ -183,7 +188,6 @@ abstract contract BaseTest is Test {
                 limits: limits
             })
         );
-        vm.clearMockedCalls();
     }
 
     function _assignVaultRoles() private {

@@ -1,6 +1,6 @@
 import { type DecisionWalk, type DecisionWalkParameters, walkDecision } from "../decisionWalk.ts";
-import type { CostSettings } from "../types.ts";
 import { type EdgeMarketParameters, edgeMarket } from "./edgeMarket.ts";
+import { FREE } from "./free.ts";
 
 /** A kind of market: what its fees pay, and how its price goes. */
 export type EdgeKind = Omit<EdgeMarketParameters, "seed" | "days"> & { readonly id: string };
@@ -52,17 +52,6 @@ export interface EdgeRow {
   readonly moves: number;
   readonly greedyMoves: number;
 }
-
-/** No gas and no MEV: the pool's own fee and impact stay. */
-const FREE: CostSettings = {
-  gasPerMove: 0,
-  gasPerPosition: 0,
-  gasGwei: 0,
-  gasScale: 0,
-  gasTokenPrice: 1,
-  mevBps: 0,
-  feeHaircutBps: 0,
-};
 
 const HOUR = 3600;
 

@@ -4,7 +4,8 @@ import type { BacktestMarket } from "../market.ts";
 import { policies as registry } from "../policies/index.ts";
 import { runBacktest } from "../run.ts";
 import { studentQuantile } from "../studentQuantile.ts";
-import type { CostSettings, PolicyFactory, RunSettings } from "../types.ts";
+import type { PolicyFactory, RunSettings } from "../types.ts";
+import { FREE } from "./free.ts";
 import { type PlaceboMarketParameters, placeboMarket } from "./placeboMarket.ts";
 
 export interface PlaceboParameters {
@@ -58,17 +59,6 @@ export interface PlaceboReport {
   /** Chance that at least one of the policies without any edge fails. */
   readonly level: number;
 }
-
-/** No gas and no MEV: what is free here cannot hide an edge that is not there. The pool's own fee and impact stay. */
-const FREE: CostSettings = {
-  gasPerMove: 0,
-  gasPerPosition: 0,
-  gasGwei: 0,
-  gasScale: 0,
-  gasTokenPrice: 1,
-  mevBps: 0,
-  feeHaircutBps: 0,
-};
 
 const LEVEL = 0.05;
 /** Id of the decision's row. */

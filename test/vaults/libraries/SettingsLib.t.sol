@@ -74,20 +74,6 @@ contract SettingsLibTest is BaseTest {
         }
     }
 
-    function _construct(Limits memory limits) private returns (RangeVault) {
-        return new RangeVault(
-            VaultParameters(
-                "Range",
-                "rk",
-                IERC20(address(assetToken)),
-                IPriceOracle(address(oracle)),
-                address(manager),
-                feeRecipient,
-                limits
-            )
-        );
-    }
-
     function test_configure_keepsBothEndsOfEverySetting() public {
         vm.startPrank(curator);
         for (uint256 i; i < rows.length; ++i) {

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {IPriceOracle} from "../../../vaults/interfaces/IPriceOracle.sol";
 import {Position, RebalanceOrder} from "../../../vaults/interfaces/IRangeVault.sol";
 import {ErrorsLib} from "../../../vaults/libraries/ErrorsLib.sol";
 import {NavLib} from "../../../vaults/libraries/NavLib.sol";
 import {SuitabilityLib} from "../../../vaults/libraries/SuitabilityLib.sol";
 import {Limits} from "../../../vaults/libraries/VaultState.sol";
 import {OracleParameters} from "../../../vaults/oracles/ReferencePriceOracle.sol";
-import {RangeVault, VaultParameters} from "../../../vaults/RangeVault.sol";
+import {RangeVault} from "../../../vaults/RangeVault.sol";
 import {BaseTest} from "../../support/BaseTest.sol";
 import {MockFeed} from "../../support/mocks/MockFeed.sol";
 
@@ -49,17 +47,7 @@ contract SuitabilityLibTest is BaseTest {
         Limits memory limits = _defaultLimits();
         (limits.maxPoolShareBps, limits.maxWidthTicks, limits.inflowCapBps) = (shareBps, widthTicks, inflowCapBps);
         limits.entryMarginBps = 50;
-        return new RangeVault(
-            VaultParameters(
-                "Range",
-                "rk",
-                IERC20(address(assetToken)),
-                IPriceOracle(address(oracle)),
-                address(manager),
-                feeRecipient,
-                limits
-            )
-        );
+        return _construct(limits);
     }
 
     function test_constructor_refusesWhatLetsAStalePricePay() public {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createBarMarket } from "../../../../ml/backtest/bars/barMarket.ts";
+import { FREE } from "../../../../ml/backtest/checks/free.ts";
 import { cutPoints, lookAheadCheck } from "../../../../ml/backtest/checks/lookAhead.ts";
 import { placeboMarket } from "../../../../ml/backtest/checks/placeboMarket.ts";
 import { recursiveCheck } from "../../../../ml/backtest/checks/recursive.ts";
@@ -24,15 +25,7 @@ const settings: RunSettings = {
   numeraire: 1,
   decisionSeconds: 3600,
   latencyBlocks: 1,
-  costs: {
-    gasPerMove: 0,
-    gasPerPosition: 0,
-    gasGwei: 0,
-    gasScale: 0,
-    gasTokenPrice: 1,
-    mevBps: 0,
-    feeHaircutBps: 0,
-  },
+  costs: FREE,
   seed: 0,
   fromSeconds: fromSeconds + 2.5 * DAY,
   toSeconds: fromSeconds + 3.5 * DAY,
