@@ -46,9 +46,11 @@ export async function confirm(context: Context, payload: Payload<"confirm">, job
     findMined(context, record.attempts),
     client.getTransactionCount({ address: newest.from, blockTag: "latest" }),
   ]);
+  const before = progressOf(job);
+  const looked: ConfirmProgress = { checkedBlock: head.number };
   if (mined !== null) {
     const depth = head.number - Number(mined.receipt.blockNumber) + 1;
-    if (depth < config.worker.confirmations) return comeBack(context, job, head, token);
+    if (depth < config.worker.confirmations) return comeBack(context, job, looked, token);
     const { vault, digest, decisionId } = record;
     const about = { vault, digest, decisionId, hash: mined.attempt.hash };
     context.reached("mined", about);
@@ -56,14 +58,15 @@ export async function confirm(context: Context, payload: Payload<"confirm">, job
     context.reached("confirmed", about);
     return context.nudge();
   }
-  const checked = progressOf(job)?.checkedBlock ?? -1;
+  const checked = before?.checkedBlock ?? -1;
   // Looked at this head before: the next one, or a long wait, may bring something new.
   if (checked >= head.number && record.proposal.deadline >= BigInt(head.timestamp))
-    return comeBack(context, job, head, token);
+    return comeBack(context, job, looked, token);
   const live = config.worker.mode === "live";
   if (record.proposal.deadline < BigInt(head.timestamp)) {
     // Something used its nonce, and one answer without a receipt is not enough to say that it was not this.
-    if (live && count > newest.nonce && !progressOf(job)?.usedUnseen) return comeBack(context, job, head, token, true);
+    if (live && count > newest.nonce && !before?.usedUnseen)
+      return comeBack(context, job, { ...looked, usedUnseen: true }, token);
     if (live)
       await cancel(context, record, newest, head, `its deadline ${record.proposal.deadline} has passed`).catch(
         // The housekeeping tries again: it need not keep the vault from its next move.
@@ -74,7 +77,7 @@ export async function confirm(context: Context, payload: Payload<"confirm">, job
     journal.advance(record.digest, "expired", why, { again: true });
     return context.nudge();
   }
-  if (!live) return comeBack(context, job, head, token);
+  if (!live) return comeBack(context, job, looked, token);
   const stop = await context.killSwitch.of(record.vault);
   if (stop !== null && stop.level >= 2) {
     await cancel(context, record, newest, head, `the kill switch is on, ${describeStop(stop)}`);
@@ -82,18 +85,11 @@ export async function confirm(context: Context, payload: Payload<"confirm">, job
     // A look at an earlier head found it unmined as well: a stranger's transaction took its nonce. It gets another.
     await ensureJob(context.queues, "execute", payload, { again: true });
   } else await sendAgain(context, record, newest, head);
-  return comeBack(context, job, head, token);
+  return comeBack(context, job, looked, token);
 }
 
-async function comeBack(
-  context: Context,
-  job: Job,
-  head: BlockStamp,
-  token?: string,
-  usedUnseen = false,
-): Promise<never> {
-  const checked: ConfirmProgress = { checkedBlock: head.number };
-  await job.updateProgress(usedUnseen ? { ...checked, usedUnseen } : checked);
+async function comeBack(context: Context, job: Job, progress: ConfirmProgress, token?: string): Promise<never> {
+  await job.updateProgress(progress);
   context.nudge();
   await job.moveToDelayed(Date.now() + LONGEST_WAIT_MILLISECONDS, token);
   throw new DelayedError();
