@@ -1,6 +1,7 @@
 import { type DecisionWalk, type DecisionWalkParameters, walkDecision } from "../decisionWalk.ts";
 import { type EdgeMarketParameters, edgeMarket } from "./edgeMarket.ts";
 import { FREE } from "./free.ts";
+import { type Kept, keptOr } from "./kept.ts";
 
 /** A kind of market: what its fees pay, and how its price goes. */
 export type EdgeKind = Omit<EdgeMarketParameters, "seed" | "days"> & { readonly id: string };
@@ -24,6 +25,8 @@ export interface EdgeParameters
   readonly markets: number;
   readonly days: number;
   readonly capital: number;
+  /** Keeps each market's walk. */
+  readonly kept?: Kept;
   readonly onProgress?: (done: number) => void;
 }
 
@@ -57,17 +60,20 @@ const HOUR = 3600;
 
 /** Walks the decision through markets of one kind, whose edge is known, beside the best train-selected baseline. */
 export async function edge(parameters: EdgeParameters): Promise<EdgeRow> {
-  const { kind, seed, markets, days, capital, onProgress, ...walked } = parameters;
+  const { kind, seed, markets, days, capital, kept, onProgress, ...walked } = parameters;
   const walks: DecisionWalk[] = [];
   for (let i = 0; i < markets; i++) {
-    const market = edgeMarket({ ...kind, days, seed: seed * 10_000 + i });
+    const drawn = seed * 10_000 + i;
+    const market = edgeMarket({ ...kind, days, seed: drawn });
     const { fromSeconds, toSeconds } = market.description;
     const settings = {
       ...{ capital, numeraire: 0 as const, decisionSeconds: HOUR, latencyBlocks: 1, costs: FREE, seed, limits: null },
       ...{ fromSeconds, toSeconds },
     };
     const toldAt = (done: number) => onProgress?.((i + done) / markets);
-    walks.push(await walkDecision({ ...walked, market, settings, onProgress: toldAt }));
+    const walk = () => walkDecision({ ...walked, market, settings, onProgress: toldAt });
+    walks.push(await keptOr(kept, `${kind.id}-${days}d-${drawn}`, walk));
+    toldAt(1);
   }
   return rowOf(kind.id, walks);
 }

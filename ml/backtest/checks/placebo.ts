@@ -1,3 +1,4 @@
+import type { MarketData } from "../../data/market.ts";
 import { type DecisionWalkParameters, walkDecision } from "../decisionWalk.ts";
 import { createEventMarket } from "../events/eventMarket.ts";
 import type { BacktestMarket } from "../market.ts";
@@ -6,6 +7,7 @@ import { runBacktest } from "../run.ts";
 import { studentQuantile } from "../studentQuantile.ts";
 import type { PolicyFactory, RunSettings } from "../types.ts";
 import { FREE } from "./free.ts";
+import { type Kept, keptOr } from "./kept.ts";
 import { type PlaceboMarketParameters, placeboMarket } from "./placeboMarket.ts";
 
 export interface PlaceboParameters {
@@ -27,6 +29,8 @@ export interface PlaceboParameters {
   >;
   /** What the pool charges instead of `feePips`: shows that the check sees a fee bug. */
   readonly chargedPips?: number;
+  /** Keeps what each market came to, all policies of it together. */
+  readonly kept?: Kept;
   readonly onProgress?: (done: number) => void;
 }
 
@@ -63,6 +67,8 @@ export interface PlaceboReport {
 const LEVEL = 0.05;
 /** Id of the decision's row. */
 const WALKED = "decision-walked";
+/** What a walk takes in runs of a policy, about: for how far the check is. */
+const WALKED_RUNS = 200;
 
 /** Policies that read the past get three days of it. */
 const WARM_UP_SECONDS = 3 * 86_400;
@@ -73,25 +79,21 @@ const WARM_UP_SECONDS = 3 * 86_400;
  * what nobody paid. Intervals are Student's over the markets, widened so that they hold for all policies at once.
  */
 export async function placebo(parameters: PlaceboParameters): Promise<PlaceboReport> {
-  const { seed, markets, days, feePips, sigmaPerDay, capital, chargedPips, walked, onProgress } = parameters;
+  const { seed, markets, days, feePips, sigmaPerDay, chargedPips, walked, kept, onProgress } = parameters;
   const checked = Object.entries(parameters.policies ?? registry);
   const results = new Map<string, Outcome[]>();
-  const total = markets * (checked.length + (walked === undefined ? 0 : 1));
-  let [done, events] = [0, 0];
+  const each = checked.length + (walked === undefined ? 0 : WALKED_RUNS);
+  let events = 0;
   for (let i = 0; i < markets; i++) {
     const drawn: PlaceboMarketParameters = { seed: seed * 10_000 + i, days, feePips, sigmaPerDay };
-    const data = placeboMarket(chargedPips === undefined ? drawn : { ...drawn, chargedPips });
-    const market = createEventMarket({ data, dataSha256: "" });
-    events += data.events.length;
-    for (const [id, policy] of checked) {
-      results.set(id, [...(results.get(id) ?? []), await outcomeOf(market, policy, capital)]);
-      done++;
-      onProgress?.(done / total);
-    }
-    if (walked === undefined) continue;
-    results.set(WALKED, [...(results.get(WALKED) ?? []), await walkedOutcome(market, walked, capital)]);
-    done++;
-    onProgress?.(done / total);
+    const toldAt = (done: number) => onProgress?.((i + done / each) / markets);
+    const played = await keptOr(kept, `${days}d-${drawn.seed}`, async () => {
+      const data = placeboMarket(chargedPips === undefined ? drawn : { ...drawn, chargedPips });
+      return { events: data.events.length, outcomes: await outcomesOf(data, checked, parameters, toldAt) };
+    });
+    toldAt(each);
+    events += played.events;
+    for (const [id, outcome] of played.outcomes) results.set(id, [...(results.get(id) ?? []), outcome]);
   }
   const competitors = [...results.values()].filter(([first]) => first?.clairvoyant === false).length;
   const reach = studentQuantile(1 - LEVEL / Math.max(1, competitors), markets - 1);
@@ -127,13 +129,32 @@ function settingsOf({ description: { fromSeconds, toSeconds } }: BacktestMarket,
   };
 }
 
+/** Every policy's outcome on one market, and the walked decision's where it is asked for. */
+async function outcomesOf(
+  data: MarketData,
+  checked: readonly (readonly [string, PolicyFactory])[],
+  { capital, walked }: Pick<PlaceboParameters, "capital" | "walked">,
+  toldAt: (done: number) => void,
+): Promise<[string, Outcome][]> {
+  const market = createEventMarket({ data, dataSha256: "" });
+  const outcomes: [string, Outcome][] = [];
+  for (const [id, policy] of checked) {
+    outcomes.push([id, await outcomeOf(market, policy, capital)]);
+    toldAt(outcomes.length);
+  }
+  if (walked === undefined) return outcomes;
+  const onProgress = (done: number) => toldAt(checked.length + done * WALKED_RUNS);
+  return [...outcomes, [WALKED, await walkedOutcome(market, walked, capital, onProgress)]];
+}
+
 async function walkedOutcome(
   market: BacktestMarket,
   walked: NonNullable<PlaceboParameters["walked"]>,
   capital: number,
+  onProgress: (done: number) => void,
 ): Promise<Outcome> {
   const settings = settingsOf(market, capital);
-  const { ours } = await walkDecision({ ...walked, market, settings, level: 1 - LEVEL });
+  const { ours } = await walkDecision({ ...walked, market, settings, level: 1 - LEVEL, onProgress });
   const { feesBps, lvrBps, headlineBps, moves } = ours;
   return { label: "decision, walked", clairvoyant: false, edge: feesBps - lvrBps, headline: headlineBps, moves };
 }

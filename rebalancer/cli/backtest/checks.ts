@@ -1,7 +1,10 @@
+import { join } from "node:path";
 import type { Command } from "commander";
 import { cutPoints, type LookAheadReport, lookAheadCheck } from "../../../ml/backtest/checks/lookAhead.ts";
 import { type PlaceboReport, placebo } from "../../../ml/backtest/checks/placebo.ts";
 import { type RecursiveReport, recursiveCheck } from "../../../ml/backtest/checks/recursive.ts";
+import { VARIANTS } from "../../../ml/backtest/decisionVariants.ts";
+import { WALK_VERSION } from "../../../ml/backtest/decisionWalk.ts";
 import { modelPolicy } from "../../../ml/backtest/modelPolicy.ts";
 import { policies } from "../../../ml/backtest/policies/index.ts";
 import { startOn } from "../../../ml/backtest/startOn.ts";
@@ -13,6 +16,7 @@ import { formatTable } from "../table.ts";
 import { wrap } from "../wrap.ts";
 import { costsOf } from "./costs.ts";
 import { openWorkplace } from "./job.ts";
+import { identityOf, keptIn, keyOf } from "./keptIn.ts";
 import { type BacktestFlags, checkSet, durationOf, marketOf, numberOf, rangeOf, wholeOf } from "./parse.ts";
 import { terminalProgress } from "./progress.ts";
 import { readSetup, type Setup } from "./setup.ts";
@@ -32,7 +36,8 @@ export function registerBacktestChecks(backtest: Command): void {
     .option("--fee-pips <n>", "500, 3000 or 10000", "3000")
     .option("--sigma <n>", "volatility a day", "0.05")
     .option("--policy <id...>", "these baselines only")
-    .option("-m, --models <set>", "also the decision with these models, walked forward (slow)")
+    .option("-m, --models <set>", "also the decision with these models, walked forward")
+    .option("--work <dir>", "keeps each market's outcomes, so that a stopped run goes on")
     .option("--json", "answer in JSON")
     .addHelpText(
       "after",
@@ -70,6 +75,7 @@ interface PlaceboFlags {
   readonly sigma: string;
   readonly policy?: readonly string[];
   readonly models?: string;
+  readonly work?: string;
   readonly json?: boolean;
 }
 
@@ -81,19 +87,34 @@ async function walkedWith(set: string) {
   return { models: await loadModelSet(set, lookup), bounds, decision, rule, blockHours };
 }
 
+/** What an outcome depends on besides the market's length and seed. */
+function placeboKey(
+  drawn: object,
+  { policies: named }: { readonly policies?: object },
+  { walked }: { readonly walked?: Awaited<ReturnType<typeof walkedWith>> },
+): string {
+  const decided = walked === undefined ? null : { ...walked, models: identityOf(walked.models) };
+  return `placebo-${keyOf({ drawn, ids: Object.keys(named ?? policies), decided, VARIANTS, WALK_VERSION })}`;
+}
+
 async function runPlacebo(flags: PlaceboFlags): Promise<void> {
   const progress = terminalProgress(flags.json);
   const feePips = wholeOf("fee-pips", flags.feePips, 1);
   if (![500, 3000, 10_000].includes(feePips)) throw new ConfigError(`--fee-pips: ${feePips}; rule: 500, 3000 or 10000`);
-  const report = await placebo({
-    seed: wholeOf("seed", flags.seed, 0, 2 ** 31),
+  const sigmaPerDay = numberOf("sigma", flags.sigma, 0.001, 1);
+  const drawn = { seed: wholeOf("seed", flags.seed, 0, 2 ** 31), feePips, sigmaPerDay, capital: 10_000 };
+  const sized = {
     markets: wholeOf("seeds", flags.seeds, 4, 10_000),
     days: numberOf("days", flags.days, 3.5, 365),
-    feePips,
-    sigmaPerDay: numberOf("sigma", flags.sigma, 0.001, 1),
-    capital: 10_000,
-    ...(flags.policy === undefined ? {} : { policies: chosen(flags.policy) }),
-    ...(flags.models === undefined ? {} : { walked: await walkedWith(flags.models) }),
+  };
+  const checked = flags.policy === undefined ? {} : { policies: chosen(flags.policy) };
+  const walked = flags.models === undefined ? {} : { walked: await walkedWith(flags.models) };
+  const report = await placebo({
+    ...drawn,
+    ...sized,
+    ...checked,
+    ...walked,
+    ...(flags.work === undefined ? {} : { kept: keptIn(join(flags.work, placeboKey(drawn, checked, walked))) }),
     onProgress: (done) => progress.at("placebo", done),
   });
   progress.end();

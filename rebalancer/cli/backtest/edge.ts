@@ -1,10 +1,14 @@
+import { join } from "node:path";
 import type { Command } from "commander";
 import { EDGE_KINDS, type EdgeRow, edge } from "../../../ml/backtest/checks/edge.ts";
+import { VARIANTS } from "../../../ml/backtest/decisionVariants.ts";
+import { WALK_VERSION } from "../../../ml/backtest/decisionWalk.ts";
 import { loadModelSet } from "../../../ml/models/index.ts";
 import { ConfigError } from "../../errors.ts";
 import { answer, guarded } from "../options.ts";
 import { formatTable } from "../table.ts";
 import { wrap } from "../wrap.ts";
+import { identityOf, keptIn, keyOf } from "./keptIn.ts";
 import { checkSet, numberOf, wholeOf } from "./parse.ts";
 import { terminalProgress } from "./progress.ts";
 import { readSetup } from "./setup.ts";
@@ -16,6 +20,7 @@ interface EdgeFlags {
   readonly days: string;
   readonly seed: string;
   readonly models: string;
+  readonly work?: string;
   readonly json?: boolean;
 }
 
@@ -31,10 +36,11 @@ export function registerEdge(backtest: Command): void {
     .option("--days <n>", "length of each, from 4", "15")
     .option("--seed <n>", "of the first market", "1")
     .option("-m, --models <set>", "a model set", "rules")
+    .option("--work <dir>", "keeps each market's walk, so that a stopped run goes on")
     .option("--json", "answer in JSON")
     .addHelpText(
       "after",
-      "\nExamples:\n  rangekeeper backtest edge --markets 4\n  rangekeeper backtest edge --kind rich poor --json\n",
+      "\nExamples:\n  rangekeeper backtest edge --markets 4\n  rangekeeper backtest edge --kind rich poor --work DIR --json\n",
     )
     .action((flags: EdgeFlags) => guarded(flags, () => runEdge(flags)));
 }
@@ -54,12 +60,14 @@ async function runEdge(flags: EdgeFlags): Promise<void> {
   checkSet(flags.models, lookup);
   const models = await loadModelSet(flags.models, lookup);
   const { rule, blockHours, level, capitalUsd: capital } = readProtocol();
+  const walked = { models, bounds, decision, rule, blockHours, level };
+  const key = keyOf({ ...walked, models: identityOf(models), EDGE_KINDS, capital, VARIANTS, WALK_VERSION });
+  const kept = flags.work === undefined ? {} : { kept: keptIn(join(flags.work, `edge-${key}`)) };
   const progress = terminalProgress(flags.json);
   const rows: EdgeRow[] = [];
   for (const kind of kinds) {
     const onProgress = (done: number) => progress.at(kind.id, done);
-    const walked = { models, bounds, decision, rule, blockHours, level };
-    rows.push(await edge({ ...walked, kind, seed, markets, days, capital, onProgress }));
+    rows.push(await edge({ ...walked, ...kept, kind, seed, markets, days, capital, onProgress }));
   }
   progress.end();
   answer(flags, { kinds, days, seed, rows }, () => formatEdge(rows, days));

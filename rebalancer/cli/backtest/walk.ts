@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { parse } from "smol-toml";
@@ -26,9 +25,9 @@ import { loadModelSet } from "../../../ml/models/index.ts";
 import { ModelOverlapError } from "../../../ml/runtime/errors.ts";
 import type { PoolMeta } from "../../../ml/types.ts";
 import { ConfigError } from "../../errors.ts";
-import { encodeJson } from "../../json.ts";
 import { answer, guarded } from "../options.ts";
 import { costsOf } from "./costs.ts";
+import { identityOf, keptIn, keyOf, writeJson } from "./keptIn.ts";
 import { refuseOverlap, reportModels } from "./models.ts";
 import { type BacktestFlags, checkSet, wholeOf } from "./parse.ts";
 import { type Progress, terminalProgress } from "./progress.ts";
@@ -225,22 +224,9 @@ async function walkPool(place: Place, onProgress: (done: number) => void): Promi
   const most = Math.floor(((settings.toSeconds - fromSeconds) * rule.firstShare) / 2);
   const decision = { ...setup.decision, minHistorySeconds: Math.min(setup.decision.minHistorySeconds, most) };
   const models = await loadModelSet(set, setup.models);
-  const identity = [models.volatility, models.il, models.yield].map(({ id, version, sha256 }) => [id, version, sha256]);
-  const key = createHash("sha256")
-    .update(
-      encodeJson({
-        sha: description.dataSha256,
-        settings,
-        decision,
-        bounds: setup.bounds,
-        protocol,
-        identity,
-        VARIANTS,
-        WALK_VERSION,
-      }),
-    )
-    .digest("hex")
-    .slice(0, 16);
+  const { dataSha256: sha } = description;
+  const identity = identityOf(models);
+  const key = keyOf({ sha, settings, decision, bounds: setup.bounds, protocol, identity, VARIANTS, WALK_VERSION });
   const file = join(work, `${description.name}-${key}.json`);
   const walked: DecisionWalk = existsSync(file)
     ? (JSON.parse(readFileSync(file, "utf8")) as DecisionWalk)
@@ -268,14 +254,14 @@ function processorSeconds(): number {
   return (user + system) / 1e6;
 }
 
-/** Training records as files of a folder. */
-const memoryIn = (folder: string): TrainingMemory => ({
-  recall(id) {
-    const file = join(folder, `${id}.json`);
-    return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as TrainingRecord) : null;
-  },
-  keep: (record) => writeJson(join(folder, `${record.id}.json`), record, 0),
-});
+/** Training records by the id of their candidate. */
+function memoryIn(folder: string): TrainingMemory {
+  const kept = keptIn(folder);
+  return {
+    recall: (id) => kept.recall<TrainingRecord>(id),
+    keep: (record) => kept.keep(record.id, record),
+  };
+}
 
 /** The token that is a dollar where there is one, else token0 at the dollar price of a candle file in the same folder. */
 function moneyOf({ market, dataFolder, protocol: { capitalUsd } }: Place): {
@@ -303,11 +289,6 @@ function dollarsOf({ token0 }: PoolMeta, dataFolder: string, atSeconds: number):
   if (file === undefined) return null;
   const bar = readCandles(file, HOUR).find(({ endSeconds }) => endSeconds >= atSeconds);
   return bar === undefined || Number.isNaN(bar.close) ? null : Math.exp(bar.close);
-}
-
-function writeJson(file: string, value: unknown, indent = 1): void {
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(value, null, indent)}\n`);
 }
 
 const labelOf = (name: string, atSeconds: number | undefined): string =>

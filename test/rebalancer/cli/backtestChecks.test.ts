@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -90,11 +90,21 @@ describe("rangekeeper backtest check", () => {
 describe("rangekeeper backtest edge", () => {
   const short = ["edge", "--kind", "poor", "--markets", "1", "--days", "4"] as const;
 
-  it("stands aside where fees do not pay, and says so in 80 columns", async () => {
-    const { status, stdout, stderr } = await backtest(...short);
+  it("stands aside where fees do not pay, says so in 80 columns, and goes on from what it keeps", async () => {
+    const work = join(folder, "work");
+    const { status, stdout, stderr } = await backtest(...short, "--work", work);
     expect(status, stderr).toBe(0);
     expect(long(stdout)).toEqual([]);
     expect(stdout).toMatch(/^poor +0\.0 .* 1\/1 /m);
+    const [made = ""] = readdirSync(work);
+    const [walk = ""] = readdirSync(join(work, made));
+    expect(walk).toBe("poor-4d-10000.json");
+    // What is kept is what is told the next time.
+    const kept = JSON.parse(readFileSync(join(work, made, walk), "utf8"));
+    kept.ours.moves = 7;
+    writeFileSync(join(work, made, walk), JSON.stringify(kept));
+    const again = await backtest(...short, "--work", work, "--json");
+    expect(JSON.parse(again.stdout).rows).toMatchObject([{ kind: "poor", markets: 1, moves: 7 }]);
   });
 
   for (const [name, args, message] of [

@@ -60,6 +60,26 @@ describe("the placebo", () => {
     expect(fixed?.edgeLower).toBeGreaterThan(-300);
   });
 
+  it("goes on from the markets that it has, whichever of them", async () => {
+    const places = new Map<string, string>();
+    let read = 0;
+    const kept = {
+      recall<T>(name: string): T | null {
+        const found = places.get(name);
+        if (found !== undefined) read++;
+        return found === undefined ? null : (JSON.parse(found) as T);
+      },
+      keep: (name: string, value: unknown) => void places.set(name, JSON.stringify(value)),
+    };
+    const asked = { ...SETTINGS, markets: 4, days: 4, policies: { fixed: policies["fixed-5"] as PolicyFactory } };
+    const whole = await placebo(asked);
+    expect(await placebo({ ...asked, kept })).toEqual(whole);
+    expect([...places.keys()]).toEqual([0, 1, 2, 3].map((i) => `4d-${marketSeed(i)}`));
+    places.delete(`4d-${marketSeed(1)}`);
+    expect(await placebo({ ...asked, kept })).toEqual(whole);
+    expect(read).toBe(3);
+  });
+
   it("fails on a policy that knows the next hour's price", async () => {
     const report = await placebo({ ...SETTINGS, policies: { peeking: peeking() } });
     expect(report.rows[0]?.headline).toBeGreaterThan(0);
