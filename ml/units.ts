@@ -1,6 +1,6 @@
 import { InvalidInputError } from "./errors.ts";
 import type { Numeraire } from "./types.ts";
-import { fromBig, maxLiquidityForAmounts, SqrtPriceMath, TickMath, toBig } from "./uniswap.ts";
+import { fromBig, TickMath } from "./uniswap.ts";
 
 /**
  * The only crossing between on-chain integers and floats, and between ticks and prices. Suffixes say the unit:
@@ -77,8 +77,17 @@ export function getSqrtPriceAtTick(tick: number): bigint {
   if (!Number.isInteger(tick) || tick < MIN_TICK || tick > MAX_TICK) {
     throw new InvalidInputError(`tick ${tick} must be an integer from ${MIN_TICK} to ${MAX_TICK}`);
   }
-  return fromBig(TickMath.getSqrtRatioAtTick(tick));
+  const known = sqrtPrices.get(tick);
+  if (known !== undefined) return known;
+  if (sqrtPrices.size >= MOST_KNOWN) sqrtPrices.clear();
+  const sqrtPriceX96 = fromBig(TickMath.getSqrtRatioAtTick(tick));
+  sqrtPrices.set(tick, sqrtPriceX96);
+  return sqrtPriceX96;
 }
+
+/** Edges of ranges are asked for again and again. */
+const sqrtPrices = new Map<number, bigint>();
+const MOST_KNOWN = 4096;
 
 /** Exact tick at a sqrt price, as the pool contract computes it. */
 export function getTickAtSqrtPrice(sqrtPriceX96: bigint): number {
@@ -109,19 +118,14 @@ export function amountsForLiquidity(
   liquidity: bigint,
   roundUp = false,
 ): Amounts {
-  const lower = toBig(getSqrtPriceAtTick(lowerTick));
-  const upper = toBig(getSqrtPriceAtTick(upperTick));
-  const price = toBig(sqrtPriceX96);
-  const amount = toBig(liquidity);
-  if (sqrtPriceX96 <= fromBig(lower)) {
-    return { amount0: fromBig(SqrtPriceMath.getAmount0Delta(lower, upper, amount, roundUp)), amount1: 0n };
-  }
-  if (sqrtPriceX96 >= fromBig(upper)) {
-    return { amount0: 0n, amount1: fromBig(SqrtPriceMath.getAmount1Delta(lower, upper, amount, roundUp)) };
-  }
+  const lower = getSqrtPriceAtTick(lowerTick);
+  const upper = getSqrtPriceAtTick(upperTick);
+  const inside = sqrtPriceX96 < lower ? lower : sqrtPriceX96 > upper ? upper : sqrtPriceX96;
+  const mulDiv = roundUp ? mulDivUp : mulDivDown;
   return {
-    amount0: fromBig(SqrtPriceMath.getAmount0Delta(price, upper, amount, roundUp)),
-    amount1: fromBig(SqrtPriceMath.getAmount1Delta(lower, price, amount, roundUp)),
+    // Two divisions, each rounded, as the pool's own.
+    amount0: inside === upper ? 0n : mulDiv(mulDiv(liquidity << 96n, upper - inside, upper), 1n, inside),
+    amount1: mulDiv(liquidity, inside - lower, Q96),
   };
 }
 
@@ -130,18 +134,15 @@ export function liquidityForAmounts(
   sqrtPriceX96: bigint,
   lowerTick: number,
   upperTick: number,
-  amounts: Amounts,
+  { amount0, amount1 }: Amounts,
 ): bigint {
-  return fromBig(
-    maxLiquidityForAmounts(
-      toBig(sqrtPriceX96),
-      toBig(getSqrtPriceAtTick(lowerTick)),
-      toBig(getSqrtPriceAtTick(upperTick)),
-      amounts.amount0.toString(),
-      amounts.amount1.toString(),
-      true,
-    ),
-  );
+  const lower = getSqrtPriceAtTick(lowerTick);
+  const upper = getSqrtPriceAtTick(upperTick);
+  const inside = sqrtPriceX96 < lower ? lower : sqrtPriceX96 > upper ? upper : sqrtPriceX96;
+  const of0 = inside === upper ? null : mulDivDown(amount0, inside * upper, (upper - inside) * Q96);
+  const of1 = inside === lower ? null : mulDivDown(amount1, Q96, inside - lower);
+  if (of0 === null || (of1 !== null && of1 < of0)) return of1 ?? 0n;
+  return of0;
 }
 
 /** Value of token amounts in the asset at a sqrt price, rounded down. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { TickMath, toBig } from "../../ml/uniswap.ts";
+import { fromBig, maxLiquidityForAmounts, SqrtPriceMath, TickMath, toBig } from "../../ml/uniswap.ts";
 import {
   amountsForLiquidity,
   ceilToSpacing,
@@ -80,6 +80,32 @@ describe("units", () => {
       const more = amountsForLiquidity(price, lower, upper, liquidity + liquidity / 10n ** 12n + 2n, true);
       expect(more.amount0 > amounts.amount0 || more.amount1 > amounts.amount1).toBe(true);
     }
+  });
+
+  it("amounts and liquidity are those of the SDK, to the unit, in and beside of the range", () => {
+    const tick = fc.integer({ min: -400_000, max: 400_000 });
+    const width = fc.integer({ min: 1, max: 60_000 });
+    const place = fc.integer({ min: -20_000, max: 80_000 });
+    const amount = fc.bigInt(0n, 1n << 110n);
+    const big = (value: bigint) => toBig(value);
+    fc.assert(
+      fc.property(tick, width, place, amount, amount, fc.boolean(), (lower, wide, from, one, two, roundUp) => {
+        const upper = lower + wide;
+        const price = getSqrtPriceAtTick(lower + from) + (from % 3 === 0 ? 0n : one % 1000n);
+        const [low, high] = [getSqrtPriceAtTick(lower), getSqrtPriceAtTick(upper)];
+        const inside = price < low ? low : price > high ? high : price;
+        const amounts = amountsForLiquidity(price, lower, upper, one, roundUp);
+        expect([amounts.amount0, amounts.amount1]).toEqual([
+          fromBig(SqrtPriceMath.getAmount0Delta(big(inside), big(high), big(one), roundUp)),
+          fromBig(SqrtPriceMath.getAmount1Delta(big(low), big(inside), big(one), roundUp)),
+        ]);
+        const both = [one.toString(), two.toString(), true] as const;
+        expect(liquidityForAmounts(price, lower, upper, { amount0: one, amount1: two })).toBe(
+          fromBig(maxLiquidityForAmounts(big(price), big(low), big(high), ...both)),
+        );
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it("values the same holdings alike from both sides", () => {
