@@ -13,8 +13,11 @@ const NODE_PATIENCE_MILLISECONDS = 3_000;
 const SWEEP_EVERY_MILLISECONDS = 10_000;
 const SWEEP_AT_ONCE = 8;
 const VERSION_EVERY_MILLISECONDS = 1_000;
-/** So long after a block a vault may still be shown as it was at the block before, while it is read again. */
-export const NEWEST_WITHIN_MILLISECONDS = 2_000;
+/**
+ * So long after a block a vault may still be shown as it was at the block before, while it is read again: a node that
+ * serves the workers too may take seconds over hundreds of vaults, and nobody is to wait for it meanwhile.
+ */
+export const NEWEST_WITHIN_MILLISECONDS = 10_000;
 /** Vaults that somebody asked for so lately are read at every new block, before they are asked for again. */
 const ASKED_FOR_MILLISECONDS = 60_000;
 
@@ -30,11 +33,12 @@ export interface ChainView {
   /** The newest block, and when it was heard of; null before the first. */
   head(): { readonly block: BlockStamp; readonly seenAtMilliseconds: number } | null;
   /**
-   * A vault at the newest head, or for a moment at the one before; read once per block however many ask. Throws 503 when
-   * the node does not answer.
+   * A vault at the newest head, or for a moment at the one before; read once per block however many ask. Of one that is
+   * asked for often, what is known is given at once even where the node is behind with it. Throws 503 when the node does
+   * not answer and nobody has asked lately.
    */
   vault(vault: VaultConfig): Promise<VaultReading>;
-  /** Whether what is known of a vault is what `vault` would give at once. */
+  /** Whether what is known of a vault is of the newest head, or for a moment of the one before. */
   isCurrent(vault: VaultConfig): boolean;
   /** What is known of a vault without asking, of whatever block. */
   known(vault: VaultConfig): VaultReading | null;
@@ -52,10 +56,13 @@ export interface ChainViewParameters {
   readonly chainId: number;
   readonly pollMilliseconds: number;
   readonly logger: Logger;
+  /** Unix milliseconds. */
+  readonly now?: () => number;
 }
 
 /** Follows the head until stopped. */
-export function watchChain({ client, chainId, pollMilliseconds, logger }: ChainViewParameters): ChainView {
+export function watchChain(parameters: ChainViewParameters): ChainView {
+  const { client, chainId, pollMilliseconds, logger, now = Date.now } = parameters;
   const pools = new Map<string, Promise<PoolMeta>>();
   const readings = new Map<string, VaultReading>();
   const reading = new Map<string, Promise<VaultReading>>();
@@ -77,8 +84,8 @@ export function watchChain({ client, chainId, pollMilliseconds, logger }: ChainV
     try {
       const block = await getBlock(client, "latest");
       const isNew = block.hash !== head?.block.hash;
-      if (isNew && head !== null) before = { hash: head.block.hash, untilMilliseconds: Date.now() };
-      head = { block, seenAtMilliseconds: Date.now() };
+      if (isNew && head !== null) before = { hash: head.block.hash, untilMilliseconds: now() };
+      head = { block, seenAtMilliseconds: now() };
       if (failures > 0) logger.info({ stage: "api" }, `the node answers again after ${failures} failures`);
       failures = 0;
       if (isNew) {
@@ -120,7 +127,7 @@ export function watchChain({ client, chainId, pollMilliseconds, logger }: ChainV
     const hash = readings.get(vault.vault)?.block.hash;
     if (head === null || hash === undefined) return false;
     if (hash === head.block.hash) return true;
-    return hash === before?.hash && Date.now() - before.untilMilliseconds < NEWEST_WITHIN_MILLISECONDS;
+    return hash === before?.hash && now() - before.untilMilliseconds < NEWEST_WITHIN_MILLISECONDS;
   };
 
   const at = (vault: VaultConfig): Promise<VaultReading> => {
@@ -157,7 +164,7 @@ export function watchChain({ client, chainId, pollMilliseconds, logger }: ChainV
   function readAgain(): void {
     // Where blocks come faster than vaults can be read, the next one takes its turn.
     if (readingAgain) return;
-    for (const [vault, at] of askedAt) if (Date.now() - at > ASKED_FOR_MILLISECONDS) askedAt.delete(vault);
+    for (const [vault, at] of askedAt) if (now() - at > ASKED_FOR_MILLISECONDS) askedAt.delete(vault);
     readingAgain = true;
     void readAll([...askedAt.keys()]).finally(() => {
       readingAgain = false;
@@ -169,25 +176,26 @@ export function watchChain({ client, chainId, pollMilliseconds, logger }: ChainV
     known: (vault) => readings.get(vault.vault) ?? null,
     isCurrent,
     version() {
-      if (Date.now() - shownAt >= VERSION_EVERY_MILLISECONDS && shown !== version) {
+      if (now() - shownAt >= VERSION_EVERY_MILLISECONDS && shown !== version) {
         shown = version;
-        shownAt = Date.now();
+        shownAt = now();
       }
       return shown;
     },
     vault(vault) {
-      askedAt.set(vault, Date.now());
+      const askedLately = now() - (askedAt.get(vault) ?? Number.NEGATIVE_INFINITY) < ASKED_FOR_MILLISECONDS;
+      askedAt.set(vault, now());
       const found = readings.get(vault.vault);
-      if (found === undefined || !isCurrent(vault)) return inTime(vault);
+      if (found === undefined || !(askedLately || isCurrent(vault))) return inTime(vault);
       if (found.block.hash !== head?.block.hash) void inTime(vault).catch(() => null);
       return Promise.resolve(found);
     },
     refresh(vaults) {
-      if (sweeping || Date.now() - sweptAt < SWEEP_EVERY_MILLISECONDS) return;
+      if (sweeping || now() - sweptAt < SWEEP_EVERY_MILLISECONDS) return;
       sweeping = true;
       void readAll(vaults).finally(() => {
         sweeping = false;
-        sweptAt = Date.now();
+        sweptAt = now();
       });
     },
     onHead(listener) {

@@ -1,19 +1,34 @@
+/** For how long an answer is kept. */
+export interface MemoTimes {
+  /** After this it is fetched again by whoever asks next, who does not wait for it ... */
+  readonly refreshMilliseconds: number;
+  /** ... unless the answer at hand is as old as this. */
+  readonly mostMilliseconds: number;
+}
+
 /** Keeps an answer for a while; those who ask while it is being fetched share it. An error is not kept. */
-export function memo<T>(milliseconds: number, fetch: () => Promise<T>, now: () => number = Date.now): () => Promise<T> {
-  let kept: { readonly value: Promise<T>; atMilliseconds: number } | null = null;
-  return () => {
-    if (kept !== null && now() - kept.atMilliseconds < milliseconds) return kept.value;
-    const fresh = { value: fetch(), atMilliseconds: Number.POSITIVE_INFINITY };
-    kept = fresh;
-    fresh.value.then(
+export function memo<T>(times: MemoTimes, fetch: () => Promise<T>, now: () => number = Date.now): () => Promise<T> {
+  let kept: { readonly value: Promise<T>; readonly atMilliseconds: number } | null = null;
+  let running: Promise<T> | null = null;
+  const start = (): Promise<T> => {
+    const asked = now();
+    const value = fetch();
+    running = value;
+    value.then(
       () => {
-        fresh.atMilliseconds = now();
+        kept = { value, atMilliseconds: asked };
+        running = null;
       },
       () => {
-        if (kept === fresh) kept = null;
+        running = null;
       },
     );
-    return fresh.value;
+    return value;
+  };
+  return () => {
+    const age = kept === null ? Number.POSITIVE_INFINITY : now() - kept.atMilliseconds;
+    const fresh = age < times.refreshMilliseconds ? null : (running ?? start());
+    return kept !== null && age < times.mostMilliseconds ? kept.value : (fresh as Promise<T>);
   };
 }
 

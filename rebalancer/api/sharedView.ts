@@ -11,10 +11,14 @@ import { bullConnection } from "../queues/redis.ts";
 import { createKillSwitch, type KillSwitch, type StopOrder } from "../stops/killSwitch.ts";
 import { ApiError, unavailable } from "./errors.ts";
 import { FRESHNESS_MILLISECONDS, type Journals } from "./journals.ts";
-import { memo, within } from "./memo.ts";
+import { type MemoTimes, memo, within } from "./memo.ts";
 
 const REDIS_PATIENCE_MILLISECONDS = 2_000;
-const COUNTS_FRESHNESS_MILLISECONDS = 1_000;
+const STOPS_TIMES: MemoTimes = {
+  refreshMilliseconds: FRESHNESS_MILLISECONDS / 2,
+  mostMilliseconds: FRESHNESS_MILLISECONDS,
+};
+const COUNTS_TIMES: MemoTimes = { refreshMilliseconds: 500, mostMilliseconds: 1_000 };
 
 /** Orders of the kill switch, the newest of each scope. */
 export interface StopsReading {
@@ -100,12 +104,12 @@ export function createSharedView(parameters: SharedViewParameters): SharedView {
     if (redis.status !== "ready") return { orders: newestOf(remembered()), source: "journals" };
     return { orders: await ask(() => killSwitch.orders()), source: "redis" };
   };
-  let stops = memo(FRESHNESS_MILLISECONDS, readStops);
+  let stops = memo(STOPS_TIMES, readStops);
   return {
     ask,
     redis,
     stops: () => stops(),
-    markers: memo(COUNTS_FRESHNESS_MILLISECONDS, () =>
+    markers: memo(COUNTS_TIMES, () =>
       ask(async () => {
         const read = pools.map(
           async (pool) => [pool, await readMarker(redis, settledKey(chainId, pool, prefix))] as const,
@@ -114,7 +118,7 @@ export function createSharedView(parameters: SharedViewParameters): SharedView {
       }),
     ),
     workers,
-    counts: memo(COUNTS_FRESHNESS_MILLISECONDS, () =>
+    counts: memo(COUNTS_TIMES, () =>
       ask(() => {
         const read = workers().flatMap(({ worker, queues }) =>
           names.map(async (name) => ({ worker, name, counts: await queues[name].getJobCounts() })),
@@ -128,7 +132,7 @@ export function createSharedView(parameters: SharedViewParameters): SharedView {
       const given = { ...order, atMilliseconds: Math.max(order.atMilliseconds, newest + 1) };
       const journaled = recordStop(config.journal.path, chainId, given);
       await ask(() => killSwitch.give(given));
-      stops = memo(FRESHNESS_MILLISECONDS, readStops);
+      stops = memo(STOPS_TIMES, readStops);
       return { given, journaled };
     },
     async close() {
