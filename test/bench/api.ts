@@ -1,11 +1,12 @@
 /**
  * Whether the API holds 1,000 reads a second on one core while a worker serves 500 vaults: a real chain, Redis, worker and
- * API, each a process of its own, and an open load. `--vaults N --pools N --seconds N --rate N --decisions N` change it.
+ * API, each a process of its own, and an open load. `--vaults N --pools N --seconds N --rate N --decisions N` change it;
+ * `--trace FOLDER` leaves there the requests over 20 ms, when blocks came, and a profile of the API's processor time.
  * Where Linux's `taskset` is at hand the API has the last core, and all that the question leaves out (chain, Redis,
  * worker, load) shares the others. API and load come before whatever else the machine does, where they may.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
@@ -23,6 +24,7 @@ const TICKS_PER_SECOND = 100;
 const MOST_P99_MILLISECONDS = 50;
 const TARGET_RATE = 1_000;
 const STREAMS = 10;
+const SLOW_MILLISECONDS = 20;
 /** A seed of its own, so that the answers of one run are those of the next. */
 const SEED = 4_242;
 
@@ -52,6 +54,7 @@ export const bench: Bench = async ({ options, progress }) => {
   const seconds = read("seconds", 36);
   const rate = read("rate", TARGET_RATE);
   const decisions = read("decisions", 48);
+  const trace = options.includes("--trace") ? String(options[options.indexOf("--trace") + 1]) : null;
   const folder = mkdtempSync(join(tmpdir(), "bench-api-"));
   const redis = await startRedis();
   const apart = pinned ? [...FIRST, "taskset", "-c", String(lastCore)] : [];
@@ -78,21 +81,36 @@ export const bench: Bench = async ({ options, progress }) => {
     ]);
     children.push(worker);
     await many.tick(SLOT_SECONDS);
-    const api = start(folder, "api", apart, ["api", "start", "--json", "--config", config, "--listen", "127.0.0.1:0"]);
+    const api = start(
+      folder,
+      "api",
+      apart,
+      ["api", "start", "--json", "--config", config, "--listen", "127.0.0.1:0"],
+      trace === null ? [] : ["--cpu-prof", "--cpu-prof-dir", trace],
+    );
     children.push(api);
     const url = await urlOf(api);
     const paths = mixOf(many, ids);
     progress("warming up");
-    await load({ url, perSecond: 200, seconds: 5, paths, streams: 0 });
+    await load({ url, perSecond: 200, seconds: 5, paths, streams: 0, slowMilliseconds: SLOW_MILLISECONDS });
 
     progress(`${rate} requests a second for ${seconds} s, ${STREAMS} event streams, a block every ${SLOT_SECONDS} s`);
     const before = { cpu: cpuSecondsOf(api), worker: cpuSecondsOf(worker), decided: decided(folder) };
     const blocks = tickFor(many, seconds);
     blocks.catch(() => undefined);
-    const result = await load({ url, perSecond: rate, seconds, paths, streams: STREAMS });
+    const result = await load({
+      url,
+      perSecond: rate,
+      seconds,
+      paths,
+      streams: STREAMS,
+      slowMilliseconds: SLOW_MILLISECONDS,
+    });
     const cpu = cpuSecondsOf(api) - before.cpu;
     const workerCpu = cpuSecondsOf(worker) - before.worker;
-    const slots = await blocks;
+    const blocksAt = await blocks;
+    const slots = blocksAt.length;
+    if (trace !== null) writeTrace(trace, { blocksAt, ...result });
     const made = await decidedAfter(folder, before.decided + slots * vaults);
     for (const child of children)
       if (child.exitCode !== null) throw new Error(`a process ended with ${child.exitCode}`);
@@ -157,10 +175,16 @@ const leaveCore = (core: number): boolean =>
   spawnSync("taskset", ["--all-tasks", "--cpu-list", "--pid", `0-${core - 1}`, String(process.pid)]).status === 0;
 
 /** `prefix`: a command that runs another one, on a core or at a priority of its own. */
-function start(folder: string, name: string, prefix: readonly string[], verb: readonly string[]): ChildProcess {
+function start(
+  folder: string,
+  name: string,
+  prefix: readonly string[],
+  verb: readonly string[],
+  flags: readonly string[] = [],
+): ChildProcess {
   const keys = localKeys();
   const log = openSync(join(folder, `${name}.log`), "w");
-  const node = [process.execPath, "--import", "tsx", "rebalancer/cli/main.ts", ...verb];
+  const node = [process.execPath, ...flags, "--import", "tsx", "rebalancer/cli/main.ts", ...verb];
   const [command = process.execPath, ...args] = [...prefix, ...node];
   return spawn(command, args, {
     cwd: ROOT,
@@ -226,16 +250,36 @@ function load(orders: LoadOrders): Promise<LoadResult> {
   });
 }
 
-/** A block every slot for so long; returns how many. */
-async function tickFor(many: ManyVaults, seconds: number): Promise<number> {
+/** A block every slot for so long; returns when each was mined, in Unix milliseconds. */
+async function tickFor(many: ManyVaults, seconds: number): Promise<readonly number[]> {
+  const minedAt: number[] = [];
   const slots = Math.max(1, Math.floor(seconds / SLOT_SECONDS));
   const began = performance.now();
   for (let slot = 0; slot < slots; slot++) {
     const left = began + slot * SLOT_SECONDS * 1_000 - performance.now();
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, left)));
     await many.tick(SLOT_SECONDS);
+    minedAt.push(Date.now());
   }
-  return slots;
+  return minedAt;
+}
+
+/** Slow requests by when they were due: with how long after a block that was, and how much of it was the load's own delay. */
+function writeTrace(
+  folder: string,
+  {
+    slow,
+    beganAtMilliseconds,
+    blocksAt,
+  }: Pick<LoadResult, "slow" | "beganAtMilliseconds"> & { blocksAt: readonly number[] },
+): void {
+  mkdirSync(folder, { recursive: true });
+  const lines = slow.map((request) => {
+    const at = beganAtMilliseconds + request.dueMilliseconds;
+    const block = blocksAt.findLast((mined) => mined <= at);
+    return JSON.stringify({ afterBlockMilliseconds: block === undefined ? null : Math.round(at - block), ...request });
+  });
+  writeFileSync(join(folder, "slow.jsonl"), lines.map((line) => `${line}\n`).join(""));
 }
 
 function decided(folder: string): number {

@@ -12,6 +12,18 @@ export interface LoadOrders {
   readonly paths: readonly string[];
   /** Readers of the event stream beside it. */
   readonly streams: number;
+  /** Requests that take at least so many milliseconds are told one by one. */
+  readonly slowMilliseconds: number;
+}
+
+/** One request. */
+export interface SlowRequest {
+  readonly path: string;
+  /** When it should have left, in milliseconds from the first one. */
+  readonly dueMilliseconds: number;
+  /** How long after that it left, and how long after it was due its answer had come. */
+  readonly leftAfterMilliseconds: number;
+  readonly tookMilliseconds: number;
 }
 
 export interface LoadResult {
@@ -29,6 +41,9 @@ export interface LoadResult {
   readonly most: number;
   /** How late the generator itself was at the 99th percentile: above the target it is what was measured. */
   readonly lateP99: number;
+  /** Unix milliseconds of when the first request was due. */
+  readonly beganAtMilliseconds: number;
+  readonly slow: readonly SlowRequest[];
 }
 
 const STEP_MILLISECONDS = 2;
@@ -38,15 +53,15 @@ async function main(): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
   const orders = JSON.parse(Buffer.concat(chunks).toString("utf8")) as LoadOrders;
-  process.stdout.write(`${JSON.stringify(await load(orders))}\n`);
-  process.exit(0);
+  process.stdout.write(`${JSON.stringify(await load(orders))}\n`, () => process.exit(0));
 }
 
-async function load({ url, perSecond, seconds, paths, streams }: LoadOrders): Promise<LoadResult> {
+async function load({ url, perSecond, seconds, paths, streams, slowMilliseconds }: LoadOrders): Promise<LoadResult> {
   const { hostname, port } = new URL(url);
   const agent = new Agent({ keepAlive: true, maxSockets: 128 });
   const times: number[] = [];
   const late: number[] = [];
+  const slow: SlowRequest[] = [];
   const failed: Record<string, number> = {};
   let [sent, bytes, events] = [0, 0, 0];
   for (let i = 0; i < streams; i++)
@@ -58,9 +73,13 @@ async function load({ url, perSecond, seconds, paths, streams }: LoadOrders): Pr
 
   const ask = (path: string, due: number) =>
     new Promise<void>((resolve) => {
-      late.push(performance.now() - due);
+      const leftAfterMilliseconds = performance.now() - due;
+      late.push(leftAfterMilliseconds);
       const finish = (status: number) => {
-        if (status === 200) times.push(performance.now() - due);
+        const tookMilliseconds = performance.now() - due;
+        if (tookMilliseconds >= slowMilliseconds)
+          slow.push({ path, dueMilliseconds: due - began, leftAfterMilliseconds, tookMilliseconds });
+        if (status === 200) times.push(tookMilliseconds);
         else failed[status] = (failed[status] ?? 0) + 1;
         resolve();
       };
@@ -76,6 +95,7 @@ async function load({ url, perSecond, seconds, paths, streams }: LoadOrders): Pr
     });
 
   const began = performance.now();
+  const beganAtMilliseconds = Date.now();
   const total = perSecond * seconds;
   const asked: Promise<void>[] = [];
   while (sent < total) {
@@ -105,6 +125,8 @@ async function load({ url, perSecond, seconds, paths, streams }: LoadOrders): Pr
       late.sort((a, b) => a - b),
       0.99,
     ),
+    beganAtMilliseconds,
+    slow,
   };
 }
 
