@@ -25,7 +25,6 @@ export interface Product {
 
 /** Codes of assembly/index.ts. */
 export const OPERATIONS = {
-  copy: 0,
   Add: 1,
   Sub: 2,
   Mul: 3,
@@ -41,7 +40,7 @@ export const OPERATIONS = {
   Softplus: 13,
   Relu: 14,
 } as const;
-export type Operation = Exclude<keyof typeof OPERATIONS, "copy">;
+export type Operation = keyof typeof OPERATIONS;
 
 const BINARY = new Set(["Add", "Sub", "Mul", "Div", "Max", "Min"]);
 

@@ -4,12 +4,19 @@ import { type Column, columnsOf, OPERATIONS, type Product } from "./columns.ts";
 import type { OnnxGraph } from "./onnxFile.ts";
 
 /** Rows that are computed together, and the bytes of one column of them. */
-const BLOCK = 64;
+const BLOCK = 128;
 const COLUMN_BYTES = BLOCK * 4;
-/** The kernel computes eight rows, or four sums, at a time. */
+/** The kernel computes eight rows, or four sums, at a time; of a fixed column it has eight rows. */
 const LANES = 8;
 const SUMS = 4;
+const FIXED_BYTES = LANES * 4;
+/** Codes of assembly/index.ts: added to an operation whose source is a fixed column. */
+const FIRST_FIXED = 256;
+const SECOND_FIXED = 512;
 const MATMUL = 15;
+const ORDER_BYTES = 32;
+/** Nothing straddles two lines of the cache without need. */
+const LINE_BYTES = 64;
 const PAGE_BYTES = 65_536;
 
 interface Kernel {
@@ -67,22 +74,21 @@ export function createEngine({ graph, output, widths, perRow, only }: CreateEngi
   kernel.memory.grow(Math.ceil(layout.bytes / PAGE_BYTES));
   const floats = new Float32Array(kernel.memory.buffer, base, layout.bytes >> 2);
   const words = new Uint32Array(kernel.memory.buffer, base, layout.bytes >> 2);
-  for (const [at, value] of layout.constants) floats.fill(value, at >> 2, (at + COLUMN_BYTES) >> 2);
+  for (const [at, value] of layout.constants) floats.fill(value, at >> 2, (at + FIXED_BYTES) >> 2);
   for (const [at, value] of layout.weights) floats[at >> 2] = value;
   for (const [at, value] of layout.addresses) words[at >> 2] = base + value;
   for (const [at, value] of layout.numbers) words[at >> 2] = value;
-  const places = answers.map((answer) => (layout.places.get(answer.id) as number) >> 2);
+  const places = answers.map(({ id, fixed }) => ({ place: (layout.places.get(id) as number) >> 2, fixed }));
   const { fixed, rowwise } = layout.programs;
 
   return {
     evaluate(inputs, rows) {
       const width = answers.length;
       const answer = new Float32Array(rows * width);
-      const most = Math.min(BLOCK, Math.ceil(rows / LANES) * LANES);
       for (const { name, index, at } of layout.inputs) {
-        if (!perRow.has(name)) floats.fill(inputs[name]?.[index] ?? Number.NaN, at >> 2, (at >> 2) + most);
+        if (!perRow.has(name)) floats.fill(inputs[name]?.[index] ?? Number.NaN, at >> 2, (at >> 2) + LANES);
       }
-      kernel.run(base + fixed.at, fixed.count, most);
+      kernel.run(base + fixed.at, fixed.count, LANES);
       for (let first = 0; first < rows; first += BLOCK) {
         const count = Math.min(BLOCK, rows - first);
         for (const { name, index, at } of layout.inputs) {
@@ -94,9 +100,9 @@ export function createEngine({ graph, output, widths, perRow, only }: CreateEngi
           }
         }
         kernel.run(base + rowwise.at, rowwise.count, Math.ceil(count / LANES) * LANES);
-        places.forEach((place, column) => {
+        places.forEach(({ place, fixed }, column) => {
           for (let row = 0, to = first * width + column; row < count; row++, to += width) {
-            answer[to] = floats[place + row] as number;
+            answer[to] = floats[fixed ? place : place + row] as number;
           }
         });
       }
@@ -133,12 +139,23 @@ function layOut(answers: readonly Column[]): Layout {
   const addresses: [number, number][] = [];
   const numbers: [number, number][] = [];
   const instructions = { fixed: [] as Instruction[], rowwise: [] as Instruction[] };
+  const readers = readersOf(columns, answers);
+  /** Places of columns that nothing reads any more: what is used again at once stays in the nearest cache. */
+  const free: number[] = [];
   let bytes = 0;
   const allocate = (size: number): number => {
-    bytes += size;
-    return bytes - size;
+    const at = bytes;
+    bytes += Math.ceil(size / LINE_BYTES) * LINE_BYTES;
+    return at;
   };
   const place = (column: Column): number => places.get(column.id) as number;
+  /** Where a column is read for one of the times that it is read. */
+  const read = (column: Column): number => {
+    const left = (readers.get(column.id) as number) - 1;
+    readers.set(column.id, left);
+    if (left === 0 && !column.fixed && column.source.kind === "operation") free.push(place(column));
+    return place(column);
+  };
 
   const outputs = new Map<Product, number>();
   function multiply(product: Product, fixed: boolean): number {
@@ -146,9 +163,10 @@ function layOut(answers: readonly Column[]): Layout {
     if (known !== undefined) return known;
     const start = product.start === null ? null : multiply(product.start, true);
     const groups = Math.ceil(product.sums / SUMS);
-    const target = allocate(groups * SUMS * COLUMN_BYTES);
+    const stride = fixed ? FIXED_BYTES : COLUMN_BYTES;
+    const target = allocate(groups * SUMS * stride);
     const listAt = allocate(product.inputs.length * 4);
-    product.inputs.forEach((input, i) => void addresses.push([listAt + 4 * i, place(input)]));
+    product.inputs.forEach((input, i) => void addresses.push([listAt + 4 * i, read(input)]));
     const weightsAt = allocate(groups * product.inputs.length * SUMS * 4);
     let at = weightsAt;
     for (let group = 0; group < groups; group++) {
@@ -156,8 +174,8 @@ function layOut(answers: readonly Column[]): Layout {
         for (let sum = 0; sum < SUMS; sum++, at += 4) weights.push([at, row[group * SUMS + sum] ?? 0]);
       }
     }
-    const order = allocate(20);
-    numbers.push([order, product.inputs.length], [order + 4, groups]);
+    const order = allocate(ORDER_BYTES);
+    numbers.push([order, product.inputs.length], [order + 4, groups], [order + 20, stride]);
     addresses.push([order + 8, listAt], [order + 12, weightsAt]);
     // The address 0 says that there is nothing to start from.
     if (start !== null) addresses.push([order + 16, start]);
@@ -169,22 +187,25 @@ function layOut(answers: readonly Column[]): Layout {
   for (const column of columns) {
     const { source, fixed } = column;
     if (source.kind === "product") {
-      places.set(column.id, multiply(source.product, fixed) + source.index * COLUMN_BYTES);
+      const stride = fixed ? FIXED_BYTES : COLUMN_BYTES;
+      places.set(column.id, multiply(source.product, fixed) + source.index * stride);
       continue;
     }
-    const at = allocate(COLUMN_BYTES);
+    if (source.kind === "operation") {
+      const { a, b } = source;
+      const from = read(a);
+      const other = b === null ? from : read(b);
+      // Perhaps the place of what was read for the last time just now: every row is read before it is written.
+      const at = fixed ? allocate(FIXED_BYTES) : (free.pop() ?? allocate(COLUMN_BYTES));
+      places.set(column.id, at);
+      const code = OPERATIONS[source.operation] + (a.fixed ? FIRST_FIXED : 0) + (b?.fixed ? SECOND_FIXED : 0);
+      instructions[fixed ? "fixed" : "rowwise"].push([code, at, from, other]);
+      continue;
+    }
+    const at = allocate(fixed ? FIXED_BYTES : COLUMN_BYTES);
     places.set(column.id, at);
     if (source.kind === "constant") constants.push([at, source.value]);
-    else if (source.kind === "input") inputs.push({ name: source.name, index: source.index, at });
-    else {
-      const a = place(source.a);
-      instructions[fixed ? "fixed" : "rowwise"].push([
-        OPERATIONS[source.operation],
-        at,
-        a,
-        source.b === null ? a : place(source.b),
-      ]);
-    }
+    else inputs.push({ name: source.name, index: source.index, at });
   }
   const write = (list: readonly Instruction[]): Program => {
     const at = allocate(list.length * 16);
@@ -196,6 +217,27 @@ function layOut(answers: readonly Column[]): Layout {
   };
   const programs = { fixed: write(instructions.fixed), rowwise: write(instructions.rowwise) };
   return { bytes, places, inputs, constants, weights, addresses, numbers, programs };
+}
+
+/** How often each column is read; what is an answer is read once more, at the end. */
+function readersOf(columns: readonly Column[], answers: readonly Column[]): Map<number, number> {
+  const readers = new Map<number, number>();
+  const count = ({ id }: Column): void => void readers.set(id, (readers.get(id) ?? 0) + 1);
+  const products = new Set<Product>();
+  for (const { source } of columns) {
+    if (source.kind === "operation") {
+      count(source.a);
+      if (source.b !== null) count(source.b);
+    }
+    if (source.kind !== "product") continue;
+    for (let product: Product | null = source.product; product !== null; product = product.start) {
+      if (products.has(product)) break;
+      products.add(product);
+      product.inputs.forEach(count);
+    }
+  }
+  answers.forEach(count);
+  return readers;
 }
 
 /** Everything that the answers are made from, in an order in which it can be computed. */

@@ -80,6 +80,47 @@ describe("the graph engine", () => {
     ]);
   });
 
+  it("keeps what all rows share apart from what each row has, however often a place is used again", () => {
+    const ops = [
+      ["Mul", ["range", "features"], "scaled"],
+      ["Add", ["scaled", "scaled"], "twice"],
+      ["Neg", ["twice"], "negative"],
+      ["Exp", ["features"], "grown"],
+      ["Sub", ["negative", "grown"], "less"],
+      ["Concat", ["less", "features", "scaled", "range"], "all"],
+      ["MatMul", ["all", "weights"], "sums"],
+      ["Concat", ["grown", "sums", "less", "range"], "quantiles"],
+    ] as const;
+    const attributes = { axis: 1 };
+    const nodes = ops.map(([operator, inputs, output]) => ({ operator, inputs, outputs: [output], attributes }));
+    const weights = Array.from({ length: 20 }, (_, i) => i - 7);
+    const engine = createEngine({
+      graph: {
+        nodes,
+        constants: new Map([["weights", { dims: [4, 5], values: weights }]]),
+        inputs: ["features", "range"],
+        outputs: ["quantiles"],
+      },
+      output: "quantiles",
+      widths: { features: 1, range: 1 },
+      perRow: new Set(["range"]),
+    });
+    const shared = 0.5;
+    const rows = 131;
+    const range = Float32Array.from({ length: rows }, (_, i) => (i - 64) / 8);
+    const answer = engine?.evaluate({ features: Float32Array.of(shared), range }, rows) ?? new Float32Array();
+    expect(answer).toHaveLength(rows * 8);
+    const grown = Math.exp(shared);
+    range.forEach((x, row) => {
+      const less = -2 * shared * x - grown;
+      const all = [less, shared, shared * x, x];
+      const sums = [0, 1, 2, 3, 4].map((k) => all.reduce((sum, one, i) => sum + one * (weights[5 * i + k] ?? 0), 0));
+      [grown, ...sums, less, x].forEach((wanted, column) => {
+        expect(answer[row * 8 + column], `row ${row}, column ${column}`).toBeCloseTo(wanted, 3);
+      });
+    });
+  });
+
   it("leaves graphs with operations that it does not know to onnxruntime", () => {
     expect(
       createEngine({ graph: single("LSTM"), output: "quantiles", widths: { features: 1 }, perRow: new Set() }),

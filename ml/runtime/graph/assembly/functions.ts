@@ -9,13 +9,29 @@ function horner(sum: v128, x: v128, next: f32): v128 {
   return f32x4.add(f32x4.mul(sum, x), f32x4.splat(next));
 }
 
-/** e^x; infinity above the greatest float, 0 below the least normal one. */
+/** The lesser, or greater, of a number and a limit that is neither zero nor NaN: what is no number stays none. */
 // @ts-ignore: decorator
 @inline
-export function exp(x: v128): v128 {
-  const inside = f32x4.max(f32x4.min(x, f32x4.splat(88.72284)), f32x4.splat(-87.33655));
-  const n = f32x4.nearest(f32x4.mul(inside, f32x4.splat(1.44269504)));
-  let r = f32x4.sub(inside, f32x4.mul(n, f32x4.splat(LN2_HIGH)));
+function atMost(x: v128, limit: f32): v128 {
+  return f32x4.pmin(x, f32x4.splat(limit));
+}
+
+// @ts-ignore: decorator
+@inline
+function atLeast(x: v128, limit: f32): v128 {
+  return f32x4.pmax(x, f32x4.splat(limit));
+}
+
+/** Adding it leaves a float of less than 2^22 rounded to a whole number, in the low bits. */
+const ROUNDING: f32 = 12582912;
+
+/** e^x where it is a normal float. */
+// @ts-ignore: decorator
+@inline
+function expInside(x: v128): v128 {
+  const rounded = f32x4.add(f32x4.mul(x, f32x4.splat(1.44269504)), f32x4.splat(ROUNDING));
+  const n = f32x4.sub(rounded, f32x4.splat(ROUNDING));
+  let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(LN2_HIGH)));
   r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(LN2_LOW)));
   let sum = f32x4.splat(1.9875691500e-4);
   sum = horner(sum, r, 1.3981999507e-3);
@@ -24,15 +40,18 @@ export function exp(x: v128): v128 {
   sum = horner(sum, r, 1.6666665459e-1);
   sum = horner(sum, r, 5.0000001201e-1);
   sum = f32x4.add(f32x4.mul(sum, f32x4.mul(r, r)), f32x4.add(r, f32x4.splat(1)));
-  // In two steps, since 2^128 is no float.
-  const whole = i32x4.trunc_sat_f32x4_s(n);
-  const half = i32x4.shr_s(whole, 1);
-  const rest = i32x4.sub(whole, half);
-  const bias = i32x4.splat(127);
-  sum = f32x4.mul(sum, i32x4.shl(i32x4.add(half, bias), 23));
-  sum = f32x4.mul(sum, i32x4.shl(i32x4.add(rest, bias), 23));
-  sum = v128.bitselect(f32x4.splat(Infinity), sum, f32x4.gt(x, f32x4.splat(88.72284)));
-  return v128.andnot(sum, f32x4.lt(x, f32x4.splat(-87.33655)));
+  // Times 2^n: n lies in the low bits of `rounded`, and what lies above them is shifted out.
+  return i32x4.add(sum, i32x4.shl(rounded, 23));
+}
+
+/** e^x; infinity above the greatest float, 0 below the least normal one. */
+// @ts-ignore: decorator
+@inline
+export function exp(x: v128): v128 {
+  let sum = expInside(atLeast(atMost(x, 88.72284), -87.33655));
+  sum = v128.bitselect(f32x4.splat(Infinity), sum, f32x4.ge(x, f32x4.splat(88.72284)));
+  sum = v128.andnot(sum, f32x4.le(x, f32x4.splat(-87.33655)));
+  return v128.or(sum, f32x4.ne(x, x));
 }
 
 /** Natural logarithm; minus infinity at 0, NaN below. */
@@ -71,7 +90,7 @@ export function log(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function tanh(x: v128): v128 {
-  const t = f32x4.max(f32x4.min(x, f32x4.splat(9)), f32x4.splat(-9));
+  const t = atLeast(atMost(x, 9), -9);
   const s = f32x4.mul(t, t);
   let p = f32x4.splat(-2.76076847742355e-16);
   p = horner(p, s, 2.00018790482477e-13);
@@ -92,7 +111,7 @@ export function tanh(x: v128): v128 {
 @inline
 export function erf(x: v128): v128 {
   const sign = v128.and(x, i32x4.splat(<i32>0x80000000));
-  const t = f32x4.min(f32x4.abs(x), f32x4.splat(3.925));
+  const t = atMost(f32x4.abs(x), 3.925);
   const s = f32x4.mul(t, t);
   let near = f32x4.splat(-5.99104969e-4);
   near = horner(near, s, 4.99339588e-3);
@@ -109,6 +128,6 @@ export function erf(x: v128): v128 {
   far = horner(far, t, 6.34846687e-1);
   far = horner(far, t, 1.28717512e-1);
   far = f32x4.add(f32x4.mul(far, t), t);
-  far = f32x4.sub(f32x4.splat(1), exp(f32x4.neg(far)));
+  far = f32x4.sub(f32x4.splat(1), expInside(f32x4.neg(far)));
   return v128.or(v128.bitselect(far, near, f32x4.gt(t, f32x4.splat(0.921875))), sign);
 }
