@@ -1,4 +1,5 @@
-import { type Hex, keccak256, type LocalAccount, parseGwei, parseTransaction } from "viem";
+import { type Hex, hexToBytes, type LocalAccount, parseGwei, parseTransaction } from "viem";
+import { keccak256 } from "../../ml/runtime/keccak/keccak.ts";
 import type { Address } from "../../ml/types.ts";
 import { begun } from "../ahead.ts";
 import type { BlockStamp } from "../chain.ts";
@@ -159,7 +160,7 @@ async function sign(
     maxFeePerGas: fees.maxFeePerGas,
     maxPriorityFeePerGas: fees.maxPriorityFeePerGas,
   });
-  return { ...place, from: keeper.address, hash: keccak256(raw), raw, ...fees };
+  return { ...place, from: keeper.address, hash: keccak256(hexToBytes(raw)), raw, ...fees };
 }
 
 /** The call inside of signed bytes of ours. */
