@@ -35,8 +35,8 @@ export const encodeColumns = (table: CandidateTable): Uint8Array =>
 
 function encode(table: CandidateTable, narrow: boolean): Uint8Array | null {
   const { rows } = table;
-  const refusals = refusalsOf(table);
-  const text = Buffer.from(JSON.stringify([...refusals.keys()]));
+  const { refusals, numberOf } = refusalsOf(table);
+  const text = Buffer.from(JSON.stringify(refusals));
   const numbersEnd = HEADER_BYTES + rows * COLUMNS * (narrow ? 4 : 8);
   const bytes = new Uint8Array(numbersEnd + text.length);
   new Uint32Array(bytes.buffer, 0, 3).set([narrow ? 3 : 4, rows, text.length]);
@@ -46,17 +46,7 @@ function encode(table: CandidateTable, narrow: boolean): Uint8Array | null {
   numbers.set(table.kind.subarray(0, rows));
   numbers.set(table.lowerTick.subarray(0, rows), rows);
   numbers.set(table.upperTick.subarray(0, rows), 2 * rows);
-  const last = 11 * rows;
-  // Refusals come in runs.
-  let [before, number]: [string | null, number] = [null, NO_REFUSAL];
-  for (let row = 0; row < rows; row++) {
-    const refusal = table.refusal[row] ?? null;
-    if (refusal !== before) {
-      before = refusal;
-      number = refusal === null ? NO_REFUSAL : (refusals.get(refusal) as number);
-    }
-    numbers[last + row] = number;
-  }
+  numbers.set(numberOf, 11 * rows);
   for (let i = 0; i < QUANTITIES.length; i++) {
     const column = table[QUANTITIES[i] as (typeof QUANTITIES)[number]];
     const first = placeOf(i) * rows;
@@ -66,17 +56,25 @@ function encode(table: CandidateTable, narrow: boolean): Uint8Array | null {
   return bytes;
 }
 
-/** The distinct refusals, in the order in which they come. */
-function refusalsOf({ rows, refusal: given }: CandidateTable): ReadonlyMap<string, number> {
+/** The distinct refusals, in the order in which they come, and which of them each row has. */
+function refusalsOf({ rows, refusal: given }: CandidateTable): {
+  readonly refusals: readonly string[];
+  readonly numberOf: Int32Array;
+} {
   const found = new Map<string, number>();
-  let before: string | null = null;
+  const numberOf = new Int32Array(rows);
+  // Refusals come in runs.
+  let [before, number]: [string | null, number] = [null, NO_REFUSAL];
   for (let row = 0; row < rows; row++) {
     const refusal = given[row] ?? null;
-    if (refusal === before) continue;
-    before = refusal;
-    if (refusal !== null && !found.has(refusal)) found.set(refusal, found.size);
+    if (refusal !== before) {
+      before = refusal;
+      number = refusal === null ? NO_REFUSAL : (found.get(refusal) ?? found.size);
+      if (number === found.size) found.set(refusal as string, number);
+    }
+    numberOf[row] = number;
   }
-  return found;
+  return { refusals: [...found.keys()], numberOf };
 }
 
 /** Writes ten-thousandths; false where an integer does not hold one of them. */

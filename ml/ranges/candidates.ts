@@ -51,10 +51,14 @@ export function candidateRanges(parameters: CandidateParameters): Range[] {
   // One number for each range sorts many times faster than objects do.
   const sorted = found.subarray(0, count).sort();
   const ranges: Range[] = [];
-  sorted.forEach((key, i) => {
-    if (i > 0 && key === sorted[i - 1]) return;
-    ranges.push({ lowerTick: Math.floor(key / TICKS) + MIN_TICK, upperTick: (key % TICKS) + MIN_TICK });
-  });
+  let before = -1;
+  for (let i = 0; i < count; i++) {
+    const key = sorted[i] as number;
+    if (key === before) continue;
+    before = key;
+    const lower = Math.floor(key / TICKS);
+    ranges.push({ lowerTick: lower + MIN_TICK, upperTick: key - lower * TICKS + MIN_TICK });
+  }
   return ranges;
 }
 

@@ -25,9 +25,8 @@ export function offsetsOf(
   return orientation(numeraire) === 1 ? { lower: a, upper: b } : { lower: b, upper: a };
 }
 
-/** Part of a position's value at spot that is in the other token. */
-export function otherShareOf(range: Offsets): number {
-  const total = value(range, 0);
+/** Part of a position's value at spot that is in the other token; `total` = that value, per unit of liquidity. */
+export function otherShareOf(range: Offsets, total = value(range, 0)): number {
   const inside = Math.max(range.lower, Math.min(range.upper, 0));
   return (Math.exp(-inside / 2) - Math.exp(-range.upper / 2)) / total;
 }

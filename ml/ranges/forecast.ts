@@ -1,5 +1,5 @@
 import { fullRangeValue } from "../data/bars.ts";
-import { concentration } from "../risk/position.ts";
+import { concentrationOf, value } from "../risk/position.ts";
 import type {
   Features,
   ModelSet,
@@ -77,9 +77,10 @@ export async function forecastRanges(parameters: ForecastRangesParameters): Prom
     if (!Number.isFinite(inRange + fees + il + lvr + tail)) throw notFinite(inRange, fees, il, lvr);
     found.lower[i] = lower;
     found.upper[i] = upper;
-    found.otherShare[i] = otherShareOf(own);
+    const worth = value(own, 0);
+    found.otherShare[i] = otherShareOf(own, worth);
     // Per unit of value, from what the same value buys over all prices.
-    found.liquidityPerValue[i] = concentration(own) / fullRange;
+    found.liquidityPerValue[i] = concentrationOf(worth) / fullRange;
     found.inRange[i] = inRange;
     found.fees[i] = fees;
     found.il[i] = il;

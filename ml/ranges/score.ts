@@ -189,8 +189,8 @@ interface Limits {
   readonly mostLiquidity: number;
   readonly observedLiquidity: number;
   readonly deRiskOnly: boolean;
-  /** By what is needed. */
-  readonly swapRefusals: Map<string, string>;
+  /** By what is needed, thousandths of NAV. */
+  readonly swapRefusals: Map<number, string>;
 }
 
 function limitsOf({ bounds, confidence, holdings, market, settings }: ScoreParameters): Limits {
@@ -250,11 +250,15 @@ function putRange(table: CandidateTable, limits: Limits, weights: Weights, forec
 
 /** Thousands of ranges share a few hundred of these. */
 function swapRefusal({ swapRefusals, maxSwapShare }: Limits, swapShare: number): string {
+  const thousandths = 1_000 * Math.abs(swapShare);
+  const whole = Math.round(thousandths);
+  const known = swapRefusals.get(whole);
+  // Beside a half the decimals that are printed decide which way it is rounded.
+  const certain = Math.abs(thousandths - whole) < 0.499;
+  if (certain && known !== undefined) return known;
   const needed = (100 * Math.abs(swapShare)).toFixed(1);
-  const known = swapRefusals.get(needed);
-  if (known !== undefined) return known;
   const text = `needs to swap ${needed} % of NAV, at most ${(100 * maxSwapShare).toFixed(1)} % is allowed`;
-  swapRefusals.set(needed, text);
+  if (certain) swapRefusals.set(whole, text);
   return text;
 }
 

@@ -21,7 +21,10 @@ export function delta({ lower, upper }: Offsets, x: number): number {
 }
 
 /** How much more liquidity a unit of value buys in the range than over all prices: fees scale with it. */
-export const concentration = (range: Offsets): number => 2 / value(range, 0);
+export const concentration = (range: Offsets): number => concentrationOf(value(range, 0));
+
+/** The same of a range by its value at the start. */
+export const concentrationOf = (start: number): number => 2 / start;
 
 /** Impermanent loss at relative price e^x against holding the starting amounts, a fraction of the starting value; <= 0. */
 export function impermanentLoss(range: Offsets, x: number): number {
