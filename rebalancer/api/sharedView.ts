@@ -127,11 +127,14 @@ export function createSharedView(parameters: SharedViewParameters): SharedView {
       }),
     ),
     async give(order) {
-      const orders = await ask(() => killSwitch.orders());
-      const newest = orders.find(({ scope }) => scope === order.scope)?.atMilliseconds ?? 0;
-      const given = { ...order, atMilliseconds: Math.max(order.atMilliseconds, newest + 1) };
-      const journaled = recordStop(config.journal.path, chainId, given);
-      await ask(() => killSwitch.give(given));
+      let journaled = false;
+      const journal = {
+        ...memory,
+        recordStop(_chainId: number, given: StopOrder) {
+          journaled = recordStop(config.journal.path, chainId, given);
+        },
+      };
+      const given = await ask(() => createKillSwitch({ redis, journal, prefix, chainId }).give(order));
       stops = memo(STOPS_TIMES, readStops);
       return { given, journaled };
     },

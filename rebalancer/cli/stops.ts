@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { createWalletClient, http, parseGwei } from "viem";
+import { parseGwei } from "viem";
 import type { Address, Hex } from "../../ml/types.ts";
 import { encodePauseVault, pauseVault } from "../../sdk/actions/pauseVault.ts";
+import { decodeRevert } from "../../sdk/errors.ts";
 import { openChain } from "../chain/open.ts";
 import { getBlock } from "../chain.ts";
 import { type Config, resolveVaults } from "../config.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, explain, RetryableError } from "../errors.ts";
 import { openJournal } from "../journal.ts";
 import { guardianFromEnvironment } from "../keys/keys.ts";
 import { connectRedis } from "../queues/redis.ts";
@@ -67,25 +68,44 @@ async function order(options: StopOptions, level: StopLevel): Promise<void> {
     by: "operator",
     atMilliseconds: Date.now(),
   };
-  const redis = await connectRedis(config.redis, () => undefined);
   const journal = existsSync(config.journal.path) ? openJournal(config.journal.path, randomUUID) : null;
+  let unheard: string | null = null;
+  const redis = await connectRedis(config.redis, () => undefined).catch((error: unknown) => {
+    unheard = explain(error);
+    return null;
+  });
   try {
     const parameters = { redis, journal, prefix: config.redis.prefix, chainId: config.chainId };
-    await createKillSwitch(parameters).give(given);
+    const kept = redis !== null || journal !== null;
+    const order = kept ? await createKillSwitch(parameters).give(given) : null;
+    // Whoever kills needs the chain to stop even where nothing else answers.
     const paused = level === 3 ? await pauseOnChain(config, vaults, BigInt(pauseSeconds)) : [];
-    answer(options, { order: given, paused }, () =>
+    answer(options, { order, paused, unheard }, () =>
       [
-        wrap(`kill switch: ${describeStop(given)}`, 2),
-        ...paused.map(({ vault, data, transaction }) =>
-          transaction === null ? `to ${vault}\n  data ${data}` : `paused ${vault}\n  in ${transaction}`,
-        ),
+        wrap(`kill switch: ${order === null ? "NOT given" : describeStop(order)}`, 2),
+        ...paused.map(({ vault, data, transaction, failure }) => {
+          if (transaction !== null) return `paused ${vault}\n  in ${transaction}`;
+          return `${failure === null ? "" : `${wrap(`NOT paused: ${failure}`, 2)}\n`}to ${vault}\n  data ${data}`;
+        }),
       ].join("\n"),
     );
+    const failed = paused.filter(({ failure }) => failure !== null);
+    const troubles = [
+      ...(unheard === null ? [] : [whereKept(unheard, journal === null ? null : config.journal.path)]),
+      ...(failed.length === 0 ? [] : [`${failed.length} of ${paused.length} vaults could not be paused on the chain`]),
+    ];
+    if (troubles.length > 0) throw new RetryableError(troubles.join("; "));
   } finally {
     journal?.close();
-    redis.disconnect();
+    redis?.disconnect();
   }
 }
+
+/** What becomes of an order that Redis did not hear. */
+const whereKept = (why: string, path: string | null): string =>
+  path === null
+    ? `${why}; the order is kept nowhere: there is no journal here. Give it again, or pause with --on-chain`
+    : `${why}; the order is kept in ${path} alone: its worker sends nothing before Redis answers, obeys it and tells the others`;
 
 function chosenVaults(config: Config, wanted: string | undefined): readonly Address[] {
   const vaults = resolveVaults(config);
@@ -100,24 +120,34 @@ interface Paused {
   /** What to send to the vault when nobody here may. */
   readonly data: Hex;
   readonly transaction: Hex | null;
+  /** Why it could not be sent. */
+  readonly failure: string | null;
 }
 
+/** Pauses each vault, whatever becomes of the others, through whichever node answers. */
 async function pauseOnChain(config: Config, vaults: readonly Address[], durationSeconds: bigint): Promise<Paused[]> {
   const data = encodePauseVault(durationSeconds);
+  const unpaused = (failure: string | null) => vaults.map((vault) => ({ vault, data, transaction: null, failure }));
   const guardian = guardianFromEnvironment(process.env);
-  if (guardian === null) return vaults.map((vault) => ({ vault, data, transaction: null }));
-  const { client: reader } = await openChain(config);
-  const { baseFeePerGas } = await getBlock(reader, "latest");
-  // Dearer than a worker would pay: an order to stop is not to wait for a cheap block.
-  const fees = { maxFeePerGas: 4n * baseFeePerGas + PRIORITY_FEE, maxPriorityFeePerGas: PRIORITY_FEE };
-  const client = createWalletClient({ account: guardian, transport: http(config.rpcUrl) });
+  if (guardian === null) return unpaused(null);
+  const chain = await openChain(config).catch((error: unknown) => explain(error));
+  if (typeof chain === "string") return unpaused(chain);
+  const { client, endpoints } = chain;
   const paused: Paused[] = [];
-  for (const vault of vaults) {
-    paused.push({
-      vault,
-      data,
-      transaction: await pauseVault(client, { account: guardian, vault, durationSeconds, fees }),
-    });
+  try {
+    for (const vault of vaults) {
+      try {
+        const { baseFeePerGas } = await getBlock(client, "latest");
+        // Dearer than a worker would pay: an order to stop is not to wait for a cheap block.
+        const fees = { maxFeePerGas: 4n * baseFeePerGas + PRIORITY_FEE, maxPriorityFeePerGas: PRIORITY_FEE };
+        const transaction = await pauseVault(client, { account: guardian, vault, durationSeconds, fees });
+        paused.push({ vault, data, transaction, failure: null });
+      } catch (error) {
+        paused.push({ vault, data, transaction: null, failure: decodeRevert(error)?.sentence ?? explain(error) });
+      }
+    }
+  } finally {
+    endpoints.close();
   }
   return paused;
 }

@@ -9,6 +9,7 @@ import { signFirst } from "../sending/attempt.ts";
 import { classify } from "../sending/classify.ts";
 import { readNonceCounts } from "../sending/nonces.ts";
 import { modelIdOf } from "../sending/proposal.ts";
+import { describeStop } from "../stops/killSwitch.ts";
 import { broadcast } from "./broadcast.ts";
 
 /** How long a sign of life may wait for its block; the strategy accepts at most 15 minutes. */
@@ -99,6 +100,11 @@ async function beatVault(context: Context, vault: VaultConfig, head: BlockStamp)
   });
   context.reached("heartbeat", { vault: vault.vault, hash: attempt.hash });
   await onDisk;
+  const stop = await killSwitch.of(vault.vault);
+  if (stop !== null) {
+    journal.endSubject(id, `the kill switch is on, ${describeStop(stop)}`);
+    return logger.warn(about, `no sign of life: ${describeStop(stop)}`);
+  }
   const sent = await broadcast(context, attempt);
   logger.info({ ...about, hash: attempt.hash, outcome: sent.outcome }, "sign of life");
 }

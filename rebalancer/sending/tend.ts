@@ -3,6 +3,7 @@ import { type BlockStamp, getBlock } from "../chain.ts";
 import type { Context } from "../context.ts";
 import { broadcast } from "../jobs/broadcast.ts";
 import type { Attempt, Slot } from "../journal/attempts.ts";
+import { describeStop } from "../stops/killSwitch.ts";
 import { signReplacement } from "./attempt.ts";
 import { concludeProposal, findMined, recordSpent } from "./conclude.ts";
 import { type NonceCounts, readNonceCounts } from "./nonces.ts";
@@ -111,7 +112,7 @@ async function tendWaiting(
   const { journal, config } = context;
   const newest = slot.attempts.at(-1) as Attempt;
   if (slot.owners.some((owner) => owner.startsWith("0x"))) return;
-  const wanted = slot.owners.length > 0;
+  const wanted = slot.owners.length > 0 && !(await stoppedBeat(context, newest));
   const waited = head.number - newest.atBlock;
   const tries = slot.attempts.filter(({ subject, kind }) => subject === newest.subject && kind === newest.kind).length;
   const mayBump = waited >= config.worker.bumpAfterBlocks && tries <= config.worker.maxBumps;
@@ -127,6 +128,15 @@ async function tendWaiting(
   if (!wasSent && !behind && counts.pending <= slot.nonce) return;
   const cancel = await replace(context, newest, "cancel", head);
   if (cancel !== null) await send(context, cancel, `cancel of ${newest.subject}`);
+}
+
+/** Ends a sign of life whose vault the kill switch has stopped sending for; whether it did. */
+async function stoppedBeat({ journal, killSwitch }: Context, { kind, subject }: Attempt): Promise<boolean> {
+  const beat = kind === "heartbeat" ? journal.heartbeats({ open: true }).find(({ id }) => id === subject) : undefined;
+  const stop = beat ? await killSwitch.of(beat.vault) : null;
+  if (stop === null || stop.level < 2) return false;
+  journal.endSubject(subject, `the kill switch is on, ${describeStop(stop)}`);
+  return true;
 }
 
 const replace = (context: Context, newest: Attempt, as: "dearer" | "cancel", head: BlockStamp) =>

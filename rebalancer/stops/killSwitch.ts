@@ -40,12 +40,16 @@ export interface KillSwitch {
   of(vault: Address): Promise<StopOrder | null>;
   /** The newest order of every scope, those to resume among them. */
   orders(): Promise<readonly StopOrder[]>;
-  /** Writes an order down: first in the journal, then for everybody. */
-  give(order: StopOrder): Promise<void>;
+  /**
+   * Writes an order down: first in the journal, then for everybody. Returns it as it counts: it follows every order of
+   * its scope that is known here, however far the clocks of those who gave them are apart.
+   */
+  give(order: StopOrder): Promise<StopOrder>;
 }
 
 export interface KillSwitchParameters {
-  readonly redis: Redis;
+  /** Null where it does not answer: the journal alone remembers, and its worker tells the others. */
+  readonly redis: Redis | null;
   readonly journal: Pick<Journal, "recordStop" | "stops"> | null;
   readonly prefix: string;
   readonly chainId: number;
@@ -59,7 +63,7 @@ export function createKillSwitch({ redis, journal, prefix, chainId }: KillSwitch
   const key = stopsKey(prefix, chainId);
 
   async function orders(): Promise<readonly StopOrder[]> {
-    const shared = Object.values(await redis.hgetall(key)).map(parseOrder);
+    const shared = redis === null ? [] : Object.values(await redis.hgetall(key)).map(parseOrder);
     const remembered = journal?.stops(chainId) ?? [];
     const newest = new Map<StopScope, StopOrder>();
     for (const order of [...shared, ...remembered]) {
@@ -68,18 +72,27 @@ export function createKillSwitch({ redis, journal, prefix, chainId }: KillSwitch
     }
     // Whoever knows less learns it: a Redis that was emptied, a journal whose worker was down.
     for (const order of newest.values()) {
-      if (!shared.some((known) => isSame(known, order))) await redis.hset(key, order.scope, JSON.stringify(order));
+      if (!shared.some((known) => isSame(known, order))) await redis?.hset(key, order.scope, JSON.stringify(order));
       if (!remembered.some((known) => isSame(known, order))) journal?.recordStop(chainId, order);
     }
     return [...newest.values()];
   }
 
+  /** When the newest order of a scope was given; one that cannot be read is replaced, whenever that was. */
+  async function newestAt(scope: StopScope): Promise<number> {
+    const shared = (await redis?.hget(key, scope)) ?? null;
+    const remembered = journal?.stops(chainId).filter((order) => order.scope === scope) ?? [];
+    return Math.max(-1, atOf(shared), ...remembered.map(({ atMilliseconds }) => atMilliseconds));
+  }
+
   return {
     orders,
     of: async (vault) => stopFor(await orders(), vault),
-    async give(order) {
+    async give(asked) {
+      const order = { ...asked, atMilliseconds: Math.max(asked.atMilliseconds, (await newestAt(asked.scope)) + 1) };
       journal?.recordStop(chainId, order);
-      await redis.hset(key, order.scope, JSON.stringify(order));
+      await redis?.hset(key, order.scope, JSON.stringify(order));
+      return order;
     },
   };
 }
@@ -107,6 +120,14 @@ function parseOrder(text: string): StopOrder {
       cause: error,
       details: { reason: explain(error) },
     });
+  }
+}
+
+function atOf(text: string | null): number {
+  try {
+    return text === null ? -1 : parseOrder(text).atMilliseconds;
+  } catch {
+    return -1;
   }
 }
 

@@ -67,10 +67,11 @@ describe("a worker with worker.heartbeatSeconds", () => {
       },
     },
   });
-  function work(changes: Record<string, unknown>): void {
+  function work(changes: Record<string, unknown>, onMilestone = (_milestone: string) => {}): void {
     const stop = new AbortController();
     ({ config } = local.configure(changes));
-    const running = run({ config, signal: stop.signal, live: config.worker.mode === "live", env: local.env, logger });
+    const live = config.worker.mode === "live";
+    const running = run({ config, signal: stop.signal, live, env: local.env, logger, onMilestone });
     stopWorker = async () => {
       stopWorker = null;
       stop.abort();
@@ -129,6 +130,25 @@ describe("a worker with worker.heartbeatSeconds", () => {
     await settled(local, await local.tick(400));
     await until(() => beats().length === 2);
     expect(beats()[1]?.nonce).toBeGreaterThan(beat?.nonce ?? 0n);
+  });
+
+  it("is not sent when the kill switch came on after it was signed, and its nonce is free", async () => {
+    const sent = await client().getTransactionCount({ address: privateKeyToAccount(localKeys().keeper).address });
+    await local.market.rpc.call("anvil_dropAllTransactions");
+    work({ "worker.heartbeatSeconds": 60, "decision.hysteresisBps": 10_000 }, (milestone) => {
+      if (milestone !== "heartbeat") return;
+      const stop = { scope: "all", level: 1, reason: "a drill", by: "operator", atMilliseconds: Date.now() } as const;
+      read((journal) => journal.recordStop(31_337, stop));
+    });
+    await settled(local, await local.tick(3_600 - (local.time % 3_600)));
+    await until(() => beats()[0]?.ended !== null && beats().length === 1);
+    expect(beats()[0]?.ended).toBe("the kill switch is on, level 1 for all vaults, by operator: a drill");
+    expect(await waiting()).toBe(false);
+    const [slot] = read((journal) => journal.slots(privateKeyToAccount(localKeys().keeper).address, sent));
+    expect(slot).toMatchObject({ nonce: sent, owners: [] });
+    const redis = new Redis(local.redis.url);
+    await redis.flushall();
+    redis.disconnect();
   });
 
   it("only simulates it in mode dry-run", async () => {

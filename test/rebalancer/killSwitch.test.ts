@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { createPublicClient, http } from "viem";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
 import { type Journal, openJournal } from "../../rebalancer/journal.ts";
 import { type RunParameters, run } from "../../rebalancer/main.ts";
@@ -8,7 +8,7 @@ import { createKillSwitch, type StopLevel, type StopOrder, stopsKey } from "../.
 import { getVault } from "../../sdk/index.ts";
 import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
 import { settled } from "../support/lockstep.ts";
-import { startProgram } from "../support/workerProcess.ts";
+import { lineRunner } from "../support/verb.ts";
 
 const CHAIN = 31_337;
 const VAULT = "0x00000000000000000000000000000000000000aa";
@@ -60,9 +60,24 @@ describe("createKillSwitch", () => {
     expect((await switchOf(second).of(VAULT))?.level).toBe(2);
   });
 
-  it("does not read an order that it cannot read as leave to run", async () => {
+  it("obeys the order that was given last, by however slow a clock", async () => {
+    const [ahead, behind] = [openJournal(":memory:", () => "a"), openJournal(":memory:", () => "b")];
+    const anHourAhead = { ...order(0), atMilliseconds: 3_600_000 };
+    await switchOf(ahead).give(anHourAhead);
+    const given = await switchOf(behind).give({ ...order(2), atMilliseconds: 1_000 });
+    expect(given.atMilliseconds).toBe(3_600_001);
+    expect((await switchOf(ahead).of(VAULT))?.level).toBe(2);
+    // known by the journal alone
+    await redis.del(stopsKey("rangekeeper", CHAIN));
+    await switchOf(ahead).give({ ...order(0), atMilliseconds: 2_000 });
+    expect(await switchOf(ahead).of(VAULT)).toBeNull();
+  });
+
+  it("does not read an order that it cannot read as leave to run, and lets another take its place", async () => {
     await redis.hset(stopsKey("rangekeeper", CHAIN), "all", '{"level":9}');
     await expect(switchOf(null).of(VAULT)).rejects.toThrow(/kill switch order in Redis: \{"level":9\}; rule: /);
+    await switchOf(null).give(order(2));
+    expect((await switchOf(null).of(VAULT))?.level).toBe(2);
   });
 });
 
@@ -130,24 +145,30 @@ describe("a worker", () => {
 });
 
 describe("the verbs", () => {
-  const cli = async (...args: string[]) => {
-    const env = { ...local.env, RANGEKEEPER_GUARDIAN_KEY: guardianKey };
-    return startProgram("rebalancer/cli/main.ts", [...args, "--config", local.configure().path], env).ended;
-  };
   const guardianKey = localKeys().guardian;
+  const line = lineRunner();
+  const cli = (...args: string[]) => line(...args, "--config", local.configure().path);
+  beforeEach(() => vi.stubEnv("RANGEKEEPER_GUARDIAN_KEY", guardianKey));
+  afterEach(() => vi.unstubAllEnvs());
+  let unpaused = "";
+  beforeAll(async () => {
+    // the guardian's role begins a while after the deployment
+    await nextHour();
+    unpaused = await local.market.rpc.call("evm_snapshot");
+  });
 
   it("shows an order everywhere until it is resumed", async () => {
-    expect((await cli("pause", "--reason", "a look at the pool")).code).toBe(0);
+    expect((await cli("pause", "--reason", "a look at the pool")).status).toBe(0);
     expect((await cli("status")).stdout).toMatch(/KILL SWITCH level 1 for all vaults, by operator: a look at the pool/);
-    expect((await cli("resume", "--reason", "looked")).code).toBe(0);
+    expect((await cli("resume", "--reason", "looked")).status).toBe(0);
     expect((await cli("status")).stdout).not.toContain("KILL SWITCH");
   });
 
   it("pauses the vault on the chain with the guardian's key", async () => {
     await local.market.rpc.call("evm_setAutomine", [true]);
-    const { code, stderr, stdout } = await cli("kill", "--on-chain", "--reason", "a drill", "--json");
+    const { status, stderr, stdout } = await cli("kill", "--on-chain", "--reason", "a drill", "--json");
     await local.market.rpc.call("evm_setAutomine", [false]);
-    expect(code, stderr).toBe(0);
+    expect(status, stdout + stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       order: { level: 3 },
       paused: [{ transaction: expect.stringMatching(/^0x/) }],
@@ -155,10 +176,55 @@ describe("the verbs", () => {
     expect((await getVault(client(), local.deployment)).paused).toBe(true);
   });
 
+  it("writes the order down where Redis does not answer, pauses what it can, and says with status 1 what it cannot", async () => {
+    const { path, config } = local.configure({ "redis.url": "redis://127.0.0.1:1" });
+    openJournal(config.journal.path, () => "worker").close();
+    const kill = async (...args: string[]) => {
+      await local.market.rpc.call("evm_setAutomine", [true]);
+      const answer = await line("kill", "--on-chain", "--reason", "no Redis", ...args);
+      await local.market.rpc.call("evm_setAutomine", [false]);
+      return answer;
+    };
+    const { vault, strategy } = local.deployment;
+    const twice = local.configure({
+      ...{ "redis.url": "redis://127.0.0.1:1", "journal.path": config.journal.path },
+      ...{ rpcUrl: "http://127.0.0.1:1", "rpc.fallbackUrls": [config.rpcUrl], addresses: undefined },
+      vaults: [
+        { name: "a", pool: config.vaults[0]?.pool ?? vault, vault: strategy, strategyContract: strategy, lens: vault },
+        { name: "b", pool: config.vaults[0]?.pool ?? vault, vault, strategyContract: strategy, lens: vault },
+      ],
+    });
+    await local.market.rpc.call("evm_revert", [unpaused]);
+    const both = await kill("--config", twice.path);
+    expect(both.status).toBe(1);
+    expect(both.stdout).toMatch(
+      /^kill switch: level 3 for all vaults, by operator: no Redis\nNOT paused: .+\nto 0x\w+\n {2}data 0x\w+\npaused 0x\w+\n {2}in 0x\w+\n$/s,
+    );
+    expect(both.stderr).toMatch(
+      /a Redis must answer there .*; the order is kept in .*\.db alone: its worker sends nothing .*; 1 of 2 vaults could not be paused/,
+    );
+    expect((await getVault(client(), local.deployment)).paused).toBe(true);
+    const again = await kill("--config", path);
+    expect(again.stdout).toMatch(/\nNOT paused: .*\nto 0x\w+\n {2}data 0x\w+\n$/s);
+    const journal = openJournal(config.journal.path, () => "worker");
+    expect(journal.stops(CHAIN).map(({ level, reason }) => [level, reason])).toEqual([
+      [3, "no Redis"],
+      [3, "no Redis"],
+    ]);
+    // its worker tells the others
+    expect((await switchOf(journal).of(VAULT))?.level).toBe(3);
+    expect((await switchOf(null).of(VAULT))?.level).toBe(3);
+    journal.close();
+    const nowhere = local.configure({ "redis.url": "redis://127.0.0.1:1" });
+    const lost = await line("pause", "--reason", "no Redis", "--config", nowhere.path);
+    expect([lost.status, lost.stdout]).toEqual([1, "kill switch: NOT given\n"]);
+    expect(lost.stderr).toContain("the order is kept nowhere: there is no journal here");
+  });
+
   it("names a vault that is not configured, and a reason that is not given, with status 2", async () => {
     const unknown = await cli("kill", "--vault", "atlantis", "--reason", "x");
     expect(unknown.stderr).toContain("--vault: atlantis; rule: one of ");
-    expect(unknown.code).toBe(2);
-    expect((await cli("kill")).code).toBe(2);
+    expect(unknown.status).toBe(2);
+    expect((await cli("kill")).status).toBe(2);
   });
 });

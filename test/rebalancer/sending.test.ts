@@ -332,4 +332,46 @@ describe("tendNonces", () => {
     expect(journal.unspent(keeper.address)).toEqual([]);
     journal.close();
   });
+
+  it("sends a sign of life again, and puts a cancel in its place once the kill switch stops sending", async () => {
+    ({ config } = local.configure());
+    const journal = openJournal(config.journal.path, () => "tender");
+    const keys = await loadKeys({ config, env: local.env });
+    const redis = new Redis(local.redis.url);
+    const killSwitch = createKillSwitch({ redis, journal, prefix: config.redis.prefix, chainId: config.chainId });
+    const parts = { client: client(), logger: createLogger({ level: "silent" }), keeperLock: createKeeperLock() };
+    const context = { ...parts, config, journal, keys, killSwitch, relay: null } as unknown as Context;
+    const keeper = keys.keepers[0] as (typeof keys.keepers)[number];
+    const fees = { maxFeePerGas: GWEI, maxPriorityFeePerGas: GWEI };
+    const { vault, strategy } = local.deployment;
+    const hold = {
+      chainId: config.chainId,
+      vault,
+      strategy,
+      nonce: 7n,
+      deadline: 2n ** 32n,
+      inputsDigest: "0x",
+    } as const;
+    const { id: subject } = journal.recordHeartbeat(hold);
+    const call = { chainId: config.chainId, nonce: 0, to: accounts.owner, gas: 21_000n } as const;
+    const raw = await keeper.signTransaction({ type: "eip1559", ...call, ...fees });
+    const place = { from: keeper.address, nonce: 0, atBlock: await local.tick(12), signature: "0x" } as const;
+    journal.recordAttempt({ ...place, ...fees, raw, hash: keccak256(raw), kind: "heartbeat", subject, ordinal: 0 });
+    const waiting = () => journal.unspent(keeper.address).map(({ attempts }) => attempts.map(({ kind }) => kind));
+    const order = { reason: "a drill", by: "operator", atMilliseconds: 1 } as const;
+
+    await killSwitch.give({ ...order, scope: "all", level: 1 });
+    await tendNonces(context, keeper);
+    expect([waiting(), journal.subjectEnd(subject)]).toEqual([[["heartbeat"]], null]);
+    expect(Number((await market<{ pending: string }>("txpool_status")).pending)).toBe(1);
+    await killSwitch.give({ ...order, scope: vault.toLowerCase() as `0x${string}`, level: 2 });
+    await tendNonces(context, keeper);
+    expect(waiting()).toEqual([["heartbeat", "cancel"]]);
+    expect(journal.subjectEnd(subject)).toMatch(/^the kill switch is on, level 2 for 0x\w+, by operator: a drill$/);
+    await local.tick(12);
+    await tendNonces(context, keeper);
+    expect(journal.spentNonces(keeper.address)).toMatchObject([{ nonce: 0, kind: "cancel", succeeded: true }]);
+    redis.disconnect();
+    journal.close();
+  });
 });
