@@ -8,7 +8,7 @@ import { performanceOf, settledOutcomes } from "../performance.ts";
 import type { StopOrder } from "../stops/killSwitch.ts";
 import { type ChainLog, type LedgerParties, ledgerEvents, tokenFlows } from "./chainEvents.ts";
 import { walkLedger } from "./ledger.ts";
-import { statedOf } from "./stated.ts";
+import { type StatedBeside, statedOf } from "./stated.ts";
 import type { Refusal, ReportedMove, Result, SeriesPoint, VaultReport } from "./vaultReport.ts";
 import { rawPrice, worthOf } from "./worth.ts";
 
@@ -34,6 +34,8 @@ export interface BuildVaultReportParameters {
   readonly proposals: readonly ProposalRecord[];
   readonly outcomes: readonly OutcomeRecord[];
   readonly stops: readonly StopOrder[];
+  /** What challengers answered on the same states; absent = there are none. */
+  readonly beside?: readonly StatedBeside[];
   /** Which of the pool's tokens is the chain's wrapped native one. */
   readonly native: Numeraire | null;
   /** What the reader of the journal found missing. */
@@ -81,7 +83,7 @@ export function buildVaultReport(parameters: BuildVaultReportParameters): VaultR
         parameters.outcomes.filter(({ decisionId }) => ids.has(decisionId)).map(({ outcome }) => outcome),
       ),
     ),
-    stated: statedOf(inSpan, parameters.everySeconds),
+    stated: statedOf(inSpan, parameters.everySeconds, parameters.beside),
     decisions: { total: decisions.length, move: of("move"), hold: of("hold"), standAside: of("stand-aside") },
     refusals: refusalsOf(parameters, decisions),
     stops: stops.filter(({ atMilliseconds }) => isInside(atMilliseconds / 1000, parameters)),

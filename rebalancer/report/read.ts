@@ -8,7 +8,10 @@ import { vaultLogs } from "./vaultLogs.ts";
 import type { VaultReport } from "./vaultReport.ts";
 
 export interface ReadVaultReportParameters {
-  readonly journal: Pick<Journal, "decisionPlaces" | "decision" | "inputs" | "proposals" | "outcomes" | "stops">;
+  readonly journal: Pick<
+    Journal,
+    "decisionPlaces" | "decision" | "inputs" | "proposals" | "outcomes" | "stops" | "challengers"
+  >;
   readonly rpc: LogRpc;
   readonly name: string;
   readonly vault: Address;
@@ -69,6 +72,7 @@ export async function readVaultReport(parameters: ReadVaultReportParameters): Pr
     proposals: journal.proposals({ vault }),
     outcomes: journal.outcomes({ vault }),
     stops: journal.stops(chainId).filter(({ scope }) => scope === "all" || scope.toLowerCase() === vault.toLowerCase()),
+    beside: journal.challengers({ vault, sinceSeconds }),
     native: nativeOf(pool, parameters.nativeToken),
     notes,
   });

@@ -106,6 +106,17 @@ export interface Stated {
   /** Decisions whose day has ended, and those of them whose price ended inside its interval. Days overlap. */
   readonly ended: number;
   readonly inside: number;
+  /** The same of what challengers stated beside them, by model set. */
+  readonly challengers: readonly ChallengerStated[];
+}
+
+export interface ChallengerStated {
+  readonly modelSet: string;
+  /** Decisions beside which it stated something and whose day has ended, and those whose price ended inside. */
+  readonly ended: number;
+  readonly inside: number;
+  /** Of the same decisions, those whose price ended inside what the champion stated. */
+  readonly champion: number;
 }
 
 export interface Refusal {

@@ -105,7 +105,7 @@ export function forecastWords({ forecasts }: VaultReport): string {
 /** What was stated of the day ahead, last and over the span. */
 export function statedRows({ stated }: VaultReport): Rows {
   if (stated === null) return [];
-  const { spreadWad, latest, ended, inside } = stated;
+  const { spreadWad, latest, ended, inside, challengers } = stated;
   const percent = (part: number): string => `${(100 * part).toFixed(2)} %`;
   const counted = Math.min(latest.days, 59);
   return [
@@ -114,6 +114,11 @@ export function statedRows({ stated }: VaultReport): Rows {
     ["95 % interval stated last", `±${percent(Math.exp(latest.halfWidth) - 1)}`, `${latest.days} days learned from`],
     ["its days so far", `${counted - latest.misses} of ${counted}`, "ended inside; 95 % are meant to"],
     ["decisions of the span", `${inside} of ${ended}`, "ended their day inside; their days overlap"],
+    ...challengers.map(({ modelSet, ended, inside, champion }) => [
+      `beside them, ${modelSet}`,
+      `${inside} of ${ended}`,
+      `ended their day inside; of the same, ${champion} inside the champion's`,
+    ]),
   ];
 }
 

@@ -95,6 +95,36 @@ describe("what was stated of the day ahead", () => {
     expect(statedRows({ stated: null } as VaultReport)).toEqual([]);
   });
 
+  it("tells what challengers stated beside them, and what the champion did on the same decisions", () => {
+    const all = states(prices, (hour) => (hour === 3 ? null : 0.03)).map(({ record, inputs }, hour) => ({
+      ...{ inputs, record: { ...record, id: `decision-${hour}` } },
+    }));
+    const answer = (modelSet: string, hour: number, halfWidth: number | null) => ({
+      ...{ decisionId: `decision-${hour}`, modelSet },
+      decision: halfWidth === null ? null : ({ stated: { ...day, halfWidth } } as Decision),
+    });
+    const beside = [
+      // From hour 2 on, wider from hour 10 on; nothing at hour 4, and beside a champion that says nothing at hour 3.
+      ...all.flatMap((_, hour) =>
+        hour < 2 ? [] : [answer("wide", hour, hour === 4 ? null : hour < 10 ? 0.01 : 0.05)],
+      ),
+      answer("apart", 3, 0.05),
+      answer("late", 40, 0.05),
+      answer("late", 99, 0.05),
+    ];
+    const stated = statedOf(all, HOUR, beside);
+    // Hours 2, 5 to 24: those of 2 and 5 end before the rise, 10 to 24 are wide enough.
+    expect(stated?.challengers).toEqual([
+      { modelSet: "late", ended: 0, inside: 0, champion: 0 },
+      { modelSet: "wide", ended: 21, inside: 17, champion: 2 },
+    ]);
+    const rows = statedRows({ stated } as VaultReport).map((cells) => cells.join(" | "));
+    expect(rows.slice(5)).toEqual([
+      "beside them, late | 0 of 0 | ended their day inside; of the same, 0 inside the champion's",
+      "beside them, wide | 17 of 21 | ended their day inside; of the same, 2 inside the champion's",
+    ]);
+  });
+
   it("says in words how statements held so far", () => {
     expect(statedWords(day)).toBe(
       "day ahead: the price stays within -4.9 % and +5.1 % on 95 % of days (70 days learned from, 55 of the last 59 stayed inside)",
