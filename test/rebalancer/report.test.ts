@@ -32,6 +32,11 @@ beforeAll(async () => {
     atMilliseconds: (local.time - 3_600) * 1_000,
   });
   const places = journal.decisionPlaces();
+  // A challenger that said what the champion did, of the first two decisions.
+  for (const { id } of places.slice(0, 2)) {
+    const decision = journal.decision(id)?.decision ?? null;
+    journal.recordChallenger({ decisionId: id, modelSet: "example-yield", decision, error: "" });
+  }
   journal.close();
   since = places[0]?.atSeconds ?? 0;
   until = (places.at(-1)?.atSeconds ?? 0) + 1;
@@ -120,6 +125,17 @@ describe("report", () => {
     expect(markdown).toMatch(/= fees − LVR − costs \| -?[\d.,]+ \| a (gain|loss)/);
     const { stdout: csv } = await report("--format", "csv");
     expect(csv.trim().split("\n")).toHaveLength(HOURS + 1);
+  });
+
+  it("tells what was stated of the day ahead by the champion and beside it", async () => {
+    const { stated } = await json();
+    // No day has ended in sixteen hours.
+    expect(stated).toMatchObject({ ended: 0, inside: 0 });
+    expect(stated?.challengers).toEqual([{ modelSet: "example-yield", ended: 0, inside: 0, champion: 0 }]);
+    for (const format of ["md", "html"]) {
+      const { stdout } = await report("--format", format);
+      expect(stdout).toMatch(/beside them, example\\?-yield/);
+    }
   });
 
   it("says what is missing", async () => {

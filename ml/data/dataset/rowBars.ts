@@ -102,21 +102,24 @@ export async function openRowBars(parameters: OpenRowBarsParameters): Promise<Ro
   };
 }
 
-/** The commonest step of the first piece of a file. */
+/** The commonest step of the first pieces of a file that hold two rows: what ends without a newline is a piece of its own. */
 async function barLength(path: string, kind: BarKind): Promise<number> {
   if (kind === "pool-minutes") return MINUTE;
   if (kind === "pool-hours") return HOUR;
   const column = kind === "candles" ? "open_time" : "start_seconds";
+  const steps = new Map<number, number>();
+  let [count, before] = [0, Number.NaN];
   for await (const rows of readRows(path)) {
-    const steps = new Map<number, number>();
-    for (let i = 1; i < rows.length; i++) {
-      const step = (rows[i] as CsvRow).integer(column) - (rows[i - 1] as CsvRow).integer(column);
-      steps.set(step, (steps.get(step) ?? 0) + 1);
+    for (const row of rows) {
+      const start = row.integer(column);
+      if (count > 0) steps.set(start - before, (steps.get(start - before) ?? 0) + 1);
+      before = start;
+      count++;
     }
     const best = [...steps].sort((a, b) => b[1] - a[1])[0]?.[0];
     if (best !== undefined) return best;
   }
-  throw formatError({ file: path, line: null, field: "rows", value: 0, rule: "bars must have at least two rows" });
+  throw formatError({ file: path, line: null, field: "rows", value: count, rule: "bars must have at least two rows" });
 }
 
 function createReader(parameters: OpenRowBarsParameters, barSeconds: number): () => (row: CsvRow) => Bar {
