@@ -5,8 +5,8 @@
  * Compiling is what takes long, so the mutants are compiled together, each asleep until its number is the block's
  * coinbase (embed.ts); the few that cannot be are compiled one by one. Only what the tests import is compiled, without
  * the optimizer, and tests are linked to the contracts when they run. A test that is red with all mutants asleep proves
- * nothing: it is named and left out. Verdicts are kept in .rangekeeper/ until contracts or tests change, so a run that
- * was cut off goes on where it was, and the test that killed a mutant last time is tried first.
+ * nothing: it is named and left out. Verdicts are kept in .rangekeeper/ until the mutant, its tests or what they
+ * import change, so a run that was cut off goes on where it was; the test that killed a mutant last time is tried first.
  */
 import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -16,6 +16,7 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { blamed, embed, locate, mutate, SWITCH_FILE } from "./embed.ts";
 import { MUTANTS, type Mutant } from "./list.ts";
+import { reach } from "./reach.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 /** Under this name the memory keeps which tests are red with all mutants asleep. */
@@ -29,7 +30,7 @@ interface Judged {
   /** The killing test, or what there is to say. */
   readonly by: string;
   readonly seconds: number;
-  /** What was judged: the mutant, and all contracts and tests as they were. */
+  /** What was judged: the mutant, and all that its tests import as it was. */
   readonly of: string;
 }
 
@@ -76,6 +77,29 @@ function copyTree(): void {
   }
 }
 
+/**
+ * Before each run forge asks the compiler for the ABI of everything, only to learn which tests there are. The answer to
+ * the same question is the same, so it is asked once.
+ */
+const ASK_ONCE = `#!/bin/sh
+case "$*" in
+  *--standard-json*) ;;
+  *) exec "$RANGEKEEPER_SOLC" "$@" ;;
+esac
+question=$(mktemp)
+cat >"$question"
+answer="$(dirname "$0")/../answers/$(git hash-object "$question").json"
+[ -s "$answer" ] || { "$RANGEKEEPER_SOLC" "$@" <"$question" >"$answer.part" && mv "$answer.part" "$answer"; }
+rm "$question"
+cat "$answer"
+`;
+
+function writeCompiler(): void {
+  rmSync(join(TREE, "answers"), { recursive: true, force: true });
+  mkdirSync(join(TREE, "answers"));
+  writeFileSync(join(TREE, "scripts/askOnce.sh"), ASK_ONCE, { mode: 0o755 });
+}
+
 /** Runs forge in the copy; resolves with what it printed. */
 function forge(awake: number, ...args: string[]): Promise<string> {
   const env = {
@@ -91,6 +115,8 @@ function forge(awake: number, ...args: string[]): Promise<string> {
     FOUNDRY_BUILD_INFO: "false",
     FOUNDRY_OPTIMIZER: "false",
     FOUNDRY_CODE_SIZE_LIMIT: "1000000",
+    FOUNDRY_SOLC: "./scripts/askOnce.sh",
+    RANGEKEEPER_SOLC: process.env.FOUNDRY_SOLC ?? join(TREE, "scripts/solc.sh"),
   };
   return new Promise((resolve) => {
     execFile(
@@ -150,8 +176,20 @@ if (chosen.length === 0) {
 if (new Set(MUTANTS.map(({ name }) => name)).size !== MUTANTS.length) throw new Error("two mutants have the same name");
 
 const memory = readMemory();
-const state = digest(...[...solidity].flat());
-const subject = (mutant: Mutant) => digest(JSON.stringify(mutant), state);
+const settings = readFileSync(join(ROOT, "foundry.toml"), "utf8");
+const states = new Map<string, string>();
+
+/** All on which the tests of a pattern depend, in short. */
+function state(tests: string): string {
+  const known = states.get(tests);
+  if (known !== undefined) return known;
+  const files = reach(solidity, tests);
+  const found = digest(settings, ...files.flatMap((file) => [file, solidity.get(file) as string]));
+  states.set(tests, found);
+  return found;
+}
+
+const subject = (mutant: Mutant) => digest(JSON.stringify(mutant), state(mutant.tests));
 const verdicts = new Map<number, Judged>();
 
 function remember(name: string, judged: Judged): void {
@@ -193,6 +231,7 @@ const open = chosen.filter(({ number, mutant }) => {
 if (open.length > 0) {
   if (values.fresh) rmSync(TREE, { recursive: true, force: true });
   copyTree();
+  writeCompiler();
   const tests = `{${[...new Set(chosen.flatMap(({ mutant }) => mutant.tests.replace(/[{}]/g, "").split(",")))].join(",")}}`;
   // Those that nobody killed yet come first: they are the news.
   open.sort(
@@ -208,19 +247,15 @@ if (open.length > 0) {
     for (const [file, text] of contracts) if (!changed.has(file)) write(file, text);
     for (const [file, text] of changed) write(file, text);
     const asleep = memory[ASLEEP];
-    if (!values.fresh && asleep?.of === digest(state, tests, [...alone].join())) {
+    const of = digest(state(tests), [...alone].join());
+    if (!values.fresh && asleep?.of === of) {
       red = asleep.by.split(" ").filter(Boolean);
       break;
     }
     const output = await forge(0, ...everyTest);
     if (hasRun(output)) {
       red = [...new Set(failedTests(output))];
-      remember(ASLEEP, {
-        verdict: "killed",
-        by: red.join(" "),
-        seconds: 0,
-        of: digest(state, tests, [...alone].join()),
-      });
+      remember(ASLEEP, { verdict: "killed", by: red.join(" "), seconds: 0, of });
       break;
     }
     const guilty = [...blamed(changed, output)].filter((number) => !alone.has(number));
