@@ -198,6 +198,7 @@ contract HostileAdminTest is BaseTest {
     }
 
     /// forge-config: default.fuzz.runs = 128
+    /// forge-config: deep.fuzz.runs = 1280
     function testFuzz_V4_noSequenceOfAHostileAdministratorMovesTokensOut(uint256 seed) public {
         (int256 kept0, int256 kept1) = (_kept(token0, trader.spent0()), _kept(token1, trader.spent1()));
         for (uint256 i; i < 48; ++i) {

@@ -89,6 +89,7 @@ abstract contract MeasuredFailures is RobberyTest {
 
     /// Liquidity minted in the vault's name moves no price, pays no leaver and hides no loss.
     /// forge-config: default.fuzz.runs = 64
+    /// forge-config: deep.fuzz.runs = 640
     function testFuzz_donatedLiquidity_buysNothing(uint128 liquidity, bool onTheVaultsRange) public {
         _seed();
         _calmDown();
@@ -237,6 +238,7 @@ abstract contract MeasuredFailures is RobberyTest {
     /* THE RESIDUE WHEN EVERYBODY HAS LEFT */
 
     /// forge-config: default.fuzz.runs = 64
+    /// forge-config: deep.fuzz.runs = 640
     function testFuzz_residueAtSupplyZero_isNotTheNextDepositors(uint256 assets, bool waive0) public {
         _seed();
         _calmDown();
@@ -266,6 +268,7 @@ abstract contract MeasuredFailures is RobberyTest {
 
     /// The global accumulators stand just before 2^256; the range is opened before and read after the wrap.
     /// forge-config: default.fuzz.runs = 64
+    /// forge-config: deep.fuzz.runs = 640
     function testFuzz_feeGrowth_wrapsAsInThePool(uint256 seed, bool mintedBefore) public {
         // Slots 1 and 2 of a v3 pool.
         for (uint256 slot = 1; slot <= 2; ++slot) {

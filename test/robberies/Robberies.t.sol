@@ -181,6 +181,7 @@ abstract contract Robberies is RobberyTest {
 
     /// Every function, with arguments that name the victim, the tokens and anything else.
     /// forge-config: default.fuzz.runs = 12
+    /// forge-config: deep.fuzz.runs = 120
     function testFuzz_robbery_approvals_nobodyElseSpendsThem(uint256 seed) public {
         _seed();
         for (uint256 i; i < 2; ++i) {
@@ -351,6 +352,7 @@ abstract contract Robberies is RobberyTest {
     }
 
     /// forge-config: default.fuzz.runs = 64
+    /// forge-config: deep.fuzz.runs = 640
     function testFuzz_robbery_beefy_theMeanOfNegativeTicksRoundsDown(uint256 at) public {
         uint160 startX96 = _spotX96();
         trader.moveTo(_spotTick() + 7);
@@ -402,6 +404,7 @@ abstract contract Robberies is RobberyTest {
     /* 2025-09 BUNNI: ROUNDING THAT WAS SAFE ONCE, AND NOT 44 TIMES */
 
     /// forge-config: default.fuzz.runs = 24
+    /// forge-config: deep.fuzz.runs = 240
     function testFuzz_robbery_bunni_dustWithdrawalsNeverAddUp(uint256 seed) public {
         _seed();
         // All idle asset out, so that every further withdrawal burns.

@@ -75,6 +75,7 @@ abstract contract MatrixTest is MarketTest {
     /* TICKS */
 
     /// forge-config: default.fuzz.runs = 24
+    /// forge-config: deep.fuzz.runs = 240
     function testFuzz_matrix_anyPrice(int256 tick, uint256 tier) public {
         uint24[4] memory tiers = [uint24(100), 500, 3000, 10_000];
         int24 at = int24(bound(tick, -500_000, 500_000));
