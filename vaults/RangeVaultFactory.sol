@@ -54,8 +54,9 @@ struct VaultSet {
 /// follow from the creator, the salt and all parameters.
 ///
 /// REFUSED. A pool that Uniswap's factory does not know; one whose observations do not reach back over the long window
-/// or soon would not (the oracle's constructor); an asset without decimals, of which a share could not be a fraction;
-/// limits with which a stale price can pay (the vault's constructor).
+/// or soon would not (the oracle's constructor); an asset without decimals, because rounding takes units from those who
+/// enter and leave, and there a unit is a whole coin (as the other token it is welcome, and the vault itself, deployed by
+/// hand, takes it as its asset too); limits with which a stale price can pay (the vault's constructor).
 ///
 /// NOT SAID. Nothing about the strategy: any deployer may be named. The event carries it, and the vault obeys a
 /// strategy only when its owner names it (`setStrategy`), which this factory cannot.

@@ -45,6 +45,15 @@ struct VaultStatus {
     bool calm;
     uint256 totalSupply;
     uint256 effectiveSupply;
+    /// Fee shares that are due and not minted yet.
+    uint256 dueManagementShares;
+    uint256 duePerformanceShares;
+    /// What the performance fee is measured against: tokens held instead, and asset units per 1e18 shares when it was
+    /// last charged.
+    uint256 benchmark0;
+    uint256 benchmark1;
+    uint256 highWaterMark;
+    uint256 crystallisedAt;
     /// Asset units per 1e18 shares at the mid NAV, and at the low one (what `minSharePrice` of an order is held to).
     uint256 sharePrice;
     uint256 lowSharePrice;
@@ -93,6 +102,8 @@ contract VaultLens {
         (result.lowNav, result.midNav, result.highNav, result.navAgeSeconds, result.calm) = vault.navStatus();
         result.totalSupply = vault.totalSupply();
         result.effectiveSupply = vault.effectiveSupply();
+        (result.dueManagementShares, result.duePerformanceShares) = vault.dueShares();
+        (result.benchmark0, result.benchmark1, result.highWaterMark, result.crystallisedAt) = vault.feeMarks();
         result.sharePrice = Math.mulDiv(result.midNav + 1, 1e18, result.effectiveSupply + VIRTUAL_SHARES);
         result.lowSharePrice = Math.mulDiv(result.lowNav + 1, 1e18, result.effectiveSupply + VIRTUAL_SHARES);
         result.lastMoveAt = vault.lastMoveAt();

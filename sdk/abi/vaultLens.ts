@@ -334,6 +334,36 @@ export const vaultLensAbi = [
             "internalType": "uint256"
           },
           {
+            "name": "dueManagementShares",
+            "type": "uint256",
+            "internalType": "uint256"
+          },
+          {
+            "name": "duePerformanceShares",
+            "type": "uint256",
+            "internalType": "uint256"
+          },
+          {
+            "name": "benchmark0",
+            "type": "uint256",
+            "internalType": "uint256"
+          },
+          {
+            "name": "benchmark1",
+            "type": "uint256",
+            "internalType": "uint256"
+          },
+          {
+            "name": "highWaterMark",
+            "type": "uint256",
+            "internalType": "uint256"
+          },
+          {
+            "name": "crystallisedAt",
+            "type": "uint256",
+            "internalType": "uint256"
+          },
+          {
             "name": "sharePrice",
             "type": "uint256",
             "internalType": "uint256"

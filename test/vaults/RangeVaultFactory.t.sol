@@ -181,4 +181,10 @@ contract RangeVaultFactoryTest is StrategyTest {
         vm.expectRevert(abi.encodeWithSelector(ErrorsLib.AssetWithoutDecimals.selector, address(assetToken)));
         factory.create(parameters, codes);
     }
+
+    function test_create_takesATokenWithoutDecimalsBesideTheAsset() public {
+        vm.mockCall(address(otherToken), abi.encodeWithSignature("decimals()"), abi.encode(uint8(0)));
+        (address made,,) = factory.create(_parameters(), codes);
+        assertTrue(factory.isVault(made));
+    }
 }
