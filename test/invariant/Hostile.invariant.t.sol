@@ -34,6 +34,7 @@ contract HostileInvariantTest is MarketTest {
     uint256 public exitsPaused;
     uint256 public exitsWithoutAPrice;
     uint256 public exitsByPrice;
+    uint256 public exitsByPriceWithTheOtherStuck;
     uint256 public entries;
     uint256 public callbacksRefused;
     uint256 public deRisks;
@@ -239,14 +240,15 @@ contract HostileInvariantTest is MarketTest {
         uint256 shares = bound(seed >> 8, 1, most / 4 + 1);
         vm.startPrank(who);
         uint256 assets = vault.previewRedeem(shares);
-        if (_anythingOdd()) {
-            // A burn collects both tokens: who cannot wait leaves in kind.
+        if (_stuck(_assetSide()) || _burns()) {
+            // Who cannot wait leaves in kind.
             try vault.redeem{gas: EXIT_GAS}(shares, carol, who) returns (uint256 paid) {
                 assertEq(paid, assets, "V7");
             } catch {}
         } else {
             assertEq(vault.redeem(shares, carol, who), assets, "V7");
             ++exitsByPrice;
+            if (_anythingOdd()) ++exitsByPriceWithTheOtherStuck;
         }
         vm.stopPrank();
     }
@@ -500,6 +502,7 @@ contract HostileInvariantTest is MarketTest {
         invariant_V3_V6_V8_V10_S2_hostileTokensHurtOnlyThemselves();
         assertGt(entries, 5, "entries");
         assertGt(exitsByPrice, 5, "exits by price");
+        assertGt(exitsByPriceWithTheOtherStuck, 0, "exits by price with the other token stuck");
         assertGt(exitsWithALegStuck, 0, "exits with a leg stuck");
         assertGt(exitsPaused, 0, "exits paused");
         assertGt(exitsWithoutAPrice, 0, "exits without a price");

@@ -109,6 +109,37 @@ abstract contract HostileTokensTest is MarketTest {
         _nothingIsLeft();
     }
 
+    /// What `max*` says is paid in the asset whether the other token moves or not, to the last share.
+    function test_hostileTokens_otherTokenStuckTheAssetStillLeavesByPrice() public {
+        _liveVault();
+        HostileToken other = HostileToken(address(otherToken));
+        for (uint256 way; way < 3; ++way) {
+            uint256 snapshot = vm.snapshotState();
+            if (way == 0) other.setFrozen(address(vault), true);
+            if (way == 1) other.setFrozen(address(pool), true);
+            if (way == 2) other.setMood(Mood.False);
+            (,, uint256 nav,,) = vault.navStatus();
+            uint256 supply = vault.effectiveSupply();
+            vm.startPrank(alice);
+            uint256 part = vault.maxWithdraw(alice) / 2;
+            vault.withdraw(part, alice, alice);
+            uint256 most = vault.maxRedeem(alice);
+            assertGt(vault.previewRedeem(most), 0);
+            assertEq(vault.redeem(most, alice, alice), assetToken.balanceOf(alice) - part);
+            vm.stopPrank();
+            // What is owed counts: nobody who stays is poorer.
+            (,, uint256 later,,) = vault.navStatus();
+            assertGe(later * supply + supply, nav * vault.effectiveSupply());
+            other.setMood(Mood.Plain);
+            other.setFrozen(address(vault), false);
+            other.setFrozen(address(pool), false);
+            if (vault.balanceOf(alice) > 0) _inKind(alice, vault.balanceOf(alice));
+            _inKind(bob, vault.balanceOf(bob));
+            _nothingIsLeft();
+            vm.revertToState(snapshot);
+        }
+    }
+
     /* TAKES A FEE */
 
     function test_hostileTokens_thatTakeAFeeAreRefusedAtTheDoorAndCostOnlyTheirLeg() public {

@@ -309,7 +309,8 @@ library ExitLib {
         state.held1 = uint128(Math.mulDiv(held1, supply - shares, supply));
     }
 
-    /// @dev Makes idle reach `assets` by collecting fees and burning evenly over the positions.
+    /// @dev Makes idle reach `assets` by collecting fees and burning evenly over the positions. The other token comes
+    /// along where it moves; else it stays owed by the pool and counted, and what was emptied stays tracked for it.
     function _raise(VaultContext memory context, VaultState storage state, ExitTerms memory quote, uint256 assets)
         private
     {
@@ -327,8 +328,8 @@ library ExitLib {
                     ? position.liquidity
                     : uint128(Math.mulDiv(position.liquidity, wanted, legs, Math.Rounding.Ceil));
             Burned memory burned = PoolLib.burn(context, position, part, false);
-            PoolLib.collect(context, state, position, burned, type(uint128).max, type(uint128).max);
-            if (part == position.liquidity) HeldLib.drop(state, i - 1);
+            bool whole = PoolLib.collectForAsset(context, state, position, burned);
+            if (whole && part == position.liquidity) HeldLib.drop(state, i - 1);
             else if (part > 0) state.positions[i - 1].liquidity = position.liquidity - part;
         }
     }

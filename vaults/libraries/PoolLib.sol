@@ -65,6 +65,26 @@ library PoolLib {
         recordCollected(state, position, burned, amount0, amount1);
     }
 
+    /// @notice Collects all there is into idle; where a token does not move, the asset's leg alone.
+    /// @return whole Nothing stays owed.
+    function collectForAsset(
+        VaultContext memory context,
+        VaultState storage state,
+        Position memory position,
+        Burned memory burned
+    ) internal returns (bool whole) {
+        (uint128 want0, uint128 want1) = (type(uint128).max, type(uint128).max);
+        try context.pool.collect(address(this), position.lowerTick, position.upperTick, want0, want1) returns (
+            uint128 amount0, uint128 amount1
+        ) {
+            recordCollected(state, position, burned, amount0, amount1);
+            return true;
+        } catch {
+            (want0, want1) = context.assetIsToken0 ? (want0, uint128(0)) : (uint128(0), want1);
+            collect(context, state, position, burned, want0, want1);
+        }
+    }
+
     /// @notice Books collected amounts: idle, fees, and what stays owed by the pool.
     function recordCollected(
         VaultState storage state,
