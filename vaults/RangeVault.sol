@@ -482,6 +482,8 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
 
     /// @notice Ends a pause early.
     function unpause() external restricted {
+        // Else the guardian, who must wait after each pause, would wait for nothing.
+        require(FeeLib.paused(state), ErrorsLib.NotPaused());
         state.pausedUntil = uint32(block.timestamp);
         if (state.feeAccruedAt > block.timestamp) state.feeAccruedAt = uint32(block.timestamp);
         emit EventsLib.PausedUntil(uint64(block.timestamp), msg.sender);

@@ -711,6 +711,11 @@ export const errorsAbi = [
   },
   {
     "type": "error",
+    "name": "NotPaused",
+    "inputs": []
+  },
+  {
+    "type": "error",
     "name": "NotPool",
     "inputs": [
       {

@@ -594,6 +594,27 @@ abstract contract RangeVaultTests is BaseTest {
         assertEq(status.budgetLeftWad, vault.lossBudgetLeftWad());
     }
 
+    function test_lens_tellsTheMarksAndTheSharesOfFees() public {
+        _configureAnywhere("managementFeeBps", 200);
+        _configureAnywhere("performanceFeeBps", 1000);
+        _seed();
+        skip(30 days);
+        _calmDown();
+        _deposit(mallory, 1000);
+        VaultStatus memory status = lens.status(vault);
+        (uint256 management, uint256 performance) = vault.dueShares();
+        assertGt(management, 0);
+        assertEq(status.dueManagementShares, management);
+        assertEq(status.duePerformanceShares, performance);
+        (uint256 benchmark0, uint256 benchmark1, uint256 highWaterMark, uint256 crystallisedAt) = vault.feeMarks();
+        assertGt(benchmark0 + benchmark1, 0);
+        assertGt(highWaterMark, 0);
+        assertEq(status.benchmark0, benchmark0);
+        assertEq(status.benchmark1, benchmark1);
+        assertEq(status.highWaterMark, highWaterMark);
+        assertEq(status.crystallisedAt, crystallisedAt);
+    }
+
     function test_lens_answersWithoutTheOracle() public {
         _seed();
         vm.mockCallRevert(address(oracle), abi.encodeWithSignature("referencePrices()"), "");
@@ -996,6 +1017,10 @@ abstract contract RangeVaultTests is BaseTest {
         vault.unpause();
         _calmDown();
         _deposit(mallory, 1000);
+        // Not again: the guardian would wait a day for it.
+        vm.prank(curator);
+        vm.expectRevert(ErrorsLib.NotPaused.selector);
+        vault.unpause();
     }
 
     function test_configure_refusesWhatIsOutOfBounds() public {

@@ -67,6 +67,9 @@ library ErrorsLib {
     /// @notice The reference prices disagree, are old, or are missing: nothing can be priced now.
     error NotCalm();
 
+    /// @notice There is no pause to end.
+    error NotPaused();
+
     /// @notice Only the pool, and only while the vault is in an operation.
     error NotPool(address caller);
 
