@@ -59,7 +59,7 @@ def fit_window(fitted: Market, market: Market, window: Window, seed: int, half_l
 def medians(folder: Path, work: Path, protocol: Protocol, fast: bool) -> tuple[Market, np.ndarray, np.ndarray]:
     """The market's rows that were asked about, and the mean over seeds of what was said of each."""
     fitted, meta = read_market(folder, protocol)
-    table = load_table(folder, "volatility", meta, protocol, unlabelled=True)
+    table = load_table(folder, meta, protocol)
     others = [name for name in OTHERS if name in table.series_names]
     market = market_of(table, [*fitted.assets, *others], protocol)
     windows, seeds = windows_of(protocol), protocol["walk_forward"]["seeds"]

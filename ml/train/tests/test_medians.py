@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -87,3 +88,27 @@ def test_the_file_is_in_order_of_series_and_time(market, tmp_path):
     rows = [line.split(",") for line in lines[1:]]
     assert [(name, int(at)) for name, at, _ in rows] == sorted((name, int(at)) for name, at, _ in rows)
     assert {name for name, _, _ in rows} == {"a", "b"}
+
+
+def test_a_dataset_is_read_and_every_third_hour_of_each_series_is_asked_about(market, tmp_path):
+    """The whole way from files: what `--head` goes before it distils anything."""
+    first = medians.windows_of(PROTOCOL)[0]
+    known_days, asked_days = 60, 3
+    shift = first.start - known_days * DAY - START
+    names = list(har_net.FEATURES)
+    hours = 24 * (known_days + asked_days)
+    with (tmp_path / "volatility.csv").open("w") as file:
+        file.write(",".join(["series", "at", *names]) + "\n")
+        for place, series in enumerate(["ethusdt", "btcusdt", "ethbtc", "nobody"]):
+            rows = market.features[(place % 2) * HOURS :][:hours]
+            for at, values in zip(START + shift + 3600 * np.arange(hours), rows, strict=True):
+                file.write(",".join([series, str(at), *(f"{value:.6f}" for value in values)]) + "\n")
+    meta = {"schema": "main@1", "featureNames": names, "fields": {"volatility": names}, "sources": []}
+    (tmp_path / "dataset.json").write_text(json.dumps(meta))
+    found, ask, said = medians.medians(tmp_path, tmp_path / "work", PROTOCOL, True)
+    assert found.assets == ["ethusdt", "btcusdt", "ethbtc"]
+    assert np.all(found.at[ask] % walk_volatility.STRIDE_SECONDS == 0)
+    assert np.all(found.at[ask] >= first.start) and np.bincount(found.asset[ask]).tolist() == [8 * asked_days] * 3
+    assert np.all(said > 0) and len(said) == len(ask)
+    # The ratio is fitted on by nobody, and answered from what the two taught: the same rows, the same answer.
+    assert np.array_equal(said[found.asset[ask] == 0], said[found.asset[ask] == 2])
