@@ -44,8 +44,11 @@ export interface RestStore {
 export function restStore({ run, all }: Database): RestStore {
   const store: RestStore = {
     rest({ chainId, pool, block, blockHash, vault, state }) {
+      // In a row behind all others: whoever follows the table by its rows is told of the change.
       run(
-        "INSERT INTO rests VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state WHERE state = 'failed'",
+        `INSERT INTO rests VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+           SET state = excluded.state, rowid = (SELECT max(rowid) + 1 FROM rests)
+           WHERE state = 'failed' AND excluded.state <> 'failed'`,
         chainId,
         pool,
         block,
