@@ -5,12 +5,13 @@
  * Where Linux's `taskset` is at hand the API has the last core, and all that the question leaves out (chain, Redis,
  * worker, load) shares the others. API and load come before whatever else the machine does, where they may.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
 import { openJournal } from "../../rebalancer/journal.ts";
+import { startChild, stopChild } from "../support/child.ts";
 import { writeConfig } from "../support/configFile.ts";
 import { generateJournal } from "../support/generatedJournal.ts";
 import { type ManyVaults, startManyVaults } from "../support/manyVaults.ts";
@@ -186,7 +187,7 @@ function start(
   const log = openSync(join(folder, `${name}.log`), "w");
   const node = [process.execPath, ...flags, "--import", "tsx", "rebalancer/cli/main.ts", ...verb];
   const [command = process.execPath, ...args] = [...prefix, ...node];
-  return spawn(command, args, {
+  return startChild(command, args, {
     cwd: ROOT,
     env: { ...process.env, RANGEKEEPER_SIGNER_KEY: keys.modelSigner, RANGEKEEPER_KEEPER_KEY: keys.keeper },
     stdio: ["ignore", name === "api" ? "pipe" : log, log],
@@ -235,13 +236,13 @@ const FIRST = spawnSync("nice", ["-n", "-15", "true"]).stderr?.length === 0 ? ["
 function load(orders: LoadOrders): Promise<LoadResult> {
   const node = [process.execPath, "--import", "tsx", join(import.meta.dirname, "api/load.ts")];
   const [command = process.execPath, ...args] = [...FIRST, ...node];
-  const child = spawn(command, args, {
+  const child = startChild(command, args, {
     stdio: ["pipe", "pipe", "inherit"],
   });
-  child.stdin.end(JSON.stringify(orders));
+  child.stdin?.end(JSON.stringify(orders));
   return new Promise((resolve, reject) => {
     let text = "";
-    child.stdout.on("data", (chunk: Buffer) => {
+    child.stdout?.on("data", (chunk: Buffer) => {
       text += chunk.toString("utf8");
     });
     child.once("close", (code) =>
@@ -297,13 +298,6 @@ async function decidedAfter(folder: string, wanted: number): Promise<number> {
     if (found >= wanted || performance.now() > end) return found;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-}
-
-async function stopChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
-  const ended = new Promise((resolve) => child.once("close", resolve));
-  child.kill("SIGTERM");
-  await ended;
 }
 
 function cpuSecondsOf({ pid }: ChildProcess): number {

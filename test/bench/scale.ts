@@ -3,7 +3,7 @@
  * real chain. `--vaults N --pools N --slots N` change the size. Work is measured as the workers' processor time, so that
  * the node and Redis beside them do not count, and neither does waiting.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import { mnemonicToAccount } from "viem/accounts";
 import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
 import { openJournal } from "../../rebalancer/journal.ts";
 import { settledKey } from "../../rebalancer/observe/marker.ts";
+import { startChild, stopChild } from "../support/child.ts";
 import { writeConfig } from "../support/configFile.ts";
 import { type ManyVault, type ManyVaults, startManyVaults } from "../support/manyVaults.ts";
 import { startRedis } from "../support/redis.ts";
@@ -164,7 +165,7 @@ async function measure(stage: Stage, groups: readonly (readonly ManyVault[])[]):
     };
   } finally {
     redis.disconnect();
-    await Promise.all(workers.map(stopWorker));
+    await Promise.all(workers.map(({ child }) => stopChild(child)));
   }
 }
 
@@ -194,7 +195,7 @@ function startWorker({ many, folder, redisUrl }: Stage, vaults: readonly ManyVau
     })),
   });
   const log = openSync(join(folder, `worker-${number}.log`), "w");
-  const child = spawn(
+  const child = startChild(
     process.execPath,
     ["--import", "tsx", "rebalancer/cli/main.ts", "worker", "start", "--config", path, "--yes-live"],
     {
@@ -217,13 +218,6 @@ function keeperKey(index: number): string {
     addressIndex: 7 + index,
   });
   return `0x${Buffer.from(account.getHdKey().privateKey ?? []).toString("hex")}`;
-}
-
-async function stopWorker({ child }: Worker): Promise<void> {
-  if (child.exitCode !== null) return;
-  const ended = new Promise((resolve) => child.once("close", resolve));
-  child.kill("SIGTERM");
-  await ended;
 }
 
 /** Waits until every pool of every worker has come to rest with a block. */

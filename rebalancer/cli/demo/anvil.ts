@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { BaseError } from "../../../ml/errors.ts";
 import { foundryBinary } from "../../../scripts/foundry.mjs";
+import { killWhenOrphaned } from "./killWhenOrphaned.ts";
 import { freePort } from "./redis.ts";
 
 /** Something else listens on the port that was asked for. */
@@ -58,10 +59,10 @@ export async function startAnvil(parameters: AnvilParameters): Promise<AnvilHand
     // Its own process group: Ctrl-C reaches this process alone, which then stops anvil in order.
     { stdio: ["ignore", "pipe", "pipe"], detached: true },
   );
+  killWhenOrphaned(child);
   await waitUntilListening(child, port);
   const pid = child.pid;
   if (pid === undefined) throw new AnvilStartError("anvil has no process id", { details: { port } });
-  const guard = killWhenOrphaned(pid);
   const killNow = () => child.kill("SIGKILL");
   process.once("exit", killNow);
   return {
@@ -70,7 +71,6 @@ export async function startAnvil(parameters: AnvilParameters): Promise<AnvilHand
     pid,
     async stop() {
       process.off("exit", killNow);
-      guard?.kill("SIGKILL");
       if (child.exitCode !== null || child.signalCode !== null) return;
       await new Promise<void>((resolve) => {
         child.ref();
@@ -79,18 +79,6 @@ export async function startAnvil(parameters: AnvilParameters): Promise<AnvilHand
       });
     },
   };
-}
-
-/** A shell that waits for its standard input to close, which it does when this process dies of whatever cause. */
-function killWhenOrphaned(pid: number): ChildProcess | null {
-  if (process.platform === "win32") return null;
-  const guard = spawn("sh", ["-c", `read -r _; kill -9 ${pid} 2>/dev/null`], {
-    stdio: ["pipe", "ignore", "ignore"],
-    detached: true,
-  });
-  guard.unref();
-  (guard.stdin as unknown as { unref?: () => void } | null)?.unref?.();
-  return guard;
 }
 
 function waitUntilListening(child: ChildProcess, port: number): Promise<void> {

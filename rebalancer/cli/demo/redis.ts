@@ -4,6 +4,7 @@ import { createConnection, createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import type { Redis } from "ioredis";
 import { BaseError } from "../../../ml/errors.ts";
+import { killWhenOrphaned } from "./killWhenOrphaned.ts";
 
 /** No Redis is to be had; the message is the command to type. */
 export class RedisNotFoundError extends BaseError {
@@ -45,6 +46,7 @@ export async function ensureRedis(
     ],
     { stdio: "ignore" },
   );
+  killWhenOrphaned(child);
   await waitForPort(port, child);
   return { url: `redis://127.0.0.1:${port}`, origin: `${binary} on port ${port}`, stop: () => stopChild(child) };
 }
