@@ -160,7 +160,7 @@ export async function run(parameters: RunParameters): Promise<void> {
     for (const order of await context.killSwitch.orders()) {
       if (order.level > 0) logger.warn({ stage: "start" }, `the kill switch is on: ${describeStop(order)}`);
     }
-    if (config.worker.mode !== "shadow") await rehearse(config.chainId);
+    if (config.worker.mode !== "shadow") await rehearse(config.chainId, opened);
     await recover(context);
     await scheduleHousekeeping(context);
     const workers = startWorkers(context, options);

@@ -45,10 +45,10 @@ export async function prepare(
   record: ToPrepare,
 ): Promise<Prepared> {
   const { client, keys } = context;
-  const { proposal, chainId, strategy } = record;
+  const { proposal, chainId, strategy, digest } = record;
   const { signer, keeper } = keys.of(vault);
   if (!signer) throw new FatalError(`key ${vault.signer}: missing; rule: needed in modes dry-run and live`);
-  const signature = await signProposal(signer, { chainId, strategy, proposal });
+  const signature = await signProposal(signer, { chainId, strategy, proposal, digest });
   const data = encodeRebalance({ proposal, signature });
   const [head, counts, gas] = await Promise.all([
     getBlock(client, "latest"),

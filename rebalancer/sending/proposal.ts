@@ -1,4 +1,5 @@
-import { type Hex, keccak256, toBytes, zeroAddress } from "viem";
+import { type Hex, zeroAddress } from "viem";
+import { keccak256 } from "../../ml/runtime/keccak/keccak.ts";
 import type { Decision } from "../../ml/types.ts";
 import { proposalDigest, type RebalanceProposal } from "../../sdk/proposal.ts";
 import { FatalError } from "../errors.ts";
@@ -7,7 +8,7 @@ import { FatalError } from "../errors.ts";
 export const DEADLINE_SECONDS = 900;
 
 /** On-chain id of a decision model, from its name in the configuration. */
-export const modelIdOf = (decisionModel: string): Hex => keccak256(toBytes(decisionModel));
+export const modelIdOf = (decisionModel: string): Hex => keccak256(Buffer.from(decisionModel));
 
 export interface BuildProposalParameters {
   readonly decision: Decision;
