@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fees import HOURS, QUANTILES, Rows, inputs_of, shape, weighted_summary
@@ -108,3 +110,14 @@ def pinball_rows(target: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
     error = target[:, None] - quantiles
     q = np.asarray(QUANTILES)
     return np.maximum(q * error, (q - 1.0) * error).mean(axis=1)
+
+
+def losses_by_range(rows: Rows, answer: dict[str, np.ndarray], hours: int, names: Sequence[str]) -> np.ndarray:
+    """Pinball [times, ranges, forecasts] of one window's answer, in units of each range's usual income."""
+    target = rows.labels[hours][answer[f"rows{hours}"]]
+    usual = np.maximum(answer[f"usual{hours}"], 1e-12)
+    said = [answer[f"{name}{hours}"] for name in names]
+    return np.stack(
+        [np.stack([pinball_rows(target[:, j], f[:, j]) / usual[j] for f in said], axis=1) for j in range(len(usual))],
+        axis=1,
+    )

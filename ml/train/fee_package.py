@@ -172,10 +172,15 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
                 "- Tried for the hour ahead and not kept, on the first two fifths of each pool and on exchange volume"
                 " cut into spans as long as a pool's: hours of the fee further back, boosted trees (on the pools, or"
                 " taught by the exchange), quantiles fitted on the score itself, weights by age or by pool, a spread"
-                " that varies with the features, blends with the EWMA, volume and variance of the exchange as inputs."
-                " There, on both Polygon pools, no autocorrelation of the remaining error exceeds 0.05.",
+                " that varies with the features, blends with the EWMA, volume and variance of the exchange as inputs,"
+                " squares and products of fee windows and variance, ratios apart for ranges above and below the price,"
+                " and what traded in the last 5, 15 and 30 minutes, where it is known: for the Polygon pool and, of the"
+                " exchange, for the Ethereum pool. The last three gained well below one per cent there and were not"
+                " scored on the windows. There, on both Polygon pools, no autocorrelation of the remaining error"
+                " exceeds 0.05.",
                 "- Half of the loss at an hour is in ranges to one side of the price. They are nearly a toss of a coin,"
-                " for the baselines too: the sign of the next move decides, and no feature at hand told it.",
+                " for the baselines too: the sign of the next move decides, and no feature at hand told it. The table"
+                " of what would be left if part of the outcome were told says how much of the miss is theirs.",
                 "- The pools with daily files are judged by the same ridge, not fitted on: they hold no fee growth.",
                 "- It cannot see just-in-time liquidity or a coming change of in-range liquidity. Own dilution is"
                 " applied by the caller.",

@@ -161,13 +161,18 @@ def forward(ops: Ops, weights: Weights, inputs: dict[str, Any]) -> Any:
     """Mean and quantiles [N, 4] from features [N, F], mask [N, F] (1 = missing) and range [N, 3]."""
     c = {name: ops.constant(value, name) for name, value in weights.items()}
     log_days, share, cells = shape(ops, c, inputs)
-    level, spread, x = design(ops, c, inputs)
-    z = ops.clip((x - c["centre"]) / c["scale"], -Z_LIMIT, Z_LIMIT)
-    levels = level + ops.matmul(spread, c["prior"]) + ops.matmul(z, c["slopes"]) + c["bias"]
+    levels = levels_of(ops, c, inputs)
     log_fee = ops.row_sum(hats(ops, log_days, knots()) * levels)
     base = share * ops.exp(ops.clip(log_fee + log_days, -40.0, 3.0))
     # Interpolation of ordered, non-negative ratios is ordered and non-negative.
     return base * ops.matmul(cells, c["ratios"])
+
+
+def levels_of(ops: Ops, c: dict[str, Any], inputs: dict[str, Any]) -> Any:
+    """ln of the full-range fee yield per day that is to come [N, horizons]."""
+    level, spread, x = design(ops, c, inputs)
+    z = ops.clip((x - c["centre"]) / c["scale"], -Z_LIMIT, Z_LIMIT)
+    return level + ops.matmul(spread, c["prior"]) + ops.matmul(z, c["slopes"]) + c["bias"]
 
 
 def predict(weights: Weights, inputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -187,7 +192,15 @@ def inputs_of(rows: Rows, which: np.ndarray, hours: int, column: int) -> dict[st
 
 
 def fit(rows: Rows, learns: dict[int, np.ndarray], borrowed: np.ndarray | None = None) -> Weights:
-    """Weights from the rows (numbers by hours) whose labels are known.
+    """Weights from the rows (numbers by hours) whose labels are known; `borrowed` as in `fit_levels`."""
+    weights, unseen = fit_levels(rows, learns, borrowed)
+    return weights | {"ratios": fit_ratios(rows, learns, weights, unseen).astype(np.float32)}
+
+
+def fit_levels(
+    rows: Rows, learns: dict[int, np.ndarray], borrowed: np.ndarray | None = None
+) -> tuple[Weights, np.ndarray]:
+    """All weights but the ratios, and the levels [N, horizons] as forecast without having seen the row's outcome.
 
     `borrowed` [regressors, horizons]: slopes that another history taught, from which these depart as far as they must.
     """
@@ -226,8 +239,7 @@ def fit(rows: Rows, learns: dict[int, np.ndarray], borrowed: np.ndarray | None =
         "slopes": slopes.astype(np.float32),
         "bias": bias.astype(np.float32),
     }
-    weights["ratios"] = fit_ratios(rows, learns, weights, unseen).astype(np.float32)
-    return weights
+    return weights, unseen
 
 
 def in_usual(income: np.ndarray, series: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 import fees
 from cli import HERE
-from fee_baselines import Baselines, pinball_rows
+from fee_baselines import Baselines, losses_by_range
 from fee_candles import Candles, load_candles
 from fee_days import walk_days
 from fee_rows import load_days, load_fee_meta, load_hours, trainable
@@ -18,14 +18,18 @@ from fees import HOURS, MODEL, Rows
 from metrics import diebold_mariano, ratio_interval, rounded
 from protocol import Protocol
 from walk import Window, share_windows, stamp_of, walk, walk_rule
+from yield_limits import LIMIT_HOURS, limits, oracles
 from yield_table import yield_table as table
 
-CODE = ["fees", "fee_rows", "fee_baselines", "fee_candles", "fee_days", "geometry", "ops", "walk", "walk_yield"]
+CODE = ["fees", "fee_rows", "fee_baselines", "fee_candles", "fee_days", "geometry", "ops", "walk"]
+CODE += ["walk_yield", "yield_limits"]
 BASELINES = ("persistence", "ewma")
 FORECASTS = (MODEL, *BASELINES)
 __all__ = ["run", "table"]
 TARGETS = {1: 0.95, 4: 0.95, 24: 1.0}
 FEWEST_OWN = 100
+# Walked answers by horizon.
+Told = dict[int, list[dict[str, np.ndarray]]]
 # Every fit that was scored on the test windows, in order. The best of several flatters: the later ones are exploratory.
 LOOKS = (
     "a ridge on fee windows; a gap in a baseline was mended after it",
@@ -53,8 +57,8 @@ def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Callable[[s
     trains = trainable(rows, protocol)
     order = sorted(range(len(rows.series_names)), key=lambda i: rows.at[rows.series == i].min())
 
-    def forecasts(rule: dict[str, Any], tag: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Scores by pool, and pooled by horizon, in the windows of one rule."""
+    def forecasts(rule: dict[str, Any], tag: str, told: Told | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Scores by pool, and pooled by horizon, in the windows of one rule; `told` takes what oracles would say."""
         pools: dict[str, Any] = {}
         losses: dict[int, list[np.ndarray]] = {hours: [] for hours in HOURS}
         for i in order[:2] if fast else order:
@@ -64,7 +68,7 @@ def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Callable[[s
                 windows = windows[:2]
 
             def fit(window: Window, _: int, series: int = i) -> dict[str, np.ndarray]:
-                return _forecast(rows, baselines, series, window, trains, candles)
+                return _forecast(rows, baselines, series, window, trains, candles, told is not None)
 
             found = walk(f"{tag}-{name}", windows, [0], fit, work, stamp, say)
             pools[name] = {"kind": kind, "windows": len(windows), "from": windows[0].start, "until": windows[-1].stop}
@@ -76,9 +80,12 @@ def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Callable[[s
                 pools[name][f"{hours}h"] = scored["summary"]
                 if kind == "windows":
                     losses[hours].append(scored["losses"])
+                    if told is not None and hours in told:
+                        told[hours] += answers
         return pools, {f"{hours}h": _pooled(losses[hours], hours) for hours in HOURS if losses[hours]}
 
-    pools, pooled = forecasts(rule, "yield")
+    told: Told = {hours: [] for hours in LIMIT_HOURS}
+    pools, pooled = forecasts(rule, "yield", told)
     finer = rule | {"window_share": FINER_SHARE}
     fine_pools, fine_pooled = forecasts(finer, "yield-finer")
     days = load_days(data)
@@ -95,6 +102,10 @@ def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Callable[[s
         "targets": {f"{hours}h": target for hours, target in TARGETS.items()},
         "pools": pools,
         "pooled": pooled,
+        "limits": {
+            f"{hours}h": limits(rows, answers, hours, MODEL, pooled[f"{hours}h"]["best"], TARGETS[hours])
+            for hours, answers in told.items()
+        },
         "days": walk_days(days, rule, fast, say),
         "finer": {
             "share": FINER_SHARE,
@@ -121,13 +132,20 @@ def known_by(rows: Rows, window: Window, hours: int) -> np.ndarray:
 
 
 def _forecast(
-    rows: Rows, baselines: Baselines, series: int, window: Window, trains: np.ndarray, candles: Candles
+    rows: Rows,
+    baselines: Baselines,
+    series: int,
+    window: Window,
+    trains: np.ndarray,
+    candles: Candles,
+    told: bool,
 ) -> dict[str, np.ndarray]:
-    """Quantiles of the model and of the baselines for one window, empty where nothing was known before it."""
+    """Quantiles of the model, the baselines and, if `told`, oracles for one window; empty where nothing was known."""
     known = {hours: np.flatnonzero(trains & known_by(rows, window, hours)) for hours in HOURS}
     if len(known[1]) < FEWEST_OWN:
         return {}
-    weights = fees.fit(rows, known, candles.slopes(window.known))
+    weights, unseen = fees.fit_levels(rows, known, candles.slopes(window.known))
+    weights["ratios"] = fees.fit_ratios(rows, known, weights, unseen).astype(np.float32)
     out: dict[str, np.ndarray] = {}
     mine = rows.series == series
     for hours in HOURS:
@@ -144,6 +162,9 @@ def _forecast(
             out[f"{name}{hours}"], life = baselines.forecast(name, hours, past, ahead)
             if life is not None:
                 out[f"life{hours}"] = np.asarray(life)
+        if told and hours in LIMIT_HOURS:
+            oracle = oracles(rows, weights, unseen, HOURS.index(hours), hours, known[hours], ahead)
+            out |= {f"{name}{hours}": quantiles for name, quantiles in oracle.items()}
         # The usual income of each range, known before: what a loss is counted in.
         persists = out[f"persistence{hours}"][:, :, 1].mean(axis=0)
         out[f"usual{hours}"] = labels[own].mean(axis=0) if len(own) >= FEWEST_OWN else persists
@@ -157,16 +178,8 @@ def _score(rows: Rows, answers: list[dict[str, np.ndarray]], hours: int) -> dict
     for one in answers:
         which = one[f"rows{hours}"]
         target = rows.labels[hours][which]
-        usual = np.maximum(one[f"usual{hours}"], 1e-12)
         said = [one[f"{name}{hours}"] for name in FORECASTS]
-        # Times × ranges × forecasts.
-        loss = np.stack(
-            [
-                np.stack([pinball_rows(target[:, j], f[:, j]) / usual[j] for f in said], axis=1)
-                for j in range(len(usual))
-            ],
-            axis=1,
-        )
+        loss = losses_by_range(rows, one, hours, FORECASTS)
         by_range.append(loss)
         parts.append(loss.mean(axis=1))
         covered.append(np.stack([((target >= f[..., 0]) & (target <= f[..., 2])).mean(axis=1) for f in said], axis=1))

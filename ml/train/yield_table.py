@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from yield_limits import NEARER, SHARE_TOLD
+
 HORIZONS = ("1h", "4h", "24h", "168h")
 
 
@@ -48,6 +52,7 @@ def yield_table(results: dict[str, Any]) -> list[str]:
     lines += interval_lines("95 % of ÷ best", results["days"]["pooled"])
     return [
         *lines,
+        *limit_table(results["limits"], model, results["targets"]),
         *finer_table(results["finer"], results["model"]),
         "",
         "fits that were scored on the windows of 10 %, the last is the one printed above:",
@@ -79,6 +84,40 @@ def finer_table(finer: dict[str, Any], model: str) -> list[str]:
             for horizon, row in found.items()
         ]
     return lines
+
+
+def limit_table(found: dict[str, Any], model: str, targets: dict[str, float]) -> list[str]:
+    """By horizon what the loss would be if parts of the outcome were known beforehand."""
+    lines: list[str] = []
+    for horizon, one in found.items():
+        kinds = list(one["share of the loss"])
+        head = f"{span(horizon)}: ÷ best if part of the outcome were told"
+        lines += ["", f"{head:46}" + "".join(f"{kind:>9}" for kind in kinds[:-1]) + f"{'all':>7}"]
+
+        def row(title: str, values: dict[str, float], form: str, kinds: list[str] = kinds) -> str:
+            last = format(values["all"], form)
+            return f"  {title:44}" + "".join(f"{format(values[kind], form):>9}" for kind in kinds[:-1]) + f"{last:>7}"
+
+        lines.append(row(f"share of the loss of {one['best']}", one["share of the loss"], ".0%"))
+        lines.append(row("the model, nothing told", one["ratio"][model], ".3f"))
+        for part in NEARER:
+            title = "all fees told" if part == 1 else f"error of the log of all fees less by {part:.0%}"
+            lines.append(row(title, one["ratio"][f"fees nearer {part:g}"], ".3f"))
+        lines.append(row("the range's share of them told", one["ratio"][SHARE_TOLD], ".3f"))
+        needed = nearer_for(one["ratio"], model, targets[horizon])
+        if needed:
+            lines.append(
+                f"  {targets[horizon]:.2f} is reached where that error is less by {needed:.1%}, or with one side as"
+            )
+            lines.append(f"  it is where the others come to {one['rest needed']:.3f} (now {one['rest now']:.3f})")
+    return lines
+
+
+def nearer_for(ratio: dict[str, dict[str, float]], model: str, target: float) -> float:
+    """The part of the log's error whose loss meets the target, between the parts that were told; 0 where it is met."""
+    known = [ratio[model]["all"], *[ratio[f"fees nearer {part:g}"]["all"] for part in NEARER]]
+    # Losses fall as more is told; interp asks for rising ones.
+    return float(np.interp(-target, [-loss for loss in known], [0.0, *NEARER]))
 
 
 def verdict(results: dict[str, Any], horizon: str, row: dict[str, Any]) -> str:
