@@ -41,6 +41,8 @@ export interface EdgeRow {
   readonly baseline: number;
   /** The best baseline however often it moved. */
   readonly unbounded: number;
+  /** Markets in which ours is behind that by no more than its own costs. */
+  readonly withinUnbounded: number;
   /** Mean of ours less the baseline's over the markets, and its standard error. */
   readonly difference: number;
   readonly error: number;
@@ -57,6 +59,8 @@ export interface EdgeRow {
 }
 
 const HOUR = 3600;
+/** Equal vaults may differ in the last digit of a float. */
+const EQUAL_BPS = 1e-6;
 
 /** Walks the decision through markets of one kind, whose edge is known, beside the best train-selected baseline. */
 export async function edge(parameters: EdgeParameters): Promise<EdgeRow> {
@@ -84,14 +88,14 @@ function rowOf(kind: string, walks: readonly DecisionWalk[]): EdgeRow {
   const difference = mean(({ calm }) => calm.difference.totalBps);
   const squares = mean(({ calm }) => (calm.difference.totalBps - difference) ** 2);
   const shortOf = ({ calm, ours }: DecisionWalk): number => -calm.difference.totalBps - ours.costsBps;
-  // Equal vaults may differ in the last digit of a float.
-  const short = walks.filter((walk) => shortOf(walk) > 1e-6);
+  const short = walks.filter((walk) => shortOf(walk) > EQUAL_BPS);
   return {
     kind,
     markets: walks.length,
     ours: mean(({ ours }) => ours.headlineBps),
     baseline: mean(({ calm }) => calm.baseline.headlineBps),
     unbounded: mean(({ baseline }) => baseline.headlineBps),
+    withinUnbounded: walks.filter(({ difference, ours }) => -difference.totalBps - ours.costsBps <= EQUAL_BPS).length,
     difference,
     error: Math.sqrt(squares / Math.max(1, walks.length - 1)),
     costs: mean(({ ours }) => ours.costsBps),

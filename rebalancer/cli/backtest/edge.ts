@@ -79,30 +79,33 @@ function formatEdge(rows: readonly EdgeRow[], days: number): string {
     [
       { title: "market" },
       { title: "ours", ...right },
-      { title: "baseline", ...right },
+      { title: "rule", ...right },
       { title: "differ", ...right },
       { title: "±", ...right },
       { title: "costs", ...right },
       { title: "within", ...right },
-      { title: "proven", ...right },
       { title: "worst", ...right },
+      { title: "any rule", ...right },
+      { title: "within", ...right },
       { title: "moves", ...right },
-      { title: "greedy", ...right },
     ],
     rows.map((row) => [
       row.kind,
       ...[row.ours, row.baseline, row.difference, row.error, row.costs].map(bps),
       `${row.withinCosts}/${row.markets}`,
-      String(row.proven),
       bps(row.worstShort),
-      ...[row.moves, row.greedyMoves].map((value) => value.toFixed(0)),
+      bps(row.unbounded),
+      `${row.withinUnbounded}/${row.markets}`,
+      `${row.moves.toFixed(0)}/${row.greedyMoves.toFixed(0)}`,
     ]),
   );
+  const proven = rows.reduce((sum, row) => sum + row.proven, 0);
   const how =
     `Markets of ${days} days in hourly bars, ${EDGE_KINDS.map(({ id, feeOverLvr }) => `${id}: fees ${feeOverLvr} × LVR`).join(", ")}; ` +
-    "basis points of capital over the test windows, means over markets. The baseline is the rule that earned most on " +
-    "everything before, of those that keep to the budget of moves, as ours must. Within: markets in which ours is behind by " +
-    "no more than its own costs; proven: of the others, those where the difference's interval is below that too; worst: " +
-    "most that ours was behind beyond its costs.";
+    "basis points of capital over the test windows, means over markets. Rule: the one that earned most on everything " +
+    "before, of those that keep to the budget of moves, as ours must; ±: one standard error of the difference. Within: " +
+    "markets in which ours is behind by no more than its own costs; worst: most that it was behind beyond them. Any rule: " +
+    "the one that earned most before, however often it moved. Moves: of ours and of the greedy reset. Short of the rule " +
+    `beyond its costs by more than the difference's interval: ${proven} markets.`;
   return `${table}\n\n${wrap(how, 0)}`;
 }

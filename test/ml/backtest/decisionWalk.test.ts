@@ -1,9 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { placebo } from "../../../ml/backtest/checks/placebo.ts";
 import { placeboMarket } from "../../../ml/backtest/checks/placeboMarket.ts";
+import type { TrainingRecord } from "../../../ml/backtest/decisionChoice.ts";
 import { VARIANTS } from "../../../ml/backtest/decisionVariants.ts";
 import { type DecisionWalk, shareWindows, verdictOf, walkDecision } from "../../../ml/backtest/decisionWalk.ts";
 import { createEventMarket } from "../../../ml/backtest/events/eventMarket.ts";
+import { policies } from "../../../ml/backtest/policies/index.ts";
+import { runBacktest } from "../../../ml/backtest/run.ts";
+import type { PolicyFactory } from "../../../ml/backtest/types.ts";
 import { loadModelSet } from "../../../ml/models/index.ts";
 import { bounds, settings as decision } from "../fixtures.ts";
 import { settings } from "./market.fixture.ts";
@@ -96,6 +100,42 @@ describe("the decision walked forward", () => {
     ).toBe(true);
     // The greedy reset that moves are counted against has no thought of cost: it opens here too, and resets.
     expect(result.greedyMoves).toBeGreaterThan(1);
+  });
+
+  it("counts against a greedy reset that no vault's limits hold back, in training as in the test", async () => {
+    const nothing = {
+      ...{ minWidthTicks: 1, cooldownSeconds: 0, maxMovesPerDay: 99, maxPoolShare: 1e-12, maxLossPerMove: 1 },
+      ...{ lossBudgetRatio: 1, lossBudgetRefillSeconds: HOUR, bandTicks: 9_999, longWindowSeconds: HOUR },
+    };
+    const kept: TrainingRecord[] = [];
+    const fromSeconds = market.description.fromSeconds;
+    const { toSeconds } = market.description;
+    const result = await walkDecision({
+      ...{
+        market,
+        models: await loadModelSet("rules"),
+        bounds: free,
+        decision: quick,
+        rule,
+        blockHours: 4,
+        level: 0.95,
+      },
+      ...{ variants: [], rules: ["full-range"], memory: { recall: () => null, keep: (one) => void kept.push(one) } },
+      settings: { ...settings, fromSeconds, toSeconds, limits: nothing },
+    });
+    // Whatever is held would be too large a share of the pool: everybody else stays out.
+    expect(result).toMatchObject({ ours: { moves: 0 }, baseline: { moves: 0 } });
+    const reset = policies["fixed-1-reset"] as PolicyFactory;
+    const played = await runBacktest({
+      ...{ market, policy: reset },
+      settings: { ...settings, fromSeconds: result.testFromSeconds, toSeconds, limits: null },
+    });
+    const moves = played.moves.filter(({ kind }) => kind === "move").length;
+    expect(moves).toBeGreaterThan(3);
+    expect(result.greedyMoves).toBe(moves);
+    const trained = kept.find(({ id }) => id === "greedy-reset")?.standings ?? [];
+    expect(trained.at(-1)?.moves).toBeGreaterThan(3);
+    expect(kept.find(({ id }) => id === "full-range")?.standings.at(-1)?.moves).toBe(0);
   });
 });
 
