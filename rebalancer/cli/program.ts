@@ -6,6 +6,7 @@ import { tellWhenSlow } from "./atWork.ts";
 import { registerBacktest } from "./backtest.ts";
 import { registerCalibration } from "./calibration.ts";
 import { registerChallengers } from "./challengers.ts";
+import { checkConfigEverywhere } from "./checkedConfig.ts";
 import { registerCompletion } from "./completion.ts";
 import { registerConfig } from "./config.ts";
 import { registerData } from "./data.ts";
@@ -66,6 +67,7 @@ export function createProgram(): Command {
   registerChallengers(program);
   registerReport(program);
   registerCompletion(program);
+  checkConfigEverywhere(program);
   tellWhenSlow(program);
   return program;
 }

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
@@ -49,9 +49,11 @@ describe("the help", () => {
       expect(examples).toContain(`rangekeeper ${path}`);
     });
 
-  it("offers --json on every verb", () => {
-    const without = verbs.filter(({ command }) => !command.options.some(({ long }) => long === "--json"));
-    expect(without.map(({ path }) => path)).toEqual([]);
+  it("offers --json and --config on every verb", () => {
+    for (const flag of ["--json", "--config"]) {
+      const without = verbs.filter(({ command }) => !command.options.some(({ long }) => long === flag));
+      expect(without.map(({ path }) => `${path} ${flag}`)).toEqual([]);
+    }
   });
 });
 
@@ -86,6 +88,24 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   it("does not take a flag's value or an argument for a verb", () => {
     expect(offered("rebalance", "status", "--to")).toEqual(["--to-idle"]);
   });
+
+  it.each(["bash", "zsh", "fish"] as const)(
+    "is a script that %s reads without complaint, where it is installed",
+    (shell) => {
+      const script = completionScript(shell, nodes);
+      const installed = spawnSync(shell, ["-c", "exit 0"]).error === undefined;
+      // zsh runs bash's words: they are read by bash in any case.
+      const readers = shell === "fish" ? [] : ["bash"];
+      for (const reader of new Set([...readers, ...(installed ? [shell] : [])])) {
+        const { status, stderr } = spawnSync(reader, ["-n"], { input: script, encoding: "utf8" });
+        expect([reader, status, stderr]).toEqual([reader, 0, ""]);
+        expect(spawnSync(reader, ["-n"], { input: `${script}\nif`, encoding: "utf8" }).status).not.toBe(0);
+      }
+      // Elsewhere as far as it can be told without the shell: what is opened is closed.
+      expect(script.split("'").length % 2).toBe(1);
+      if (shell === "fish") expect(script.match(/^function /gm)?.length).toBe(script.match(/^end$/gm)?.length);
+    },
+  );
 
   it("names every verb and flag in each shell's script", () => {
     for (const shell of ["bash", "zsh", "fish"] as const) {
