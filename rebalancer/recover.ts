@@ -7,15 +7,15 @@ import { ensureJob } from "./queues/queue.ts";
  */
 export async function recover({ journal, queues, config, logger }: Context): Promise<void> {
   for (const record of journal.proposals({ status: ["proposed", "simulated", "sent"] })) {
-    const { chainId, vault, digest, pool, blockHash } = record;
+    const { chainId, vault, digest, pool, blockHash, decisionId, status } = record;
     if (chainId !== config.chainId) continue;
     const payload = { chainId, vault, digest, nonce: record.nonce.toString() };
-    if (record.status === "sent") {
+    if (status === "sent") {
       await ensureJob(queues, "confirm", payload, { again: true });
     } else if (!journal.rests({ chainId, pool, blockHash }).has(vault)) {
       await ensureJob(queues, "execute", payload, { again: true });
     } else continue;
-    logger.info({ stage: "recover", vault, digest, status: record.status }, "took up an unfinished proposal");
+    logger.info({ stage: "recover", vault, decisionId, digest, status }, "took up an unfinished proposal");
   }
   // What was signed and never sent holds up every later nonce of its key: not only when the turn of that comes.
   await ensureJob(queues, "housekeeping", { chainId: config.chainId, task: "nonces" }, { again: true });

@@ -7,7 +7,7 @@ import { checkContracts } from "./doctor/contracts.ts";
 import { checkKeys } from "./doctor/keys.ts";
 import { checkMachine } from "./doctor/machine.ts";
 import { checkNodes } from "./doctor/nodes.ts";
-import { checkRedis } from "./doctor/redis.ts";
+import { checkKillSwitch, checkRedis } from "./doctor/redis.ts";
 import { checkModels, checkWebhooks } from "./doctor/services.ts";
 import { answer, type CommonOptions, examples, guarded, readConfig, withCommonOptions } from "./options.ts";
 import { patiently } from "./progress.ts";
@@ -41,7 +41,7 @@ export function registerDoctor(program: Command): void {
 async function diagnose(config: Config, say: (what: string) => void): Promise<readonly Check[]> {
   const checks: Check[] = [...(await checkMachine(config))];
   say("Redis");
-  checks.push(...(await checkRedis(config)));
+  checks.push(...(await checkRedis(config)), await checkKillSwitch(config));
   say("the nodes");
   const { checks: nodes, head } = await checkNodes(config, Math.floor(Date.now() / 1_000));
   checks.push(...nodes);

@@ -70,11 +70,17 @@ export async function confirm(context: Context, payload: Payload<"confirm">, job
     if (live)
       await cancel(context, record, newest, head, `its deadline ${record.proposal.deadline} has passed`).catch(
         // The housekeeping tries again: it need not keep the vault from its next move.
-        (error: unknown) => context.logger.warn({ stage: "confirm", digest: record.digest }, explain(error)),
+        (error: unknown) =>
+          context.logger.warn(
+            { stage: "confirm", digest: record.digest, decisionId: record.decisionId },
+            explain(error),
+          ),
       );
     // Perhaps not for the first time: a reorganisation may have taken an earlier end back.
     const why = `not mined before its deadline ${record.proposal.deadline}`;
     journal.advance(record.digest, "expired", why, { again: true });
+    const { vault, decisionId, digest } = record;
+    context.logger.info({ stage: "confirm", vault, decisionId, digest, status: "expired" }, why);
     return context.nudge();
   }
   if (!live) return comeBack(context, job, looked, token);

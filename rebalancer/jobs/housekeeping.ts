@@ -18,7 +18,7 @@ export async function housekeeping(context: Context, { task }: Payload<"housekee
 
 /** Ends proposals that no job will end: given up, or lost with the Redis, and by now too late to execute. */
 async function expireForgotten(context: Context): Promise<void> {
-  const { journal, client } = context;
+  const { journal, client, logger } = context;
   const open = journal.proposals({ status: ["proposed", "simulated"] });
   if (open.length === 0) return;
   const head = await getBlock(client, "latest");
@@ -26,14 +26,13 @@ async function expireForgotten(context: Context): Promise<void> {
     // Its execute job ends it at the deadline; what is here a minute later has none.
     if (Number(record.proposal.deadline) + LATE_SECONDS >= head.timestamp) continue;
     if ((await findMined(context, record.attempts)) !== null) continue;
+    const why = `given up, and not sent before its deadline ${record.proposal.deadline}`;
     journal.together(() => {
-      journal.advance(
-        record.digest,
-        "expired",
-        `given up, and not sent before its deadline ${record.proposal.deadline}`,
-      );
+      journal.advance(record.digest, "expired", why);
       journal.rest({ ...record, state: "expired" });
     });
+    const { vault, decisionId, digest } = record;
+    logger.warn({ stage: "housekeeping", vault, decisionId, digest, status: "expired" }, why);
   }
 }
 

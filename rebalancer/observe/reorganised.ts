@@ -67,12 +67,12 @@ async function reopen(
   undone: string | null,
 ): Promise<void> {
   if (undone === null) return;
-  const { chainId, vault, digest, nonce } = record;
+  const { chainId, vault, digest, nonce, decisionId } = record;
   journal.together(() => {
     if (record.measured) journal.forgetSpentAt(digest, record.measured.block);
     journal.advance(digest, "sent", undone, { again: true });
   });
-  logger.warn({ stage: "observe", vault, digest }, `looked for again: ${undone}`);
+  logger.warn({ stage: "observe", vault, decisionId, digest }, `looked for again: ${undone}`);
   const payload = { chainId, vault, digest, nonce: nonce.toString() };
   await ensureJob(queues, "execute", payload, { again: true });
   await ensureJob(queues, "confirm", payload, { again: true });

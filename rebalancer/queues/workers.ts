@@ -21,7 +21,12 @@ export function startWorkers(context: Context, options: QueueOptions): readonly 
   const onError = (error: Error) => logger.warn({ stage: "queue" }, explain(error));
   const bury = (queue: QueueName, job: Job, error: unknown) => {
     const message = secrets.redact(explain(error));
-    logger.error({ stage: queue, jobId: job.id, payload: secrets.redact(clip(job.data)) }, `given up: ${message}`);
+    const record = typeof job.data?.digest === "string" ? journal.proposal(job.data.digest) : null;
+    const about = record ? { vault: record.vault, decisionId: record.decisionId, digest: record.digest } : {};
+    logger.error(
+      { stage: queue, jobId: job.id, ...about, payload: secrets.redact(clip(job.data)) },
+      `given up: ${message}`,
+    );
     try {
       journal.recordDeadLetter({
         queue,

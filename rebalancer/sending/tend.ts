@@ -1,4 +1,4 @@
-import type { LocalAccount } from "viem";
+import type { Hex, LocalAccount } from "viem";
 import { type BlockStamp, getBlock } from "../chain.ts";
 import type { Context } from "../context.ts";
 import { broadcast } from "../jobs/broadcast.ts";
@@ -153,5 +153,7 @@ async function fillHole(context: Context, keeper: LocalAccount, nonce: number, h
 async function send(context: Context, attempt: Attempt, why: string): Promise<void> {
   const { from: keeper, nonce, hash, kind, subject } = attempt;
   const sent = await broadcast(context, attempt);
-  context.logger.info({ stage: "nonces", keeper, nonce, hash, kind, subject, outcome: sent.outcome }, why);
+  const { vault, decisionId } = (subject.startsWith("0x") && context.journal.proposal(subject as Hex)) || {};
+  const about = { keeper, nonce, hash, kind, subject, ...(decisionId ? { vault, decisionId } : {}) };
+  context.logger.info({ stage: "nonces", ...about, outcome: sent.outcome }, why);
 }

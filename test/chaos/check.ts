@@ -47,6 +47,7 @@ export async function check(world: World, owed: readonly Owed[]): Promise<Check>
           .map(({ digest, vault }) => `journal: ${digest} is of ${vault}, which the worker does not keep`),
         ...checkDecisions(world, owed, journals),
         ...journals.flatMap(({ path }) => wholeness(path)),
+        ...checkLog(world),
       ],
       proposals: new Set(all.map(({ digest }) => digest)).size,
       executed: each.reduce((sum, { executed }) => sum + executed, 0),
@@ -156,6 +157,26 @@ function checkDecisions(world: World, owed: readonly Owed[], journals: readonly 
     }
   }
   return violations;
+}
+
+/** What the workers wrote of a proposal names the decision that it is of, so that one id tells its whole story. */
+function checkLog({ log }: World): readonly string[] {
+  const nameless = log.flatMap(({ worker, text }) => {
+    if (worker === "*" || !text.startsWith("{")) return [];
+    // A line that a kill cut short is no line.
+    const line = parseLine(text);
+    const ofProposal = line.digest !== undefined || String(line.subject ?? "").startsWith("0x");
+    return ofProposal && line.decisionId === undefined ? [`${line.stage}: ${line.msg ?? ""}`] : [];
+  });
+  return [...new Set(nameless)].map((line) => `log: of a proposal and without its decision's id: ${line}`);
+}
+
+function parseLine(text: string): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
 }
 
 const decided = (journal: Journal, vault: string, { number, hash }: { number: number; hash: string }): boolean =>

@@ -1,7 +1,11 @@
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import type { Config } from "../../config.ts";
+import { openJournal } from "../../journal.ts";
 import { redactAddresses } from "../../log/secrets.ts";
 import { connectRedis } from "../../queues/redis.ts";
-import { type Check, type Finding, fail, look, ok, warn } from "./check.ts";
+import { createKillSwitch, describeStop } from "../../stops/killSwitch.ts";
+import { type Check, type Finding, fail, few, look, ok, warn } from "./check.ts";
 
 /** The queue library runs from this version on, and is fit for service from the second. */
 const LEAST = "5.0.0";
@@ -31,6 +35,26 @@ export async function checkRedis({ redis: settings }: Config): Promise<readonly 
       }
     }),
   ];
+}
+
+/** The kill switch's orders, from Redis and from the journal; a worker that finds one starts and obeys it. */
+export async function checkKillSwitch({ redis: settings, chainId, journal: { path } }: Config): Promise<Check> {
+  return look("kill switch", "give the order anew: rangekeeper kill or resume", async (): Promise<Finding> => {
+    const redis = await connectRedis(settings, () => undefined).catch(() => null);
+    const journal = existsSync(path) ? openJournal(path, randomUUID) : null;
+    try {
+      if (redis === null && journal === null)
+        return warn("not looked at: neither Redis nor a journal", "mend redis first");
+      const memory = journal && { stops: journal.stops, recordStop: () => undefined };
+      const orders = await createKillSwitch({ redis, journal: memory, prefix: settings.prefix, chainId }).orders();
+      const inForce = orders.filter(({ level }) => level > 0);
+      if (inForce.length === 0) return ok(redis === null ? "no order in the journal" : "off");
+      return warn(few(inForce.map(describeStop)), 'rangekeeper resume --reason "..." when it may run again');
+    } finally {
+      journal?.close();
+      redis?.disconnect();
+    }
+  });
 }
 
 function isBelow(version: string, least: string): boolean {

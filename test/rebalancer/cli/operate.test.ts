@@ -92,6 +92,26 @@ describe("doctor", () => {
     expect([words.status, json.status]).toEqual([1, 1]);
   });
 
+  it("tells of an order of the kill switch, in Redis or in the journal alone, and calls nothing broken", async () => {
+    withKeys();
+    const { path } = local.configure();
+    expect((await rangekeeper("doctor", "--config", path)).stdout).toMatch(/^OK {3}kill switch: off$/m);
+    await rangekeeper("pause", "--reason", "a look", "--config", path);
+    const ordered = await rangekeeper("doctor", "--config", path);
+    await rangekeeper("resume", "--reason", "looked", "--config", path);
+    expect(ordered.stdout).toMatch(/^WARN kill switch: level 1 for all vaults, by operator: a look$/m);
+    expect(ordered.stdout).toMatch(/^ {5}-> rangekeeper resume --reason "\.\.\."/m);
+    expect({ status: ordered.status, long: long(ordered.stdout) }).toEqual({ status: 0, long: [] });
+    const { path: alone, config } = local.configure({ "redis.url": `redis://127.0.0.1:${await freePort()}` });
+    const journal = openJournal(config.journal.path, () => "worker");
+    const order = { scope: "all", level: 2, reason: "no Redis", by: "operator", atMilliseconds: 1 } as const;
+    journal.recordStop(31_337, order);
+    journal.close();
+    expect((await rangekeeper("doctor", "--config", alone)).stdout).toMatch(
+      /^WARN kill switch: level 2 for all vaults/m,
+    );
+  });
+
   it("knows a node of another chain, an absent key, a taken port and a signer that is not registered", async () => {
     const wrong = await rangekeeper("doctor", "--config", local.configure().path, "--chain-id", "5");
     expect(wrong.stdout).toMatch(/^FAIL rpc: http:\S+ is chain 31337, and/m);
