@@ -60,6 +60,26 @@ describe("what is stated of the day ahead", () => {
     expect(stated?.halfWidth).toBeGreaterThan(1.5 * Math.sqrt(volatility.q50));
   });
 
+  it("is another for another median or other errors, also on bars that were asked about before", () => {
+    const calibration = taught(140);
+    const of = (of: Bar[], q50: number, errors: CalibrationState) =>
+      stateDay({
+        outlook: { bars: () => of } as unknown as Outlook,
+        ...{ numeraire: 0 as const, volatility: { ...volatility, q50 }, calibration: errors },
+      }).stated;
+    const first = of(bars, volatility.q50, calibration);
+    // Each as it is on bars that nobody asked about, whatever was asked last.
+    for (const [q50, errors] of [
+      [2 * volatility.q50, calibration],
+      [2 * volatility.q50, taught(70)],
+      [volatility.q50, calibration],
+    ] as const) {
+      expect(of(bars, q50, errors)).toEqual(of([...bars], q50, errors));
+    }
+    expect(of(bars, 2 * volatility.q50, calibration)?.variance.q50).not.toBe(first?.variance.q50);
+    expect(of(bars, volatility.q50, taught(70))?.halfWidth).not.toBe(first?.halfWidth);
+  });
+
   it("is the model's again where there is not a day of bars", () => {
     const short = { bars: () => bars.slice(0, 20) } as unknown as Outlook;
     const calibration = taught(100);
