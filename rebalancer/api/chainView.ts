@@ -12,7 +12,6 @@ const NODE_PATIENCE_MILLISECONDS = 3_000;
 /** A list of vaults is brought up to date in the background, no more often than this. */
 const SWEEP_EVERY_MILLISECONDS = 10_000;
 const SWEEP_AT_ONCE = 8;
-const VERSION_EVERY_MILLISECONDS = 1_000;
 /**
  * So long after a block a vault may still be shown as it was at the block before, while it is read again: a node that
  * serves the workers too may take seconds over hundreds of vaults, and nobody is to wait for it meanwhile.
@@ -44,8 +43,6 @@ export interface ChainView {
   known(vault: VaultConfig): VaultReading | null;
   /** Brings what is known of these vaults up to date, in the background. */
   refresh(vaults: readonly VaultConfig[]): void;
-  /** Another number once readings or the head have changed; at most one a second, for lists of many vaults. */
-  version(): number;
   /** Calls back with every new head until the returned function is called. */
   onHead(listener: () => void): () => void;
   stop(): void;
@@ -71,9 +68,6 @@ export function watchChain(parameters: ChainViewParameters): ChainView {
   let head: { block: BlockStamp; seenAtMilliseconds: number } | null = null;
   /** The head before this one, and when it ceased to be the newest. */
   let before: { hash: string; untilMilliseconds: number } | null = null;
-  let version = 0;
-  let shown = 0;
-  let shownAt = Number.NEGATIVE_INFINITY;
   let sweptAt = Number.NEGATIVE_INFINITY;
   let sweeping = false;
   let failures = 0;
@@ -89,7 +83,6 @@ export function watchChain(parameters: ChainViewParameters): ChainView {
       if (failures > 0) logger.info({ stage: "api" }, `the node answers again after ${failures} failures`);
       failures = 0;
       if (isNew) {
-        version += 1;
         for (const listener of listeners) listener();
         readAgain();
       }
@@ -119,7 +112,6 @@ export function watchChain(parameters: ChainViewParameters): ChainView {
     const before = readings.get(vault.vault);
     // A slow answer about an older block must not replace a newer one.
     if (before === undefined || before.block.number <= block.number) readings.set(vault.vault, fresh);
-    version += 1;
     return fresh;
   }
 
@@ -175,13 +167,6 @@ export function watchChain(parameters: ChainViewParameters): ChainView {
     head: () => head,
     known: (vault) => readings.get(vault.vault) ?? null,
     isCurrent,
-    version() {
-      if (now() - shownAt >= VERSION_EVERY_MILLISECONDS && shown !== version) {
-        shown = version;
-        shownAt = now();
-      }
-      return shown;
-    },
     vault(vault) {
       const askedLately = now() - (askedAt.get(vault) ?? Number.NEGATIVE_INFINITY) < ASKED_FOR_MILLISECONDS;
       askedAt.set(vault, now());

@@ -26,7 +26,7 @@ export interface ApiContext {
   readonly chain: ChainView;
   readonly answers: Answers;
   /** Each vault as it was last written for a list, and what it was written from. */
-  readonly vaultTexts: Map<string, { readonly version: string; readonly text: string }>;
+  readonly vaultJsons: Map<string, { readonly version: string; readonly json: Uint8Array }>;
   readonly tail: Tail;
   readonly metrics: ApiMetrics;
   readonly token: string | null;

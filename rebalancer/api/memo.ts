@@ -1,34 +1,42 @@
-/** For how long an answer is kept. */
+/** For how long an answer is kept, from when it was asked for. */
 export interface MemoTimes {
   /** After this it is fetched again by whoever asks next, who does not wait for it ... */
   readonly refreshMilliseconds: number;
-  /** ... unless the answer at hand is as old as this. */
+  /** ... unless the answer at hand is as old as this by then. */
   readonly mostMilliseconds: number;
+  /** Where it was fetched again in time and that takes long, the one at hand is given up to this age. */
+  readonly lateMilliseconds: number;
+}
+
+interface Running<T> {
+  readonly value: Promise<T>;
+  readonly inTime: boolean;
 }
 
 /** Keeps an answer for a while; those who ask while it is being fetched share it. An error is not kept. */
 export function memo<T>(times: MemoTimes, fetch: () => Promise<T>, now: () => number = Date.now): () => Promise<T> {
   let kept: { readonly value: Promise<T>; readonly atMilliseconds: number } | null = null;
-  let running: Promise<T> | null = null;
-  const start = (): Promise<T> => {
-    const asked = now();
-    const value = fetch();
-    running = value;
-    value.then(
+  let running: Running<T> | null = null;
+  const start = (inTime: boolean): Running<T> => {
+    const atMilliseconds = now();
+    const fresh = { value: fetch(), inTime };
+    running = fresh;
+    fresh.value.then(
       () => {
-        kept = { value, atMilliseconds: asked };
+        kept = { value: fresh.value, atMilliseconds };
         running = null;
       },
       () => {
         running = null;
       },
     );
-    return value;
+    return fresh;
   };
   return () => {
     const age = kept === null ? Number.POSITIVE_INFINITY : now() - kept.atMilliseconds;
-    const fresh = age < times.refreshMilliseconds ? null : (running ?? start());
-    return kept !== null && age < times.mostMilliseconds ? kept.value : (fresh as Promise<T>);
+    if (kept !== null && age < times.refreshMilliseconds) return kept.value;
+    const fresh = running ?? start(age < times.mostMilliseconds);
+    return kept !== null && fresh.inTime && age < times.lateMilliseconds ? kept.value : fresh.value;
   };
 }
 

@@ -84,7 +84,7 @@ export async function startApi(parameters: StartApiParameters): Promise<RunningA
     chain,
     shared,
     answers: createAnswers(),
-    vaultTexts: new Map(),
+    vaultJsons: new Map(),
     tail: createTail(journals),
     metrics: createApiMetrics(),
     token,

@@ -5,6 +5,7 @@ import type { Address } from "../../ml/types.ts";
 import type { Config, VaultConfig } from "../config.ts";
 import { explain, RefusedError } from "../errors.ts";
 import { openJournal } from "../journal.ts";
+import { type PublishedMetrics, readPublishedMetrics } from "../metrics/publish.ts";
 import { type Marker, readMarker, settledKey } from "../observe/marker.ts";
 import { openQueues, payloadSchemas, type QueueName, type Queues, queuePrefix } from "../queues/queue.ts";
 import { bullConnection } from "../queues/redis.ts";
@@ -14,11 +15,17 @@ import { FRESHNESS_MILLISECONDS, type Journals } from "./journals.ts";
 import { type MemoTimes, memo, within } from "./memo.ts";
 
 const REDIS_PATIENCE_MILLISECONDS = 2_000;
+const LATE_MILLISECONDS = 2_000;
 const STOPS_TIMES: MemoTimes = {
   refreshMilliseconds: FRESHNESS_MILLISECONDS / 2,
   mostMilliseconds: FRESHNESS_MILLISECONDS,
+  lateMilliseconds: LATE_MILLISECONDS,
 };
-const COUNTS_TIMES: MemoTimes = { refreshMilliseconds: 500, mostMilliseconds: 1_000 };
+const COUNTS_TIMES: MemoTimes = {
+  refreshMilliseconds: 500,
+  mostMilliseconds: 1_000,
+  lateMilliseconds: LATE_MILLISECONDS,
+};
 
 /** Orders of the kill switch, the newest of each scope. */
 export interface StopsReading {
@@ -53,6 +60,8 @@ export interface SharedView {
   /** The queues of the worker of every journal. */
   workers(): readonly WorkerQueues[];
   counts(): Promise<readonly QueueCounts[]>;
+  /** The counters of every worker that lives. */
+  published(): Promise<readonly PublishedMetrics[]>;
   /**
    * Writes an order down for everybody: in the journal of the configuration where that can be written, and in Redis.
    * Later than the newest order of its scope, whatever the clock says, so that it counts.
@@ -126,6 +135,7 @@ export function createSharedView(parameters: SharedViewParameters): SharedView {
         return Promise.all(read);
       }),
     ),
+    published: memo(COUNTS_TIMES, () => ask(() => readPublishedMetrics(redis, prefix, chainId))),
     async give(order) {
       let journaled = false;
       const journal = {

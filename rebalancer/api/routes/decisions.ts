@@ -215,7 +215,7 @@ export const getDecision = defineEndpoint({
   summary: "One decision with its candidate table, what it was made from, and what became of it",
   params: z.strictObject({ id: decisionId }),
   answer: decisionDetail,
-  version: ({ journals }) => journals.version(),
+  // Not kept: large, seldom asked for twice, and read as fast as it is found.
   serve({ journals, config }, { params: { id } }) {
     for (const reader of journals.readers()) {
       const row = reader.one(DETAIL, id);

@@ -1,5 +1,4 @@
 import { z } from "@hono/zod-openapi";
-import { readPublishedMetrics } from "../../metrics/publish.ts";
 import type { ApiContext } from "../context.ts";
 import { defineEndpoint, defineRawEndpoint } from "../endpoint.ts";
 import { ApiError } from "../errors.ts";
@@ -78,10 +77,9 @@ export const getMetrics = defineRawEndpoint({
   tag: "health",
   summary: "Counters for Prometheus: of this process, and of all workers that live taken together",
   mediaType: "text/plain",
-  async respond({ metrics, shared, config }) {
-    const published = shared.ask(() => readPublishedMetrics(shared.redis, config.redis.prefix, config.chainId));
+  async respond({ metrics, shared }) {
     // Without Redis this process still tells of itself.
-    const text = await metrics.text(await published.catch(() => []));
+    const text = await metrics.text(await shared.published().catch(() => []));
     return new Response(text, {
       headers: { ...SECURITY_HEADERS, "cache-control": "no-store", "content-type": metrics.mediaType },
     });

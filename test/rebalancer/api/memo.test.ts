@@ -6,7 +6,7 @@ function controlled() {
   const asked: { readonly resolve: () => void; readonly reject: () => void }[] = [];
   let time = 0;
   const get = memo(
-    { refreshMilliseconds: 100, mostMilliseconds: 200 },
+    { refreshMilliseconds: 100, mostMilliseconds: 200, lateMilliseconds: 1_000 },
     () =>
       new Promise<number>((resolve, reject) => {
         const number = asked.length + 1;
@@ -41,9 +41,22 @@ it("lets them wait once the answer is as old as it may be, counted from when it 
   at(150);
   asked[0]?.resolve();
   expect(await first).toBe(1);
-  at(199);
-  expect(await get()).toBe(1);
   at(200);
+  const late = [get(), get()];
+  asked[1]?.resolve();
+  expect([await Promise.all(late), asked.length]).toEqual([[2, 2], 2]);
+});
+
+it("gives what it had while a fetch that began in time takes long, and not beyond the last age", async () => {
+  const { asked, get, at } = controlled();
+  const first = get();
+  asked[0]?.resolve();
+  await first;
+  at(199);
+  expect([await get(), asked.length]).toEqual([1, 2]);
+  at(999);
+  expect([await get(), asked.length]).toEqual([1, 2]);
+  at(1_000);
   const late = get();
   asked[1]?.resolve();
   expect([await late, asked.length]).toEqual([2, 2]);
