@@ -174,8 +174,9 @@ def sections(results: dict[str, Any]) -> dict[str, str]:
                 " taught by the exchange), quantiles fitted on the score itself, weights by age or by pool, a spread"
                 " that varies with the features, blends with the EWMA, volume and variance of the exchange as inputs,"
                 " squares and products of fee windows and variance, ratios apart for ranges above and below the price,"
+                " or corrected by a pool's own last one or two weeks,"
                 " and what traded in the last 5, 15 and 30 minutes, where it is known: for the Polygon pool and, of the"
-                " exchange, for the Ethereum pool. The last three gained well below one per cent there and were not"
+                " exchange, for the Ethereum pool. The last four gained well below one per cent there and were not"
                 " scored on the windows. There, on both Polygon pools, no autocorrelation of the remaining error"
                 " exceeds 0.05.",
                 "- Half of the loss at an hour is in ranges to one side of the price. They are nearly a toss of a coin,"

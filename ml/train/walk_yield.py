@@ -105,6 +105,7 @@ def run(data: Path, work: Path, protocol: Protocol, fast: bool, say: Callable[[s
         "limits": {
             f"{hours}h": limits(rows, answers, hours, MODEL, pooled[f"{hours}h"]["best"], TARGETS[hours])
             for hours, answers in told.items()
+            if answers
         },
         "days": walk_days(days, rule, fast, say),
         "finer": {

@@ -348,9 +348,22 @@ def test_walk_forward_beats_both_baselines_where_the_hour_tells_and_resumes(fold
 
 
 def test_a_missed_target_is_printed_as_missed(folder, tmp_path):
-    results, _ = run(folder, tmp_path)
+    results, _ = run(folder, tmp_path, fast=True)
     results["pooled"]["1h"]["ratio"] = 0.951
     assert any(line.endswith("≤ 0.95 MISSED by 0.001") for line in yield_table(results))
+
+
+def test_a_horizon_that_no_pool_reaches_is_left_out(folder, tmp_path):
+    rows = tmp_path / "rows"
+    shutil.copytree(folder, rows)
+    header, *lines = (rows / "yield-hours.csv").read_text().splitlines()
+    columns = header.split(",")
+    empty = [i for i, name in enumerate(columns) if name.startswith("fee_4h")]
+    cells = [["" if i in empty else cell for i, cell in enumerate(line.split(","))] for line in lines]
+    (rows / "yield-hours.csv").write_text("\n".join([header, *map(",".join, cells)]) + "\n")
+    results, _ = run(rows, tmp_path, fast=True)
+    assert list(results["limits"]) == ["1h"] and "4h" not in results["pooled"]
+    assert any(line.startswith("1 h: ÷ best if part") for line in yield_table(results))
 
 
 def test_bad_rows_are_refused_by_file_line_and_column(folder, tmp_path):
