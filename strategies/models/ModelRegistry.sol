@@ -101,7 +101,8 @@ contract ModelRegistry is AccessManaged, IModelRegistry {
         Model storage entry = models[id];
         Stage current = stageOf(id);
         require(
-            current != Stage.None && current != Stage.Retired && stage > current && stage <= Stage.Full,
+            // Nothing is above retired, so what is stays so.
+            current != Stage.None && stage > current && stage <= Stage.Full,
             StrategyErrorsLib.StageRefused(id, uint8(current), uint8(stage))
         );
         // canaryCap in the entry belongs to the stage that is asked; the stage below canary executes nothing.

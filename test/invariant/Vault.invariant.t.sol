@@ -85,6 +85,37 @@ abstract contract VaultInvariants is StrategyTest {
         }
     }
 
+    /// The campaign is one: what it is about happens.
+    function test_campaign_reachesWhatItIsAbout() public {
+        uint256 seed = 1;
+        for (uint256 i; i < 600; ++i) {
+            seed = uint256(keccak256(abi.encode(seed)));
+            uint256 kind = seed % 14;
+            uint256 first = uint256(keccak256(abi.encode(seed, "first")));
+            uint256 second = uint256(keccak256(abi.encode(seed, "second")));
+            if (kind == 0) handler.deposit(first, second);
+            else if (kind == 1) handler.redeem(first, second);
+            else if (kind == 2) handler.withdraw(first, second);
+            else if (kind == 3) handler.redeemWithSwap(first, second);
+            else if (kind == 4) handler.withdrawWithSwap(first, second);
+            else if (kind == 5) handler.redeemInKind(first, second, seed >> 8);
+            else if (kind == 6) handler.transfer(first, second);
+            else if (kind == 7) handler.trade(int256(first));
+            else if (kind == 8) handler.donateTokens(first, second);
+            else if (kind == 9) handler.donateLiquidity(first, second);
+            else if (kind == 10) handler.wait(first);
+            else if (kind == 11) handler.move(first);
+            else if (kind == 12) handler.squeeze(first, int256(second));
+            else handler.stepAside(first);
+            if (i % 8 == 0) invariant_V2_V3_V4_V5_V7_V9_V10_S1_S2_S3_rulesAreKept();
+        }
+        assertGt(handler.deposits(), 2, "deposits");
+        assertGt(handler.exits(), 20, "exits");
+        assertGt(handler.moves(), 20, "moves");
+        assertGt(handler.deRisks(), 20, "steps aside");
+        assertGt(handler.measuredLossWad(), 0.01e18, "the operator takes what he can");
+    }
+
     /// @dev The pool holds at least the liquidity that the vault tracks, and nothing is tracked twice.
     function _checkPositions() private view {
         Position[] memory held = vault.positions();

@@ -32,6 +32,7 @@ const mlpTests = "test/strategies/models/QuantizedMlp.t.sol";
 const hostileTests = "test/invariant/Hostile.invariant.t.sol";
 const settingsTests = "test/vaults/libraries/SettingsLib.t.sol";
 const factoryTests = "test/vaults/RangeVaultFactory.t.sol";
+const tokenTests = "test/vaults/HostileTokens.t.sol";
 const gateTests = "test/vaults/gates/AllowListGate.t.sol";
 
 /** An end of a setting moved outward by one; `line` is its line of `SettingsLib._look` with «» around that end. */
@@ -269,6 +270,20 @@ export const MUTANTS: readonly Mutant[] = [
     find: "require(exit.shares > 0, ErrorsLib.ZeroShares());",
     replace: "require(exit.shares > 0, ErrorsLib.ZeroShares());\nrequire(block.timestamp >= state.pausedUntil);",
     tests: vaultTests,
+  },
+  {
+    name: "exits by price wait for the other token",
+    keeps: "V7",
+    find: "(want0, want1) = context.assetIsToken0 ? (want0, uint128(0)) : (uint128(0), want1);",
+    replace: "",
+    tests: tokenTests,
+  },
+  {
+    name: "what is owed is forgotten with an emptied position",
+    keeps: "V2",
+    find: "if («whole && part == position.liquidity») HeldLib.drop(state, i - 1);",
+    replace: "part == position.liquidity",
+    tests: tokenTests,
   },
   {
     name: "a waived leg 0 is collected all the same",
@@ -549,6 +564,13 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the guardian pauses for ever",
     keeps: "rule 24",
     find: "require(block.timestamp >= readyAt, ErrorsLib.PauseTooSoon(readyAt));",
+    replace: "",
+    tests: vaultTests,
+  },
+  {
+    name: "the end of a pause that there is not",
+    keeps: "rule 24",
+    find: "require(FeeLib.paused(state), ErrorsLib.NotPaused());",
     replace: "",
     tests: vaultTests,
   },
@@ -1226,14 +1248,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "registry: a retired model rises again",
     keeps: "rule 24",
-    find: "current != Stage.None && «current != Stage.Retired» && stage > current && stage <= Stage.Full",
+    find: "current != Stage.None && «stage > current» && stage <= Stage.Full",
     replace: "true",
     tests: registryTests,
   },
   {
     name: "registry: a rise into retirement",
     keeps: "rule 24",
-    find: "current != Stage.None && current != Stage.Retired && stage > current && «stage <= Stage.Full»",
+    find: "current != Stage.None && stage > current && «stage <= Stage.Full»",
     replace: "true",
     tests: registryTests,
   },
@@ -1426,10 +1448,45 @@ export const MUTANTS: readonly Mutant[] = [
     tests: "test/invariant/Vault.invariant.t.sol",
   },
   {
-    name: "campaign: more than the most leaves",
+    name: "campaign: a token that does not move holds exits by price",
     keeps: "V7",
-    find: "require(shares <= most, ERC4626.ERC4626ExceededMaxRedeem(owner, shares, most));",
+    find: "(want0, want1) = context.assetIsToken0 ? (want0, uint128(0)) : (uint128(0), want1);",
     replace: "",
+    tests: hostileTests,
+  },
+  {
+    name: "campaign: entry priced at the cheapest reference",
+    keeps: "V8",
+    find: "(pricing.dearestX96, pricing.cheapestX96) = «context.assetIsToken0»\n            ? (refs.lowSqrtPriceX96, refs.highSqrtPriceX96)",
+    replace: "!context.assetIsToken0",
+    tests: hostileTests,
+  },
+  {
+    name: "campaign: what did not come is booked",
+    keeps: "V8",
+    find: "return leg0 ? amount0 : amount1;\n        } catch {\n            «return 0;»",
+    replace: "return owed;",
+    tests: hostileTests,
+  },
+  {
+    name: "campaign: no loss is measured",
+    keeps: "S1",
+    find: "if (later + allowance >= before) continue;",
+    replace: "continue;",
+    tests: "test/invariant/Vault.invariant.t.sol",
+  },
+  {
+    name: "campaign: a preview of nothing fails",
+    keeps: "V7",
+    find: "uint256 net = Math.mulDiv(«assets», BPS - _marginBps(state, pricing), BPS);",
+    replace: "((assets - 1) + 1)",
     tests: "test/invariant/Outsider.invariant.t.sol",
+  },
+  {
+    name: "campaign: the most is all that one has",
+    keeps: "V7",
+    find: "return «_maxSharesDown(quote, balance)»;",
+    replace: "balance",
+    tests: "test/invariant/Vault.invariant.t.sol",
   },
 ];

@@ -4,7 +4,7 @@
  *
  * Compiling is what takes long, so the mutants are compiled together, each asleep until its number is the block's
  * coinbase (embed.ts); the few that cannot be are compiled one by one. Only what the tests import is compiled, without
- * the optimizer, and tests are linked to the contracts when they run. A test that is red with all mutants asleep proves
+ * the optimizer, and tests are linked to the contracts when they run. A test that is red without the mutant too proves
  * nothing: it is named and left out. Verdicts are kept in .rangekeeper/ until the mutant, its tests or what they
  * import change, so a run that was cut off goes on where it was; the test that killed a mutant last time is tried first.
  */
@@ -19,8 +19,6 @@ import { MUTANTS, type Mutant } from "./list.ts";
 import { reach } from "./reach.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-/** Under this name the memory keeps which tests are red with all mutants asleep. */
-const ASLEEP = "(asleep)";
 const MEMORY = join(ROOT, ".rangekeeper/mutants.json");
 
 type Verdict = "killed" | "SURVIVED" | "DOES NOT COMPILE" | "IS NOT THERE";
@@ -138,19 +136,37 @@ function failedTests(output: string): string[] {
     .flatMap((text) => text.match(/(\w+)\([^()]*\) \((?:gas|runs)/)?.[1] ?? []);
 }
 
-/** Red with every mutant asleep. */
-let red: string[] = [];
+/** Tests that are red without a mutant. */
+const red = new Set<string>();
 
-/** Runs the tests of a mutant that is in the copy, the test that killed it last time first. */
-async function judge(mutant: Mutant, awake: number, last: string | undefined): Promise<Omit<Judged, "seconds" | "of">> {
-  const options = ["--match-path", mutant.tests, "--fail-fast"];
-  if (red.length > 0) options.push("--no-match-test", `^(${red.join("|")})\\(`);
+/**
+ * Runs the tests of a mutant that is in the copy, the test that killed it last time first. `isGreen` tells whether a
+ * test passes without the mutant.
+ */
+async function judge(
+  mutant: Mutant,
+  awake: number,
+  last: string | undefined,
+  isGreen: (test: string) => Promise<boolean>,
+): Promise<Omit<Judged, "seconds" | "of">> {
   // What was enough last time, then the tests with fixed numbers, which are fast, then all.
-  for (const match of [...(last === undefined ? [] : [`^${last}\\(`]), "^test_", "."]) {
-    const output = await forge(awake, ...options, "--match-test", match);
-    const [failed] = failedTests(output);
-    if (failed !== undefined) return { verdict: "killed", by: failed };
-    if (match === "." && !hasRun(output)) return { verdict: "DOES NOT COMPILE", by: output.slice(-2_000) };
+  const matches = [...(last === undefined ? [] : [`^${last}\\(`]), "^test_", "."];
+  for (const match of matches) {
+    for (;;) {
+      const skipped = red.size > 0 ? ["--no-match-test", `^(${[...red].join("|")})\\(`] : [];
+      const output = await forge(
+        awake,
+        ...["--match-path", mutant.tests, "--fail-fast", "--match-test", match, ...skipped],
+      );
+      const [failed] = failedTests(output);
+      if (failed === undefined) {
+        if (match === "." && !hasRun(output)) return { verdict: "DOES NOT COMPILE", by: output.slice(-2_000) };
+        break;
+      }
+      if (await isGreen(failed)) return { verdict: "killed", by: failed };
+      red.add(failed);
+      console.log(`red without a mutant, left out: ${failed}`);
+    }
   }
   return { verdict: "SURVIVED", by: mutant.tests };
 }
@@ -209,11 +225,33 @@ function settle(number: number, mutant: Mutant, judged: Judged): void {
   console.log(`         ${by.split("\n").slice(-12).join("\n         ")}`);
 }
 
-async function measure(number: number, mutant: Mutant, awake: number): Promise<void> {
+/** Whether a test passes in the copy as it is, with all mutants asleep. */
+async function passes(tests: string, test: string): Promise<boolean> {
+  const name = `(asleep) ${test} of ${tests}`;
+  const of = digest(state(tests));
+  if (memory[name]?.of === of) return true;
+  const started = Date.now();
+  const output = await forge(0, "--match-path", tests, "--match-test", `^${test}\\(`);
+  if (!hasRun(output) || failedTests(output).length > 0) return false;
+  remember(name, { verdict: "killed", by: "", seconds: (Date.now() - started) / 1000, of });
+  return true;
+}
+
+async function measure(
+  number: number,
+  mutant: Mutant,
+  awake: number,
+  isGreen: (test: string) => Promise<boolean>,
+): Promise<void> {
   const started = Date.now();
   const known = memory[mutant.name];
-  const found = await judge(mutant, awake, known?.verdict === "killed" ? known.by : undefined);
+  const found = await judge(mutant, awake, known?.verdict === "killed" ? known.by : undefined, isGreen);
   settle(number, mutant, { ...found, seconds: (Date.now() - started) / 1000, of: subject(mutant) });
+}
+
+/** Writes contracts into the copy, and the others as they are. */
+function place(changed: ReadonlyMap<string, string>): void {
+  for (const [file, text] of new Map([...contracts, ...changed])) write(file, text);
 }
 
 const open = chosen.filter(({ number, mutant }) => {
@@ -244,20 +282,9 @@ if (open.length > 0) {
     const together = open.filter(({ number }) => !alone.has(number));
     const { changed, left } = embed(contracts, together);
     for (const number of left) alone.add(number);
-    for (const [file, text] of contracts) if (!changed.has(file)) write(file, text);
-    for (const [file, text] of changed) write(file, text);
-    const asleep = memory[ASLEEP];
-    const of = digest(state(tests), [...alone].join());
-    if (!values.fresh && asleep?.of === of) {
-      red = asleep.by.split(" ").filter(Boolean);
-      break;
-    }
-    const output = await forge(0, ...everyTest);
-    if (hasRun(output)) {
-      red = [...new Set(failedTests(output))];
-      remember(ASLEEP, { verdict: "killed", by: red.join(" "), seconds: 0, of });
-      break;
-    }
+    place(changed);
+    const output = await forge(0, ...everyTest, "--list");
+    if (/^ +(test|invariant)/m.test(output)) break;
     const guilty = [...blamed(changed, output)].filter((number) => !alone.has(number));
     if (guilty.length === 0) {
       console.error(output.slice(-4_000));
@@ -266,13 +293,19 @@ if (open.length > 0) {
     for (const number of guilty) alone.add(number);
     console.log(`compiled by themselves: ${guilty.map((number) => MUTANTS[number - 1]?.name).join("; ")}`);
   }
-  if (red.length > 0) console.log(`red without a mutant, left out: ${red.join(", ")}`);
-  for (const { number, mutant } of open) if (!alone.has(number)) await measure(number, mutant, number);
+  for (const { number, mutant } of open) {
+    if (!alone.has(number)) await measure(number, mutant, number, (test) => passes(mutant.tests, test));
+  }
   rmSync(join(TREE, SWITCH_FILE));
   for (const { number, mutant } of open) {
     if (!alone.has(number)) continue;
-    for (const [file, text] of [...contracts, ...mutate(contracts, mutant)]) write(file, text);
-    await measure(number, mutant, 0);
+    place(mutate(contracts, mutant));
+    await measure(number, mutant, 0, async (test) => {
+      place(new Map());
+      const green = await passes(mutant.tests, test);
+      place(mutate(contracts, mutant));
+      return green;
+    });
   }
 }
 

@@ -127,7 +127,7 @@ abstract contract FixedWidthStrategyTests is StrategyConformance {
         bytes memory reason = abi.encodeWithSelector(
             StrategyErrorsLib.PlanMismatch.selector, planned.lowerTick, planned.upperTick, planned.weightWad
         );
-        which = which % 6;
+        which = which % 8;
         proposal.ranges = new RangeOrder[](which == 5 ? 2 : 1);
         proposal.ranges[0] = RangeOrder(planned.lowerTick, planned.upperTick, planned.weightWad);
         if (which == 0) proposal.ranges[0].lowerTick -= SPACING;
@@ -136,6 +136,12 @@ abstract contract FixedWidthStrategyTests is StrategyConformance {
         if (which == 3) proposal.swap.amountIn = 1;
         if (which == 4) proposal.ranges = new RangeOrder[](0);
         if (which == 5) proposal.ranges[1] = planned;
+        // As wide, but not right beside spot.
+        if (which > 5) {
+            int24 aside = which == 6 ? -SPACING : SPACING;
+            proposal.ranges[0].lowerTick += aside;
+            proposal.ranges[0].upperTick += aside;
+        }
         _refused(proposal, reason);
     }
 

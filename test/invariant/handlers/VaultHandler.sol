@@ -18,6 +18,8 @@ import {MockToken} from "../../support/mocks/MockToken.sol";
 contract VaultHandler is Test {
     int24 private constant SPACING = 10;
     uint256 private constant SIGNER_KEY = 0xA11CE;
+    /// The bit of a proposal's seed that says which token its swap sells.
+    uint256 private constant SELLS_TOKEN0 = 1 << 100;
 
     RangeVault public immutable vault;
     ModelStrategy public immutable strategy;
@@ -246,12 +248,21 @@ contract VaultHandler is Test {
         } catch {}
     }
 
-    /// Somebody makes the price for the operator, before his move and after it.
+    /// Somebody makes the price for the operator, before his move and after it. Every eighth time again and again, always
+    /// on the side on which his swap costs the vault.
     function squeeze(uint256 seed, int256 ticks) external {
-        (uint160 sqrtPriceX96, int24 tick,,,,,) = pool.slot0();
-        trader.moveTo(tick + int24(bound(ticks, -120, 120)));
-        _move(seed);
-        trader.moveToPrice(sqrtPriceX96);
+        ticks = bound(ticks, -120, 120);
+        bool frenzy = (seed >> 200) % 8 == 0;
+        for (uint256 i; i < (frenzy ? 16 : 1); ++i) {
+            if (frenzy) {
+                seed = uint256(keccak256(abi.encode(seed)));
+                ticks = seed & SELLS_TOKEN0 != 0 ? -int256(120) : int256(120);
+            }
+            (uint160 sqrtPriceX96, int24 tick,,,,,) = pool.slot0();
+            trader.moveTo(tick + int24(ticks));
+            _move(seed);
+            trader.moveToPrice(sqrtPriceX96);
+        }
     }
 
     /// S2: a signed step aside, and the guardian's, pass at any spread and at any time: paused, held, at a price that
@@ -330,7 +341,7 @@ contract VaultHandler is Test {
         ) (proposal.ranges[0], proposal.ranges[1]) = (proposal.ranges[1], proposal.ranges[0]);
         // Out of what the vault has after the burn; the other way round where there is nothing to sell.
         (uint256 sum0, uint256 sum1) = _holdingsAt(_spot());
-        bool zeroForOne = seed & (1 << 100) != 0;
+        bool zeroForOne = seed & SELLS_TOKEN0 != 0;
         if ((zeroForOne ? sum0 : sum1) == 0) zeroForOne = !zeroForOne;
         proposal.swap.zeroForOne = zeroForOne;
         proposal.swap.amountIn = ((zeroForOne ? sum0 : sum1) * ((seed >> 104) % 60)) / 100;
