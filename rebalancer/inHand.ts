@@ -2,6 +2,11 @@
  * Work that whoever queued its job began at once: the job, when it comes through the queue, waits for that work in place
  * of doing it again, and is tried again by the queue's rules where the work failed. Work that dies with the process is
  * done by its job. Where both do it, in one process or two, it is done once: the journal says what is done.
+ *
+ * Nothing here keeps two workers from the same vault. Workers with a journal each are kept apart by the vault's lease in
+ * Redis (queues/lease.ts): the second is refused at its start, and one whose lease was taken over ends. Processes with
+ * one journal have one lease, and its lock: whose transaction is first there is the one that both send, and a nonce that
+ * one of them has taken is no longer free for the other (journal/attempts.ts).
  */
 export interface InHand {
   /** Begins a job's work, unless it or too much else goes on already. Never throws, never waits. */

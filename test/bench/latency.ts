@@ -1,5 +1,5 @@
 /**
- * From a block's header to the signed transaction that answers it: one vault, 4,096 candidates and more, the shipped
+ * From a block's header to the signed transaction that answers it: one vault, 4,096 candidates and a few more, the shipped
  * nets, a real chain and a real Redis on loopback. `--runs N` changes how often. Each run is a worker that has seen one
  * block before, so that its history is loaded; the block in which a deposit makes a move pay is timed, from its header.
  */
@@ -24,7 +24,8 @@ import { type Bench, median, row } from "./bench.ts";
 
 const RUNS = 100;
 const WARM_UP = 5;
-const GRID = { widths: 66, centres: 64 };
+/** A few rows more than 4,096, however the ticks snap: ranges, and to stand aside. */
+const GRID = { widths: 69, centres: 60 };
 const PATIENCE_MILLISECONDS = 60_000;
 /** What a stage ends with, and what it is made of. The queues are told meanwhile. */
 const STAGES: readonly (readonly [Milestone, string])[] = [
@@ -55,7 +56,7 @@ export const bench: Bench = async ({ options, progress }) => {
   });
   collector.observe({ entryTypes: ["gc"] });
   const parts = STAGES.map((): number[] => []);
-  let candidates = 0;
+  let candidates = Number.POSITIVE_INFINITY;
   // A chain that was loaded knows the state of blocks from here on.
   await many.tick(12);
   try {
@@ -122,7 +123,7 @@ export const bench: Bench = async ({ options, progress }) => {
         progress(`  run ${totals.length} of ${runs}: ${(last - began).toFixed(1)} ms`);
       }
       const reader = openJournal(journal, () => "reader");
-      candidates = reader.decisions().at(-1)?.decision.candidates.length ?? 0;
+      candidates = Math.min(candidates, reader.decisions().at(-1)?.decision.candidates.length ?? 0);
       reader.close();
       await store.flushall();
       await many.rpc.call("evm_revert", [snapshot]);
@@ -142,7 +143,7 @@ export const bench: Bench = async ({ options, progress }) => {
   const busy = slow.map(({ milliseconds, loopMilliseconds }) => loopMilliseconds / milliseconds);
   const pauses = slow.filter(({ began, ended }) => collections.some(({ start, end }) => start < ended && end > began));
   return [
-    row("candidates", candidates, "ranges", "at least 4,096", candidates / 4_096),
+    row("candidates, fewest", candidates, "rows", "at least 4,096", candidates / 4_096),
     row("header to signed, p50", p50, "ms", "at most 15, aim 8", p50 / 15),
     row("header to signed, p99", p99, "ms", "at most 60", p99 / 60),
     row("header to signed, fastest", Math.min(...totals), "ms"),

@@ -1,5 +1,14 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { toHex } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
 import { describe, expect, it } from "vitest";
+import type { Config } from "../../rebalancer/config.ts";
 import { createInHand } from "../../rebalancer/inHand.ts";
+import { openJournal } from "../../rebalancer/journal.ts";
+import { signFirst } from "../../rebalancer/sending/attempt.ts";
+import { createKeeperLock } from "../../rebalancer/sending/nonces.ts";
 
 /** Work that goes on until it is told how to end. */
 function work() {
@@ -87,5 +96,39 @@ describe("work that is in hand before its job comes", () => {
     two.end();
     await waiting;
     expect(idle).toBe(true);
+  });
+});
+
+describe("two processes with one journal", () => {
+  /** What signs a keeper's transactions, as a process of its own has it. */
+  const worker = { priorityFeeGwei: 1, maxFeePerGasGwei: 100 };
+  const config = { chainId: 31_337, worker } as unknown as Config;
+  const keeper = privateKeyToAccount(toHex(7, { size: 32 }));
+  const keys = { of: () => ({ signer: null, keeper }), keepers: [keeper], keeper: () => keeper };
+  const head = { number: 5, hash: toHex(5, { size: 32 }), parentHash: toHex(4, { size: 32 }), timestamp: 60 };
+  const move = (subject: string) => ({
+    ...{ kind: "rebalance" as const, subject, ordinal: 0, keeper, to: keeper.address, data: "0x" as const },
+    ...{ gas: 21_000n, signature: "0x" as const, counts: { latest: 3, pending: 3 } },
+    head: { ...head, baseFeePerGas: 7n },
+  });
+
+  it("that both have a move in hand send one transaction, and two moves take two nonces", async () => {
+    const path = join(mkdtempSync(join(tmpdir(), "two-processes-")), "journal.db");
+    const journals = [openJournal(path, () => "one"), openJournal(path, () => "two")];
+    const process = journals.map((journal) => ({ config, journal, keys, keeperLock: createKeeperLock() }));
+    const [one, two] = process as [(typeof process)[0], (typeof process)[0]];
+    const same = await Promise.all([signFirst(one, move("a")), signFirst(two, move("a"))]);
+    expect(same[0].attempt).toEqual(same[1].attempt);
+    const apart = await Promise.all([signFirst(one, move("b")), signFirst(two, move("c"))]);
+    expect(apart.map(({ attempt }) => attempt.nonce).sort()).toEqual([4, 5]);
+    await Promise.all([...same, ...apart].map(({ onDisk }) => onDisk));
+    for (const journal of journals) {
+      expect(journal.slots(keeper.address, 0).map(({ nonce, owners }) => [nonce, owners.length])).toEqual([
+        [3, 1],
+        [4, 1],
+        [5, 1],
+      ]);
+      journal.close();
+    }
   });
 });
