@@ -94,7 +94,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "feed left out of the references",
     keeps: "V1",
-    find: "if (usable) _add(sources, feedX96, feedTick);",
+    find: "if (usable) _addPrice(sources, feedX96);",
     replace: "if (usable) {}",
     tests: oracleTests,
     alone: true,
@@ -137,7 +137,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "any answer of a feed is good enough",
     keeps: "V1",
-    find: "if («answer <= 0 || uint256(answer) > type(uint128).max») return (0, 0, false);",
+    find: "if («answer <= 0 || uint256(answer) > type(uint128).max») return (0, false);",
     replace: "false",
     tests: oracleTests,
   },
@@ -179,8 +179,29 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "entry while not calm",
     keeps: "V1",
+    find: "«require(refs.calm, ErrorsLib.NotCalm());»\n        _remember(state, refs);",
+    replace: "",
+    tests: vaultTests,
+  },
+  {
+    name: "quotes while not calm",
+    keeps: "V7",
     find: "function calmReference(VaultContext memory context) internal view returns (ReferencePrices memory refs) {\n        refs = referenceNow(context);\n        «require(refs.calm, ErrorsLib.NotCalm());»",
     replace: "",
+    tests: vaultTests,
+  },
+  {
+    name: "amounts: every product fits one word",
+    keeps: "V7",
+    find: "if («wide == 0») return (amount0, amount1);",
+    replace: "true",
+    tests: "test/vaults/libraries/NavLib.t.sol",
+  },
+  {
+    name: "a leaver's swap may go beyond the band",
+    keeps: "V2",
+    find: "int24 band = int24(context.oracle.bandTicks());\n        // The ratio",
+    replace: "int24 band = 4 * int24(context.oracle.bandTicks());\n        // The ratio",
     tests: vaultTests,
   },
   {
@@ -358,7 +379,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "maxRedeem while not calm",
     keeps: "V7",
-    find: "«if (!refs.calm) return 0;»\n        ExitTerms memory quote = _terms(context, state, totalSupply, refs, false);\n        _reach(context, state, quote);\n        return _maxSharesDown",
+    find: "«if (!refs.calm) return 0;»\n        ExitTerms memory quote;\n        _terms(context, state, totalSupply, refs, false, quote);\n        _reach(context, state, quote);\n        return _maxSharesDown",
     replace: "",
     tests: vaultTests,
   },
@@ -521,7 +542,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "calm is not asked after a move",
     keeps: "V5",
-    find: "if (laterX96 != move.spotX96) _checkStillCalm(context, move.refs, laterTick);",
+    find: "if (laterX96 != move.spotX96) _checkStillCalm(context, move.refs, laterTick, laterX96 < move.spotX96);",
     replace: "",
     tests: vaultTests,
   },
@@ -621,7 +642,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "performance charged while not calm",
     keeps: "rule 13",
-    find: "if («refs.calm») {\n                _crystallise",
+    find: "if («refs.calm») {\n                Pricing memory pricing;",
     replace: "true",
     tests: feeTests,
   },
@@ -734,8 +755,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a swap may leave spot above the band",
     keeps: "V5",
-    find: "require(«tick - lowest <= band && highest - tick <= band», ErrorsLib.NotCalm());",
-    replace: "highest - tick <= band",
+    find: "require(«(fell ? from - tick : tick - from) <= int24(context.oracle.bandTicks())», ErrorsLib.NotCalm());",
+    replace: "!fell || from - tick <= int24(context.oracle.bandTicks())",
     tests: "test/robberies/Robberies.t.sol",
   },
   {
@@ -1062,7 +1083,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "performance fee: marks stay where they were",
     keeps: "rule 13",
-    find: "_resetMarks(context, state, pricing.highNav, pricing.issued + pricing.pending, refs);",
+    find: "_resetMarks(state, pricing, pricing.issued + pricing.pending, refs);",
     replace: "",
     tests: feeTests,
   },

@@ -79,7 +79,8 @@ library EntryLib {
         address receiver,
         uint256 minShares
     ) external returns (uint256 shares) {
-        Pricing memory pricing = _begin(context, state, totalSupply, receiver);
+        Pricing memory pricing;
+        _begin(context, state, totalSupply, receiver, pricing);
         (uint256 most, uint256 used) = _most(context, state, pricing);
         require(assets <= most, ERC4626.ERC4626ExceededMaxDeposit(receiver, assets, most));
         shares = _toSharesDown(state, pricing, assets);
@@ -95,7 +96,8 @@ library EntryLib {
         address receiver,
         uint256 maxAssets
     ) external returns (uint256 assets) {
-        Pricing memory pricing = _begin(context, state, totalSupply, receiver);
+        Pricing memory pricing;
+        _begin(context, state, totalSupply, receiver, pricing);
         (uint256 most, uint256 used) = _most(context, state, pricing);
         uint256 mostShares = _toSharesDown(state, pricing, most);
         require(shares <= mostShares, ERC4626.ERC4626ExceededMaxMint(receiver, shares, mostShares));
@@ -114,7 +116,8 @@ library EntryLib {
         address receiver,
         uint256 minShares
     ) external returns (uint256 shares, uint256 amount0, uint256 amount1) {
-        Pricing memory pricing = _begin(context, state, totalSupply, receiver);
+        Pricing memory pricing;
+        _begin(context, state, totalSupply, receiver, pricing);
         // Without holders there is no proportion.
         require(pricing.issued > VIRTUAL_SHARES, ErrorsLib.ProportionUnknown());
         {
@@ -139,16 +142,19 @@ library EntryLib {
 
     /* INTERNAL */
 
-    function _begin(VaultContext memory context, VaultState storage state, uint256 totalSupply, address receiver)
-        private
-        returns (Pricing memory)
-    {
+    function _begin(
+        VaultContext memory context,
+        VaultState storage state,
+        uint256 totalSupply,
+        address receiver,
+        Pricing memory pricing
+    ) private {
         require(!state.woundDown, ErrorsLib.WoundDown());
         require(!FeeLib.paused(state), ErrorsLib.Paused(state.pausedUntil));
         require(_mayEnter(state, receiver), ErrorsLib.EntryRefusedByGate(msg.sender, receiver));
         FeeLib.accrue(state, totalSupply);
         ReferencePrices memory refs = PricingLib.goodReference(context, state);
-        return PricingLib.price(context, state, totalSupply, refs, true, false);
+        PricingLib.price(context, state, totalSupply, refs, true, false, pricing);
     }
 
     function _mayEnter(VaultState storage state, address receiver) private view returns (bool) {
@@ -158,9 +164,9 @@ library EntryLib {
     function _priceNow(VaultContext memory context, VaultState storage state, uint256 totalSupply)
         private
         view
-        returns (Pricing memory)
+        returns (Pricing memory pricing)
     {
-        return PricingLib.price(context, state, totalSupply, PricingLib.calmReference(context), true, false);
+        PricingLib.price(context, state, totalSupply, PricingLib.calmReference(context), true, false, pricing);
     }
 
     function _mostNow(VaultContext memory context, VaultState storage state, uint256 totalSupply, address receiver)
@@ -173,7 +179,7 @@ library EntryLib {
         }
         ReferencePrices memory refs = PricingLib.referenceNow(context);
         if (!refs.calm) return (0, pricing);
-        pricing = PricingLib.price(context, state, totalSupply, refs, true, false);
+        PricingLib.price(context, state, totalSupply, refs, true, false, pricing);
         (assets,) = _most(context, state, pricing);
     }
 

@@ -50,7 +50,8 @@ library ExitLib {
     {
         ReferencePrices memory refs = PricingLib.referenceNow(context);
         if (!refs.calm) return 0;
-        ExitTerms memory quote = _terms(context, state, totalSupply, refs, false);
+        ExitTerms memory quote;
+        _terms(context, state, totalSupply, refs, false, quote);
         _reach(context, state, quote);
         return Math.min(_assetsDown(quote, balance), quote.available);
     }
@@ -62,7 +63,8 @@ library ExitLib {
     {
         ReferencePrices memory refs = PricingLib.referenceNow(context);
         if (!refs.calm) return 0;
-        ExitTerms memory quote = _terms(context, state, totalSupply, refs, false);
+        ExitTerms memory quote;
+        _terms(context, state, totalSupply, refs, false, quote);
         _reach(context, state, quote);
         return _maxSharesDown(quote, balance);
     }
@@ -72,7 +74,9 @@ library ExitLib {
         view
         returns (uint256)
     {
-        return _sharesUp(_terms(context, state, totalSupply, PricingLib.calmReference(context), false), assets);
+        ExitTerms memory quote;
+        _terms(context, state, totalSupply, PricingLib.calmReference(context), false, quote);
+        return _sharesUp(quote, assets);
     }
 
     function previewRedeem(VaultContext memory context, VaultState storage state, uint256 totalSupply, uint256 shares)
@@ -80,7 +84,9 @@ library ExitLib {
         view
         returns (uint256)
     {
-        return _assetsDown(_terms(context, state, totalSupply, PricingLib.calmReference(context), false), shares);
+        ExitTerms memory quote;
+        _terms(context, state, totalSupply, PricingLib.calmReference(context), false, quote);
+        return _assetsDown(quote, shares);
     }
 
     /* WITHOUT A SWAP */
@@ -94,7 +100,8 @@ library ExitLib {
         address owner,
         uint256 balance
     ) external returns (uint256 assets) {
-        (ExitTerms memory quote,) = _begin(context, state, totalSupply);
+        ExitTerms memory quote;
+        _begin(context, state, totalSupply, false, quote);
         uint256 worth = _worthDown(quote, shares);
         assets = _paidDown(quote, worth);
         if (shares <= balance && worth <= quote.idleAsset) {
@@ -116,7 +123,8 @@ library ExitLib {
         address owner,
         uint256 balance
     ) external returns (uint256 shares) {
-        (ExitTerms memory quote,) = _begin(context, state, totalSupply);
+        ExitTerms memory quote;
+        _begin(context, state, totalSupply, false, quote);
         uint256 owned = _assetsDown(quote, balance);
         if (assets <= Math.min(owned, quote.idleAsset)) {
             shares = _sharesUp(quote, assets);
@@ -144,7 +152,8 @@ library ExitLib {
         uint256 minAssets
     ) external returns (uint256 assets) {
         require(shares <= balance, ERC4626.ERC4626ExceededMaxRedeem(owner, shares, balance));
-        (ExitTerms memory quote, ReferencePrices memory refs) = _begin(context, state, totalSupply);
+        ExitTerms memory quote;
+        ReferencePrices memory refs = _begin(context, state, totalSupply, false, quote);
         uint256 worth = _worthDown(quote, shares);
         if (worth <= quote.idleAsset) {
             assets = worth;
@@ -163,10 +172,9 @@ library ExitLib {
         uint256 assets,
         uint256 maxShares
     ) external returns (uint256 shares) {
-        FeeLib.accrue(state, totalSupply);
-        ReferencePrices memory refs = PricingLib.goodReference(context, state);
+        ExitTerms memory quote;
         // Both sides: what is left of the slice enters again.
-        ExitTerms memory quote = _terms(context, state, totalSupply, refs, true);
+        ReferencePrices memory refs = _begin(context, state, totalSupply, true, quote);
         require(assets <= quote.pricing.lowNav, ErrorsLib.AmountAboveMax(assets, quote.pricing.lowNav));
         shares = _sharesUp(quote, assets);
         if (assets <= quote.idleAsset) {
@@ -198,7 +206,7 @@ library ExitLib {
         if (FeeLib.keepsMarks(state)) {
             try context.oracle.referencePrices{gas: IN_KIND_PRICE_GAS}() returns (ReferencePrices memory refs) {
                 priced = refs.calm;
-                if (priced) pricing = PricingLib.price(context, state, totalSupply, refs, true, true);
+                if (priced) PricingLib.price(context, state, totalSupply, refs, true, true, pricing);
             } catch {}
         }
         uint256 supply = pricing.issued + pricing.pending;
@@ -216,29 +224,34 @@ library ExitLib {
 
     /* INTERNAL: TERMS */
 
-    function _begin(VaultContext memory context, VaultState storage state, uint256 totalSupply)
-        private
-        returns (ExitTerms memory quote, ReferencePrices memory refs)
-    {
+    function _begin(
+        VaultContext memory context,
+        VaultState storage state,
+        uint256 totalSupply,
+        bool high,
+        ExitTerms memory quote
+    ) private returns (ReferencePrices memory refs) {
         FeeLib.accrue(state, totalSupply);
         refs = PricingLib.goodReference(context, state);
-        quote = _terms(context, state, totalSupply, refs, false);
+        _terms(context, state, totalSupply, refs, high, quote);
     }
 
-    /// @dev The terms of a value-priced exit at these references; `high` where something will enter again.
+    /// @dev Writes the terms of a value-priced exit at these references into an empty `result`; `high` where something
+    /// will enter again.
     function _terms(
         VaultContext memory context,
         VaultState storage state,
         uint256 totalSupply,
         ReferencePrices memory refs,
-        bool high
-    ) private view returns (ExitTerms memory result) {
+        bool high,
+        ExitTerms memory result
+    ) private view {
         bool assetIsToken0 = context.assetIsToken0;
-        result.pricing = PricingLib.price(context, state, totalSupply, refs, high, true);
+        PricingLib.price(context, state, totalSupply, refs, high, true, result.pricing);
         result.supply = result.pricing.issued + result.pricing.pending;
         result.idleAsset = assetIsToken0 ? state.idle0 : state.idle1;
         uint256 count = state.positionCount;
-        if (count == 0) return result;
+        if (count == 0) return;
         // One unit of each token per floor: of the burned part and of the rest.
         result.rounding = NavLib.toAssetDown(2 * count, 2 * count, result.pricing.dearestX96, assetIsToken0) + 2;
     }
@@ -462,10 +475,7 @@ library ExitLib {
         uint160 spotX96
     ) private returns (uint256 sold, uint256 bought) {
         bool zeroForOne = !context.assetIsToken0;
-        int24 band = int24(context.oracle.bandTicks());
-        uint160 limitX96 = zeroForOne
-            ? TickMath.getSqrtPriceAtTick(TickMath.getTickAtSqrtPrice(refs.highSqrtPriceX96) - band)
-            : TickMath.getSqrtPriceAtTick(TickMath.getTickAtSqrtPrice(refs.lowSqrtPriceX96) + band);
+        uint160 limitX96 = _bandEnd(context, refs, zeroForOne);
         // Known where positions were burned, which moves no price.
         if (spotX96 == 0) (spotX96,) = PoolReader.spot(context.pool);
         // Spot stands at the edge of the band: nothing can be sold inside of it.
@@ -475,10 +485,25 @@ library ExitLib {
         return zeroForOne ? (uint256(amount0), uint256(-amount1)) : (uint256(amount1), uint256(-amount0));
     }
 
-    function _assetLegs(VaultContext memory context, Holdings memory seen) private pure returns (uint256 legs) {
-        for (uint256 i; i < seen.spans.length; ++i) {
-            (uint256 amount0, uint256 amount1) = NavLib.amountsDown(seen.spans[i], seen.spotX96);
-            legs += context.assetIsToken0 ? amount0 : amount1;
+    /// @dev The price a band below the high reference, or above the low one, rounded towards it.
+    function _bandEnd(VaultContext memory context, ReferencePrices memory refs, bool below)
+        private
+        view
+        returns (uint160)
+    {
+        int24 band = int24(context.oracle.bandTicks());
+        // The ratio is rounded up. A ratio below one keeps 160 bits, and MAX_SQRT_PRICE has no more.
+        uint256 ratioX96 = TickMath.getSqrtPriceAtTick(below ? -band : band);
+        if (below) {
+            uint256 lowestX96 = Math.mulDiv(refs.highSqrtPriceX96, ratioX96, 1 << 96, Math.Rounding.Ceil);
+            return uint160(Math.max(lowestX96, TickMath.MIN_SQRT_PRICE + 1));
         }
+        uint256 highestX96 = Math.mulDiv(refs.lowSqrtPriceX96, ratioX96 - 1, 1 << 96);
+        return uint160(Math.min(highestX96, TickMath.MAX_SQRT_PRICE - 1));
+    }
+
+    function _assetLegs(VaultContext memory context, Holdings memory seen) private pure returns (uint256 legs) {
+        (uint256 amount0, uint256 amount1) = NavLib.sumsDown(seen.spans, seen.spotX96);
+        legs = context.assetIsToken0 ? amount0 : amount1;
     }
 }

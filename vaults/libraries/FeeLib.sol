@@ -158,7 +158,9 @@ library FeeLib {
         if (charges(state) && block.timestamp >= state.crystallisedAt + FEE_EPOCH_SECONDS) {
             ReferencePrices memory refs = PricingLib.referenceNow(context);
             if (refs.calm) {
-                _crystallise(context, state, PricingLib.price(context, state, totalSupply, refs, true, true), refs);
+                Pricing memory pricing;
+                PricingLib.price(context, state, totalSupply, refs, true, true, pricing);
+                _crystallise(context, state, pricing, refs);
             }
         }
         return _takeDue(state);
@@ -195,11 +197,11 @@ library FeeLib {
         ReferencePrices memory refs = PricingLib.calmReference(context);
         Pricing memory pricing;
         if (before == 0) {
-            pricing = PricingLib.price(context, state, totalSupply, refs, true, false);
-            _resetMarks(context, state, pricing.highNav, pricing.issued, refs);
+            PricingLib.price(context, state, totalSupply, refs, true, false, pricing);
+            _resetMarks(state, pricing, pricing.issued, refs);
         } else {
             state.limits.performanceFeeBps = before;
-            pricing = PricingLib.price(context, state, totalSupply, refs, true, true);
+            PricingLib.price(context, state, totalSupply, refs, true, true, pricing);
             _crystallise(context, state, pricing, refs);
             state.limits.performanceFeeBps = later;
         }
@@ -216,20 +218,16 @@ library FeeLib {
         emit EventsLib.PerformanceFeeCharged(
             _base(context, state, pricing), pricing.pending, state.benchmark0, state.benchmark1, state.highWaterMark
         );
-        _resetMarks(context, state, pricing.highNav, pricing.issued + pricing.pending, refs);
+        _resetMarks(state, pricing, pricing.issued + pricing.pending, refs);
     }
 
     /// @dev The dearest price and the tokens at the mid reference: nothing is charged twice.
-    function _resetMarks(
-        VaultContext memory context,
-        VaultState storage state,
-        uint256 highNav,
-        uint256 supply,
-        ReferencePrices memory refs
-    ) private {
-        (uint256 amount0, uint256 amount1) = NavLib.holdings(context, state, refs.midSqrtPriceX96);
+    function _resetMarks(VaultState storage state, Pricing memory pricing, uint256 supply, ReferencePrices memory refs)
+        private
+    {
+        (uint256 amount0, uint256 amount1) = NavLib.totals(state, pricing.seen, refs.midSqrtPriceX96);
         (state.benchmark0, state.benchmark1) = (_capped(amount0), _capped(amount1));
-        _setMark(state, Math.mulDiv(highNav + 1, MARK_SHARES, supply, Math.Rounding.Ceil));
+        _setMark(state, Math.mulDiv(pricing.highNav + 1, MARK_SHARES, supply, Math.Rounding.Ceil));
         state.crystallisedAt = uint64(block.timestamp);
         emit EventsLib.FeeMarksSet(state.benchmark0, state.benchmark1, state.highWaterMark);
     }

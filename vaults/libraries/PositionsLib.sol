@@ -107,7 +107,7 @@ library PositionsLib {
         }
 
         // What left the price where it was ended as calm as it began.
-        if (laterX96 != move.spotX96) _checkStillCalm(context, move.refs, laterTick);
+        if (laterX96 != move.spotX96) _checkStillCalm(context, move.refs, laterTick, laterX96 < move.spotX96);
         // The pool owes nothing on what was just opened.
         move.later = NavLib.valuesOf(context, move.ranges.openedSpans, state.idle0, state.idle1, move.prices);
         report.navBefore = move.before[1];
@@ -244,12 +244,15 @@ library PositionsLib {
         require(own <= most, ErrorsLib.PoolShareAboveMax(own, most));
     }
 
-    /// @dev A swap moves spot and no other source: within the band of the extremes from before, all are within it now.
-    function _checkStillCalm(VaultContext memory context, ReferencePrices memory refs, int24 tick) private view {
-        int256 band = int256(uint256(context.oracle.bandTicks()));
-        int256 lowest = TickMath.getTickAtSqrtPrice(refs.lowSqrtPriceX96);
-        int256 highest = TickMath.getTickAtSqrtPrice(refs.highSqrtPriceX96);
-        require(tick - lowest <= band && highest - tick <= band, ErrorsLib.NotCalm());
+    /// @dev A swap moves spot and no other source, and away from one extreme of those before only: within the band of
+    /// that one, all are within it now.
+    function _checkStillCalm(VaultContext memory context, ReferencePrices memory refs, int24 tick, bool fell)
+        private
+        view
+    {
+        int24 from = TickMath.getTickAtSqrtPrice(fell ? refs.highSqrtPriceX96 : refs.lowSqrtPriceX96);
+        // Ticks are below 2^20.
+        require((fell ? from - tick : tick - from) <= int24(context.oracle.bandTicks()), ErrorsLib.NotCalm());
     }
 
     function _worstLossWad(VaultContext memory context, Move memory move) private pure returns (uint256 lossWad) {

@@ -100,7 +100,8 @@ library PricingLib {
         internal
         returns (ReferencePrices memory refs)
     {
-        refs = calmReference(context);
+        refs = referenceNow(context);
+        require(refs.calm, ErrorsLib.NotCalm());
         _remember(state, refs);
     }
 
@@ -115,21 +116,22 @@ library PricingLib {
         state.lastGoodAt = uint32(block.timestamp);
     }
 
-    /// @notice Prices the vault at these references; `high` and `low` say which sides are needed.
+    /// @notice Prices the vault at these references into an empty `pricing`; `high` and `low` say which sides are needed.
     function price(
         VaultContext memory context,
         VaultState storage state,
         uint256 totalSupply,
         ReferencePrices memory refs,
         bool high,
-        bool low
-    ) internal view returns (Pricing memory pricing) {
+        bool low,
+        Pricing memory pricing
+    ) internal view {
         (pricing.dearestX96, pricing.cheapestX96) = context.assetIsToken0
             ? (refs.lowSqrtPriceX96, refs.highSqrtPriceX96)
             : (refs.highSqrtPriceX96, refs.lowSqrtPriceX96);
         pricing.issued = FeeLib.issued(state, totalSupply);
         bool marked = FeeLib.keepsMarks(state);
-        pricing.seen = NavLib.look(context, state);
+        NavLib.look(context, state, pricing.seen);
         uint160[3] memory prices = [high || marked ? pricing.dearestX96 : 0, low || marked ? pricing.cheapestX96 : 0, 0];
         uint256[3] memory values = NavLib.navsOf(context, state, prices, pricing.seen);
         (pricing.highNav, pricing.lowNav) = (values[0], values[1]);
@@ -153,7 +155,8 @@ library PricingLib {
             uint160 last = state.lastGoodSqrtPriceX96;
             refs = ReferencePrices(last, last, last, false, 0);
         }
-        Pricing memory pricing = price(context, state, totalSupply, refs, true, true);
+        Pricing memory pricing;
+        price(context, state, totalSupply, refs, true, true, pricing);
         return pricing.issued + pricing.pending;
     }
 }

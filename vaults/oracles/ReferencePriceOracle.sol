@@ -180,7 +180,7 @@ contract ReferencePriceOracle is IPriceOracle {
         feedNumerator = numerator;
         feedDenominator = denominator;
         if (parameters.feed != address(0)) {
-            (,, bool usable) = _feedPrice();
+            (, bool usable) = _feedPrice();
             require(usable, ErrorsLib.FeedUnusable(parameters.feed));
         }
     }
@@ -191,8 +191,8 @@ contract ReferencePriceOracle is IPriceOracle {
         sources.calm = true;
         _readPool(sources);
         if (feed != address(0)) {
-            (uint160 feedX96, int24 feedTick, bool usable) = _feedPrice();
-            if (usable) _add(sources, feedX96, feedTick);
+            (uint160 feedX96, bool usable) = _feedPrice();
+            if (usable) _addPrice(sources, feedX96);
             else sources.calm = false;
         }
         if (sequencerFeed != address(0) && !_sequencerUp()) sources.calm = false;
@@ -246,6 +246,12 @@ contract ReferencePriceOracle is IPriceOracle {
         _add(sources, priceX96, tick);
     }
 
+    /// @dev The tick of a price between those that are known is between theirs: nobody need know it.
+    function _addPrice(Sources memory sources, uint160 sqrtPriceX96) private pure {
+        bool within = sources.lowX96 <= sqrtPriceX96 && sqrtPriceX96 < sources.highX96;
+        _add(sources, sqrtPriceX96, within ? sources.lowTick : TickMath.getTickAtSqrtPrice(sqrtPriceX96));
+    }
+
     function _add(Sources memory sources, uint160 sqrtPriceX96, int24 tick) private pure {
         if (sources.count == 0) {
             (sources.lowTick, sources.highTick) = (tick, tick);
@@ -292,10 +298,10 @@ contract ReferencePriceOracle is IPriceOracle {
         return (true, _tickDown(difference, uint32(before.age)));
     }
 
-    function _feedPrice() private view returns (uint160 sqrtPriceX96, int24 tick, bool usable) {
+    function _feedPrice() private view returns (uint160 sqrtPriceX96, bool usable) {
         try IAggregatorV3(feed).latestRoundData() returns (uint80, int256 answer, uint256, uint256 updatedAt, uint80) {
-            if (answer <= 0 || uint256(answer) > type(uint128).max) return (0, 0, false);
-            if (updatedAt > block.timestamp || block.timestamp - updatedAt > feedMaxAgeSeconds) return (0, 0, false);
+            if (answer <= 0 || uint256(answer) > type(uint128).max) return (0, false);
+            if (updatedAt > block.timestamp || block.timestamp - updatedAt > feedMaxAgeSeconds) return (0, false);
             (uint256 top, uint256 bottom) = feedInverted
                 ? (feedNumerator, feedDenominator * uint256(answer))
                 : (feedNumerator * uint256(answer), feedDenominator);
@@ -303,12 +309,11 @@ contract ReferencePriceOracle is IPriceOracle {
             uint256 root = top / bottom < 1 << 63
                 ? Math.sqrt(Math.mulDiv(top, 1 << 192, bottom))
                 : top / bottom < 1 << 127 ? Math.sqrt(Math.mulDiv(top, 1 << 128, bottom)) << 32 : 0;
-            if (root < TickMath.MIN_SQRT_PRICE || root >= TickMath.MAX_SQRT_PRICE) return (0, 0, false);
+            if (root < TickMath.MIN_SQRT_PRICE || root >= TickMath.MAX_SQRT_PRICE) return (0, false);
             // root < 2^160 by the line above.
-            sqrtPriceX96 = uint160(root);
-            return (sqrtPriceX96, TickMath.getTickAtSqrtPrice(sqrtPriceX96), true);
+            return (uint160(root), true);
         } catch {
-            return (0, 0, false);
+            return (0, false);
         }
     }
 

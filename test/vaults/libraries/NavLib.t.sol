@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {FullMath} from "@uniswap/v4-core/src/libraries/FullMath.sol";
+import {SqrtPriceMath} from "@uniswap/v4-core/src/libraries/SqrtPriceMath.sol";
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {Position} from "../../../vaults/interfaces/IRangeVault.sol";
-import {NavLib} from "../../../vaults/libraries/NavLib.sol";
+import {NavLib, Span} from "../../../vaults/libraries/NavLib.sol";
 import {BaseTest} from "../../support/BaseTest.sol";
 
 /// @notice Against the real pool: what NavLib says is what a burn and a collect pay.
@@ -60,5 +62,45 @@ contract NavLibTest is BaseTest {
         uint160 price = TickMath.getSqrtPriceAtTick(tick);
         uint256 there = NavLib.quote0Down(amount, price);
         assertLe(NavLib.quote1Down(there, price), amount);
+    }
+
+    /// One word or two: each span by itself, and their sums, are what the protocol's own arithmetic says.
+    function testFuzz_amounts_areExactAtEverySizeOfLiquidity(
+        uint128[3] memory liquidity,
+        uint8[3] memory shift,
+        int24[3] memory lower,
+        int24[3] memory upper,
+        int24 tick
+    ) public pure {
+        uint160 priceX96 = TickMath.getSqrtPriceAtTick(int24(bound(tick, TickMath.MIN_TICK, TickMath.MAX_TICK)));
+        Span[] memory spans = new Span[](3);
+        uint256 sum0;
+        uint256 sum1;
+        for (uint256 i; i < 3; ++i) {
+            int24 lowerTick = int24(bound(lower[i], TickMath.MIN_TICK, TickMath.MAX_TICK - 1));
+            int24 upperTick = int24(bound(upper[i], lowerTick + 1, TickMath.MAX_TICK));
+            spans[i] = Span(
+                TickMath.getSqrtPriceAtTick(lowerTick),
+                TickMath.getSqrtPriceAtTick(upperTick),
+                liquidity[i] >> (shift[i] % 128)
+            );
+            uint160 atX96 = priceX96;
+            if (atX96 < spans[i].lowerX96) atX96 = spans[i].lowerX96;
+            if (atX96 > spans[i].upperX96) atX96 = spans[i].upperX96;
+            (uint256 amount0, uint256 amount1) = NavLib.amountsDown(spans[i], priceX96);
+            assertEq(amount0, SqrtPriceMath.getAmount0Delta(atX96, spans[i].upperX96, spans[i].liquidity, false));
+            assertEq(amount1, SqrtPriceMath.getAmount1Delta(spans[i].lowerX96, atX96, spans[i].liquidity, false));
+            (sum0, sum1) = (sum0 + amount0, sum1 + amount1);
+        }
+        (uint256 all0, uint256 all1) = NavLib.sumsDown(spans, priceX96);
+        assertEq(all0, sum0);
+        assertEq(all1, sum1);
+    }
+
+    function testFuzz_quotes_areExactAtEverySize(uint128 amount, uint8 shift, int24 tick) public pure {
+        // The square of the price fits one word.
+        uint256 priceX96 = TickMath.getSqrtPriceAtTick(int24(bound(tick, TickMath.MIN_TICK, 443_635)));
+        uint256 amount0 = amount >> (shift % 128);
+        assertEq(NavLib.quote0Down(amount0, uint160(priceX96)), FullMath.mulDiv(amount0, priceX96 * priceX96, 1 << 192));
     }
 }
