@@ -198,13 +198,6 @@ export const MUTANTS: readonly Mutant[] = [
     tests: "test/vaults/libraries/NavLib.t.sol",
   },
   {
-    name: "a leaver's swap may go beyond the band",
-    keeps: "V2",
-    find: "int24 band = int24(context.oracle.bandTicks());\n        // The ratio",
-    replace: "int24 band = 4 * int24(context.oracle.bandTicks());\n        // The ratio",
-    tests: vaultTests,
-  },
-  {
     name: "inflow not counted",
     keeps: "V1",
     find: "state.inflowUsed = (used + assets).toUint128();",
