@@ -286,6 +286,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: vaultTests,
   },
   {
+    name: "more than the most leaves by price",
+    keeps: "V7",
+    find: "require(shares <= most, ERC4626.ERC4626ExceededMaxRedeem(owner, shares, most));",
+    replace: "",
+    tests: vaultTests,
+  },
+  {
     name: "exits by price wait for the other token",
     keeps: "V7",
     find: "(want0, want1) = context.assetIsToken0 ? (want0, uint128(0)) : (uint128(0), want1);",

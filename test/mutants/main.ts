@@ -68,11 +68,12 @@ function copyTree(): void {
   if (existsSync(packages)) return;
   mkdirSync(join(packages, "@uniswap"), { recursive: true });
   const link = (name: string) => symlinkSync(join(ROOT, "node_modules", name), join(packages, name));
-  for (const name of readdirSync(join(ROOT, "node_modules"))) if (name !== "@uniswap") link(name);
-  for (const name of readdirSync(join(ROOT, "node_modules/@uniswap"))) {
-    if (name !== "v3-core" && name !== "v3-periphery") link(`@uniswap/${name}`);
-    else cpSync(join(ROOT, "node_modules/@uniswap", name), join(packages, "@uniswap", name), { recursive: true });
-  }
+  const copy = (name: string) => cpSync(join(ROOT, "node_modules", name), join(packages, name), { recursive: true });
+  const names = readdirSync(join(ROOT, "node_modules")).filter((name) => name !== "@uniswap");
+  for (const name of readdirSync(join(ROOT, "node_modules/@uniswap"))) names.push(`@uniswap/${name}`);
+  // Tests read the artefacts of these, and forge lets them read nothing that a link leads to.
+  const read = ["@uniswap/v3-core", "@uniswap/v3-periphery", "canonical-weth"];
+  for (const name of names) read.includes(name) ? copy(name) : link(name);
 }
 
 /**
