@@ -34,7 +34,7 @@ export interface ChainView {
   /**
    * A vault at the newest head, or for a moment at the one before; read once per block however many ask. Of one that is
    * asked for often, what is known is given at once even where the node is behind with it. Throws 503 when the node does
-   * not answer and nobody has asked lately.
+   * not answer, at once where somebody has waited for it in vain lately.
    */
   vault(vault: VaultConfig): Promise<VaultReading>;
   /** Whether what is known of a vault is of the newest head, or for a moment of the one before. */
@@ -53,6 +53,8 @@ export interface ChainViewParameters {
   readonly chainId: number;
   readonly pollMilliseconds: number;
   readonly logger: Logger;
+  /** How long somebody waits for the node; absent = 3 s. */
+  readonly patienceMilliseconds?: number;
   /** Unix milliseconds. */
   readonly now?: () => number;
 }
@@ -60,11 +62,14 @@ export interface ChainViewParameters {
 /** Follows the head until stopped. */
 export function watchChain(parameters: ChainViewParameters): ChainView {
   const { client, chainId, pollMilliseconds, logger, now = Date.now } = parameters;
+  const { patienceMilliseconds = NODE_PATIENCE_MILLISECONDS } = parameters;
   const pools = new Map<string, Promise<PoolMeta>>();
   const readings = new Map<string, VaultReading>();
   const reading = new Map<string, Promise<VaultReading>>();
   const listeners = new Set<() => void>();
   const askedAt = new Map<VaultConfig, number>();
+  /** When somebody last waited in vain for a vault that was never read. */
+  const inVainAt = new Map<string, number>();
   let head: { block: BlockStamp; seenAtMilliseconds: number } | null = null;
   /** The head before this one, and when it ceased to be the newest. */
   let before: { hash: string; untilMilliseconds: number } | null = null;
@@ -112,6 +117,7 @@ export function watchChain(parameters: ChainViewParameters): ChainView {
     const before = readings.get(vault.vault);
     // A slow answer about an older block must not replace a newer one.
     if (before === undefined || before.block.number <= block.number) readings.set(vault.vault, fresh);
+    inVainAt.delete(vault.vault);
     return fresh;
   }
 
@@ -136,9 +142,10 @@ export function watchChain(parameters: ChainViewParameters): ChainView {
   };
 
   const inTime = (vault: VaultConfig): Promise<VaultReading> =>
-    within(NODE_PATIENCE_MILLISECONDS, at(vault), () => unavailable("chain", "the node must answer in time")).catch(
+    within(patienceMilliseconds, at(vault), () => unavailable("chain", "the node must answer in time")).catch(
       (error) => {
         logger.debug({ stage: "api", vault: vault.vault }, explain(error));
+        if (!readings.has(vault.vault)) inVainAt.set(vault.vault, now());
         throw unavailable("chain", "the node must answer for this vault", error);
       },
     );
@@ -168,11 +175,16 @@ export function watchChain(parameters: ChainViewParameters): ChainView {
     known: (vault) => readings.get(vault.vault) ?? null,
     isCurrent,
     vault(vault) {
-      const askedLately = now() - (askedAt.get(vault) ?? Number.NEGATIVE_INFINITY) < ASKED_FOR_MILLISECONDS;
+      const lately = (at: number | undefined) => at !== undefined && now() - at < ASKED_FOR_MILLISECONDS;
+      const askedLately = lately(askedAt.get(vault));
       askedAt.set(vault, now());
       const found = readings.get(vault.vault);
-      if (found === undefined || !(askedLately || isCurrent(vault))) return inTime(vault);
-      if (found.block.hash !== head?.block.hash) void inTime(vault).catch(() => null);
+      if (found !== undefined && found.block.hash === head?.block.hash) return Promise.resolve(found);
+      const waits = found === undefined ? !lately(inVainAt.get(vault.vault)) : !(askedLately || isCurrent(vault));
+      const fresh = inTime(vault);
+      if (waits) return fresh;
+      fresh.catch(() => null);
+      if (found === undefined) return Promise.reject(unavailable("chain", "the node must answer for this vault"));
       return Promise.resolve(found);
     },
     refresh(vaults) {

@@ -11,7 +11,7 @@ const address = (digit: number): Address => `0x${String(digit).repeat(40)}`;
 const LENS = address(7);
 const vault = (digit: number) =>
   ({ vault: address(digit), pool: address(8), lens: LENS, strategy: address(9) }) as unknown as VaultConfig;
-const [OFTEN, SELDOM] = [vault(1), vault(2)];
+const [OFTEN, SELDOM, NEVER] = [vault(1), vault(2), vault(3)];
 const MINUTE = 60_000;
 
 const zeroOf = (parameter: AbiParameter): unknown => {
@@ -59,6 +59,7 @@ const chain: ChainView = watchChain({
   client,
   chainId: 1,
   pollMilliseconds: 5,
+  patienceMilliseconds: 2_000,
   logger: createLogger({ level: "silent" }),
   now: () => now,
 });
@@ -101,4 +102,22 @@ it("lets nobody who asks often wait for a node that is behind, and nobody else b
   expect([await givenAtOnce(OFTEN), await givenAtOnce(SELDOM)]).toEqual([3, 3]);
   // However many asked, each was read once at each block.
   expect(node.reads - reads).toBeLessThanOrEqual(2);
+});
+
+it("lets whoever asks first wait in vain, and those after him know at once", async () => {
+  node.answers = false;
+  const outcomeOf = (asked: Promise<unknown>) =>
+    asked.then(
+      () => "read",
+      (error: Error) => error.message,
+    );
+  const refused = "chain: (not shown); rule: the node must answer for this vault";
+  const first = outcomeOf(chain.vault(NEVER));
+  expect(await Promise.race([first, new Promise((resolve) => setImmediate(() => resolve("waits")))])).toBe("waits");
+  expect(await first).toBe(refused);
+  const second = outcomeOf(chain.vault(NEVER));
+  expect(await Promise.race([second, new Promise((resolve) => setImmediate(() => resolve("waits")))])).toBe(refused);
+  answer();
+  await until(() => chain.known(NEVER));
+  expect(await givenAtOnce(NEVER)).toBe(3);
 });
