@@ -1,4 +1,3 @@
-import type { Mischief, Reply } from "../../support/rpcProxy.ts";
 import type { World } from "../world.ts";
 import { faultKinds } from "./kind.ts";
 import { rpcFaults } from "./rpc.ts";
@@ -7,29 +6,6 @@ import { rpcFaults } from "./rpc.ts";
 function cutting(world: World, everyMilliseconds: number): () => void {
   const timer = setInterval(() => world.lane.proxy.cutWebSockets(), everyMilliseconds);
   return () => clearInterval(timer);
-}
-
-const FORK_TAIL = "f0f0f0f0";
-
-/**
- * The first node knows the newest blocks, and those that come, by other hashes, which hang together as a chain does;
- * by their own it knows them not. Resolves to what ends that.
- */
-function forked(world: World, depth: number): () => void {
-  const first = Math.max(world.blocks[0]?.number ?? 0, (world.blocks.at(-1)?.number ?? 0) + 1 - depth);
-  const exchange = (value: unknown, pairs: readonly (readonly [string, string])[]): unknown =>
-    JSON.parse(pairs.reduce((text, [from, to]) => text.replaceAll(from, to), JSON.stringify(value)));
-  const mischief: Mischief = async ({ method, params }, forward) => {
-    if (method === "eth_sendRawTransaction") return null;
-    const real = world.blocks.filter(({ number }) => number >= first).map(({ hash }) => hash);
-    const pairs = real.map((hash) => [hash, `${hash.slice(0, -FORK_TAIL.length)}${FORK_TAIL}`] as const);
-    const asked = JSON.stringify(params);
-    if (real.some((hash) => asked.includes(hash))) return { error: { code: -32_000, message: "header not found" } };
-    const back = pairs.map(([hash, forkedHash]) => [forkedHash, hash] as const);
-    return exchange(await forward(exchange(params, back) as unknown[]), pairs) as Reply;
-  };
-  world.mischiefs.add(mischief);
-  return () => world.mischiefs.delete(mischief);
 }
 
 /** A worker with two nodes: the first is disturbed, the second answers as it should. */
@@ -66,13 +42,13 @@ export const nodeFaults = faultKinds({
     secondNode: true,
     begin: (world, values) => rpcFaults["rpc-head-behind"].begin(world, values),
   },
-  "first-node-forked": {
-    title: "of two nodes the first is on a fork of its own",
-    draw: (draw) => ({ depth: draw.integer(1, 9) }),
+  "first-node-forges": {
+    title: "of two nodes the first tells another hash of the head",
+    draw: (draw) => ({ digit: draw.integer(1, 9) }),
     slots: [1, 2],
     before: true,
     suspends: true,
     secondNode: true,
-    begin: async (world, { depth }) => forked(world, Number(depth)),
+    begin: (world, values) => rpcFaults["rpc-head-forged"].begin(world, values),
   },
 });
