@@ -1423,6 +1423,14 @@ export const MUTANTS: readonly Mutant[] = [
     tests: fixedTests,
   },
 
+  {
+    name: "above the ceiling nobody sells out of all ranges",
+    keeps: "S2",
+    find: "spreadWad <= current.spreadCeilingWad || «proposal.ranges.length == 0»,",
+    replace: "false",
+    tests: strategyTests,
+  },
+
   /* What the campaigns alone must find */
   {
     name: "campaign: in-kind exit needs a price",
@@ -1462,9 +1470,9 @@ export const MUTANTS: readonly Mutant[] = [
     alone: true,
   },
   {
-    name: "campaign: de-risking stops at the ceiling",
+    name: "campaign: de-risking is a move like any other",
     keeps: "S2",
-    find: "spreadWad <= current.spreadCeilingWad || «proposal.ranges.length == 0»,",
+    find: "if («proposal.ranges.length == 0 && proposal.swap.amountIn == 0») {\n            report = vault.rebalance",
     replace: "false",
     tests: "test/invariant/Vault.invariant.t.sol",
   },

@@ -288,6 +288,17 @@ contract ModelStrategyTest is StrategyConformance {
         _submit(_deRiskProposal());
     }
 
+    function test_rebalance_aboveTheCeilingMaySellOutOfAllRanges() public {
+        RebalanceProposal memory proposal = _funded();
+        proposal.declaredSpreadWad = 0.3e18 + 1;
+        proposal.ranges = new RangeOrder[](0);
+        proposal.swap.zeroForOne = assetIsToken0();
+        proposal.swap.amountIn = _assets(1000);
+        _submit(proposal);
+        assertEq(vault.movesToday(), 1);
+        assertEq(vault.positions().length, 0);
+    }
+
     function test_rebalance_revertsWhenGainDoesNotPayTheCost() public {
         RebalanceProposal memory proposal = _funded();
         proposal.declaredCost = _assets(1000);
