@@ -8,7 +8,6 @@ import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { mnemonicToAccount } from "viem/accounts";
 import { localKeys } from "../../rebalancer/cli/demo/accounts.ts";
 import { openJournal } from "../../rebalancer/journal.ts";
 import { settledKey } from "../../rebalancer/observe/marker.ts";
@@ -175,8 +174,8 @@ function startWorker({ many, folder, redisUrl }: Stage, vaults: readonly ManyVau
   const number = configurations++;
   const journal = join(folder, `journal-${number}.db`);
   const path = join(folder, `config-${number}.toml`);
-  // Each worker pays with a key of its own: two that share one would take each other's nonces.
   const keeper = `keeper-${index}`;
+  const { modelSigner, keeper: first, secondKeeper } = localKeys();
   writeConfig(path, many.config, {
     rpcUrl: many.anvil.url,
     addresses: undefined,
@@ -202,22 +201,13 @@ function startWorker({ many, folder, redisUrl }: Stage, vaults: readonly ManyVau
       cwd: ROOT,
       env: {
         ...process.env,
-        RANGEKEEPER_SIGNER_KEY: localKeys().modelSigner,
-        [`RANGEKEEPER_${keeper.toUpperCase().replaceAll("-", "_")}_KEY`]: keeperKey(index),
+        RANGEKEEPER_SIGNER_KEY: modelSigner,
+        [`RANGEKEEPER_${keeper.toUpperCase().replaceAll("-", "_")}_KEY`]: index === 0 ? first : secondKeeper,
       },
       stdio: ["ignore", log, log],
     },
   );
   return { child, journal, pools: [...new Set(vaults.map(({ pool }) => pool))] };
-}
-
-/** The chain's own keeper, then accounts that have ether on every development chain. */
-function keeperKey(index: number): string {
-  if (index === 0) return localKeys().keeper;
-  const account = mnemonicToAccount("test test test test test test test test test test test junk", {
-    addressIndex: 7 + index,
-  });
-  return `0x${Buffer.from(account.getHdKey().privateKey ?? []).toString("hex")}`;
 }
 
 /** Waits until every pool of every worker has come to rest with a block. */

@@ -32,4 +32,6 @@ export const localKeys = () => ({
   guardian: privateKey(2),
   keeper: privateKey(3),
   modelSigner: privateKey(4),
+  /** Of a second worker: two that share a key would take each other's nonces. */
+  secondKeeper: privateKey(8),
 });
