@@ -64,6 +64,7 @@ abstract contract VaultInvariants is StrategyTest {
         assertEq(handler.replays(), 0, "S3");
         uint256 window = block.timestamp - handler.firstMoveAt();
         assertLe(handler.operatorLossWad(), 0.03e18 + (0.03e18 * window) / 1 days, "V5, S1");
+        assertLe(handler.reservedLossWad(), 0.01e18 + (0.01e18 * window) / 1 days, "V5, S1, the reserve");
         assertLe(handler.measuredLossWad(), 0.04e18 + (0.04e18 * window) / 1 days, "V5, S1 as measured");
         assertEq(handler.deRisksBlocked(), 0, "S2");
         (uint256 idle0, uint256 idle1) = vault.idle();

@@ -46,8 +46,10 @@ contract VaultHandler is Test {
     uint256 public replays;
     uint256 public transferChanges;
 
-    /// As the vault told it, and as it is measured here at the mid reference from before.
+    /// As the vault told it, by what its moves drew on, the ordinary bucket or the reserve; and as it is measured here at
+    /// the mid reference from before.
     uint256 public operatorLossWad;
+    uint256 public reservedLossWad;
     uint256 public measuredLossWad;
     uint256 public deRisksBlocked;
     uint256 public deRisks;
@@ -227,11 +229,13 @@ contract VaultHandler is Test {
         RebalanceProposal memory proposal = _proposal(seed);
         bytes memory signature = _sign(proposal);
         uint256 lossBefore = vault.lossBudgetLeftWad();
+        uint256 reserveBefore = vault.reservedBudgetLeftWad();
         (uint256 idle0, uint256 idle1) = (token0.balanceOf(address(vault)), token1.balanceOf(address(vault)));
         (uint256 tracked0, uint256 tracked1) = vault.idle();
         try strategy.rebalance(proposal, signature) returns (RebalanceReport memory report) {
             if (firstMoveAt == 0) firstMoveAt = block.timestamp;
-            operatorLossWad += report.lossWad;
+            if (vault.reservedBudgetLeftWad() < reserveBefore) reservedLossWad += report.lossWad;
+            else operatorLossWad += report.lossWad;
             uint256 later = valuePerShare(midX96) + 2 * _roundingPerShare(midX96);
             if (later < worth) measuredLossWad += ((worth - later) * 1e18) / worth;
             ++moves;
