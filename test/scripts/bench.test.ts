@@ -75,11 +75,15 @@ it.skipIf(process.platform !== "linux").each(["SIGTERM", "SIGKILL"] as const)(
   "leaves nothing running behind when it is stopped by %s",
   async (signal) => {
     const { child, ended } = bench("scale", "--vaults", "2", "--pools", "1");
+    // Each of them is started first and guarded then: no sooner can it be left to its guard.
     const started = await until(() => {
       const found = descendantsOf(child.pid as number);
-      return ["redis-server", "anvil"].every((name) => found.some(({ command }) => command.includes(name)))
-        ? found
-        : null;
+      const isGuarded = (name: string) =>
+        found.some(
+          ({ pid, command }) =>
+            command.includes(name) && found.some((guard) => guard.command.includes(`read -r _; kill -9 ${pid} `)),
+        );
+      return ["redis-server", "anvil"].every(isGuarded) ? found : null;
     });
     // Nothing can pass SIGKILL on: it is the benchmark's own process that gets it.
     const own = started.find(({ command }) => command.includes("bench.ts"));
