@@ -6,9 +6,7 @@ export type Shell = (typeof SHELLS)[number];
 /** A completion script for a shell, made from the verbs as they are now. */
 export function completionScript(shell: Shell, nodes: readonly Node[]): string {
   if (shell === "fish") return fishScript(nodes);
-  const bash = bashScript(nodes);
-  // zsh runs the same words through its own bash emulation.
-  return shell === "bash" ? bash : `#compdef rangekeeper\nautoload -U +X bashcompinit && bashcompinit\n${bash}`;
+  return shell === "bash" ? bashScript(nodes) : zshScript(nodes);
 }
 
 function bashScript(nodes: readonly Node[]): string {
@@ -38,10 +36,22 @@ ${values.join("\n")}
   case "$path" in
 ${cases.join("\n")}
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  # Not by compgen, which in zsh leaves in what does not begin as the current word does.
+  for word in $words; do
+    [[ $word == "$current"* ]] && COMPREPLY+=("$word")
+  done
   [[ -z $words || ( $current != -* && \${#COMPREPLY[@]} -eq 0 ) ]] && COMPREPLY=($(compgen -f -- "$current"))
 }
 complete -F _rangekeeper rangekeeper
+`;
+}
+
+/** zsh runs the same words through its own bash emulation. */
+function zshScript(nodes: readonly Node[]): string {
+  return `#compdef rangekeeper
+autoload -U +X bashcompinit && bashcompinit
+${bashScript(nodes)}# From a folder of $fpath this file is read at the first Tab, which is to be answered as well.
+[[ $funcstack[1] != _rangekeeper ]] || _bash_complete -F _rangekeeper
 `;
 }
 
@@ -80,10 +90,10 @@ set -g __rangekeeper_verbs ${verbs.join(" ")}
 function __rangekeeper_at
     set -l path
     for word in (commandline -opc)[2..]
-        set -l next (string join ' ' $path $word)
-        contains -- $next $__rangekeeper_verbs; and set path $path $word
+        set -l next $path $word
+        contains -- "$next" $__rangekeeper_verbs; and set path $next
     end
-    test (string join ' ' $path) = (string join ' ' $argv)
+    test "$path" = "$argv"
 end
 ${lines.join("\n")}
 `;

@@ -1,8 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
-import { completionScript } from "../../../rebalancer/cli/completion/scripts.ts";
+import { completionScript, type Shell } from "../../../rebalancer/cli/completion/scripts.ts";
 import { completionTree } from "../../../rebalancer/cli/completion/tree.ts";
 import { createProgram } from "../../../rebalancer/cli/program.ts";
 
@@ -59,6 +62,16 @@ describe("the help", () => {
 
 describe("completion", () => {
   const nodes = completionTree(program);
+  const cwd = fileURLToPath(new URL("../../../", import.meta.url));
+  const isInstalled = (shell: string) => spawnSync(shell, ["-c", "exit 0"]).error === undefined;
+
+  /** A shell's script in a file of the name that the shell looks for. */
+  const inFile = (shell: Shell): { readonly folder: string; readonly file: string } => {
+    const folder = mkdtempSync(join(tmpdir(), "completion-"));
+    const file = join(folder, { bash: "rangekeeper", zsh: "_rangekeeper", fish: "rangekeeper.fish" }[shell]);
+    writeFileSync(file, completionScript(shell, nodes));
+    return { folder, file };
+  };
 
   /** What bash itself offers after these words. */
   const offered = (...words: string[]): string[] => {
@@ -67,7 +80,6 @@ COMP_WORDS=(rangekeeper ${words.map((word) => `'${word}'`).join(" ")})
 COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
 _rangekeeper
 printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const cwd = fileURLToPath(new URL("../../../", import.meta.url));
     const answer = execFileSync("bash", ["--norc", "-c", script], { encoding: "utf8", cwd });
     return answer.split("\n").filter(Boolean);
   };
@@ -93,19 +105,72 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     "is a script that %s reads without complaint, where it is installed",
     (shell) => {
       const script = completionScript(shell, nodes);
-      const installed = spawnSync(shell, ["-c", "exit 0"]).error === undefined;
+      const { file } = inFile(shell);
       // zsh runs bash's words: they are read by bash in any case.
       const readers = shell === "fish" ? [] : ["bash"];
-      for (const reader of new Set([...readers, ...(installed ? [shell] : [])])) {
-        const { status, stderr } = spawnSync(reader, ["-n"], { input: script, encoding: "utf8" });
+      for (const reader of new Set([...readers, ...(isInstalled(shell) ? [shell] : [])])) {
+        const { status, stderr } = spawnSync(reader, ["-n", file], { encoding: "utf8" });
         expect([reader, status, stderr]).toEqual([reader, 0, ""]);
-        expect(spawnSync(reader, ["-n"], { input: `${script}\nif`, encoding: "utf8" }).status).not.toBe(0);
+        writeFileSync(`${file}.broken`, `${script}\nend; fi`);
+        expect(spawnSync(reader, ["-n", `${file}.broken`]).status).not.toBe(0);
       }
       // Elsewhere as far as it can be told without the shell: what is opened is closed.
       expect(script.split("'").length % 2).toBe(1);
       if (shell === "fish") expect(script.match(/^function /gm)?.length).toBe(script.match(/^end$/gm)?.length);
     },
   );
+
+  it.skipIf(!isInstalled("fish"))("offers the same in fish, and says nothing beside it", () => {
+    const { file } = inFile("fish");
+    const lines = ["sta", "queue ls --js", "queue drain --queue ev", "logs deploy/config/lo", "rebalance status --to"];
+    const ask = lines.map((line) => `complete -C 'rangekeeper ${line}'`).join("\n");
+    const { stdout, stderr } = spawnSync("fish", ["--no-config", "-c", `source ${file}\n${ask}`], {
+      encoding: "utf8",
+      cwd,
+    });
+    expect(stderr.slice(0, 300)).toBe("");
+    const answers = stdout.split("\n").map((line) => line.replace(/\t.*/, ""));
+    expect(answers).toEqual(["status", "--json", "evaluate", "deploy/config/local.toml", "--to-idle", ""]);
+  });
+
+  it.skipIf(!isInstalled("zsh"))("completes a line in zsh, from the first Tab on", () => {
+    const { folder } = inFile("zsh");
+    // A person's shell, whose Tab tells what has become of the line and clears it.
+    writeFileSync(
+      join(folder, ".zshrc"),
+      `PROMPT='ready>'
+fpath=(${folder} $fpath)
+autoload -U compinit && compinit -D -u
+tell() { zle expand-or-complete; zle -I; print -r -- "line=$BUFFER;"; BUFFER= }
+zle -N tell
+bindkey '^I' tell`,
+    );
+    const lines = ["sta", "queue ls --js", "queue drain --queue ev", "logs deploy/config/lo", "rebalance status --to"];
+    const terminal = `zmodload zsh/zpty
+zpty person "HOME=${folder} ZDOTDIR=${folder} TERM=dumb zsh -d -i"
+zpty -r -m person out '*ready>*'
+for line in "$@"; do
+  zpty -w -n person "rangekeeper $line"$'\t'
+  zpty -r -m person out '*line=*;*'
+  out=\${out##*line=}
+  print -r -- "\${out%%;*}"
+done
+zpty -d person`;
+    const { stdout, stderr } = spawnSync("zsh", ["-f", "-c", terminal, "zsh", ...lines], {
+      encoding: "utf8",
+      cwd,
+      timeout: 60_000,
+    });
+    expect(stderr).toBe("");
+    expect(stdout.split("\n").map((line) => line.replace(/^rangekeeper (.*) $/, "$1"))).toEqual([
+      "status",
+      "queue ls --json",
+      "queue drain --queue evaluate",
+      "logs deploy/config/local.toml",
+      "rebalance status --to-idle",
+      "",
+    ]);
+  });
 
   it("names every verb and flag in each shell's script", () => {
     for (const shell of ["bash", "zsh", "fish"] as const) {
