@@ -7,6 +7,7 @@ import { type Challenger, type ChallengerParameters, startChallenger } from "./c
 import { createLearning, type Learning, type LearningStore, wholeHours } from "./challengers/learning.ts";
 import { lookupOf } from "./config/modelsSection.ts";
 import type { Config } from "./config.ts";
+import { UNANSWERED } from "./journal/challengers.ts";
 import type { Journal } from "./journal.ts";
 import { registryStamp } from "./registryStamp.ts";
 
@@ -27,6 +28,8 @@ export interface CreateChallengersParameters {
 
 /** The model sets that decide beside the champion: journaled, never executed. */
 export interface Challengers {
+  /** In the transaction that records a decision: each one is offered it, which stands in the journal until it answers. */
+  announce(decisionId: string): void;
   /** Hands over journaled decisions that were made on one history; returns at once, whatever becomes of them. */
   offer(history: PoolHistory, decisionIds: readonly string[], bars?: (numeraire: Numeraire) => readonly Bar[]): void;
   /** Between two blocks: takes over what their aliases and names have come to mean. Never throws. */
@@ -77,6 +80,10 @@ export function createChallengers(parameters: CreateChallengersParameters): Chal
   const daysOver = wholeHours();
   return {
     follow,
+    announce(decisionId) {
+      for (const modelSet of running.keys())
+        journal.recordChallenger({ decisionId, modelSet, decision: null, error: UNANSWERED });
+    },
     offer(history, decisionIds, bars = (numeraire) => hourlyBars(history, numeraire)) {
       const cases = decisionIds.flatMap((id) => {
         const inputs = journal.inputs(id);

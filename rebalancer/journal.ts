@@ -18,7 +18,8 @@ const META_SCHEMA = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, valu
 
 /**
  * The append-only memory of a worker, in SQLite (WAL). Rows are facts with deterministic ids: inserting one twice is
- * inserting it once, and nothing but a proposal's `status`, derived from its last step, ever seems to change.
+ * inserting it once, and only a proposal's `status`, derived from its last step, and a challenger's answer, in the
+ * place of what it was offered, ever seem to change.
  */
 export interface Journal
   extends DecisionStore,

@@ -22,7 +22,7 @@ export interface Side {
 export interface Standing {
   readonly modelSet: string;
   readonly vaults: number;
-  /** Decisions of the champion since the challenger first answered. */
+  /** Decisions of the champion that the challenger was offered. */
   readonly decisions: number;
   readonly answered: number;
   /** Part of the answers with the same action and the same range. */

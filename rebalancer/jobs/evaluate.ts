@@ -104,6 +104,7 @@ async function evaluateVaults(context: Context, parameters: EvaluateVaultsParame
         if (inputs === null) continue;
         journal.recordDecision(record);
         journal.recordInputs(record.id, inputs);
+        context.challengers?.announce(record.id);
       }
       for (const consequence of consequences) {
         if ("rest" in consequence) journal.rest({ ...place, vault: consequence.vault, state: consequence.rest });

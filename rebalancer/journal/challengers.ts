@@ -13,6 +13,9 @@ export interface ChallengerRecord {
   readonly error: string;
 }
 
+/** The `error` of what was offered, until an answer takes its place: one that waits while the worker is killed never does. */
+export const UNANSWERED = "offered, not answered";
+
 export interface ChallengerOutcome {
   readonly decisionId: string;
   readonly modelSet: string;
@@ -33,6 +36,7 @@ CREATE TABLE IF NOT EXISTS challenger_outcomes (
 
 /** The decisions of challengers, and what became of them. */
 export interface ChallengerStore {
+  /** Takes the place of an offer; another answer to the same decision counts no more. */
   recordChallenger(record: ChallengerRecord): void;
   /** By the time of the champion's decision, oldest first. */
   challengers(
@@ -68,7 +72,9 @@ export function challengerStore({ run, all }: Database): ChallengerStore {
   return {
     recordChallenger({ decisionId, modelSet, decision, error }) {
       run(
-        "INSERT OR IGNORE INTO challengers VALUES (?, ?, ?, ?, ?)",
+        `INSERT INTO challengers VALUES (?, ?, ?, ?, ?) ON CONFLICT (decision_id, model_set) DO UPDATE
+         SET decision = excluded.decision, candidates = excluded.candidates, error = excluded.error
+         WHERE challengers.error = '${UNANSWERED}'`,
         decisionId,
         modelSet,
         decision === null ? null : encodeJson(withoutTable(decision)),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { BaseError } from "../../ml/errors.ts";
 import { ConfigError } from "../errors.ts";
 import { openJournal } from "../journal.ts";
+import { UNANSWERED } from "./challengers.ts";
 import { type Database, openDatabase, type Row } from "./database.ts";
 
 /** Two journals tell different things of the same fact. */
@@ -55,7 +56,7 @@ const TABLES: readonly Table[] = [
   { name: "heartbeats", key: ["id"] },
   { name: "rests", key: ["chain_id", "block_hash", "vault"], weaker: "state IN ('failed', 'late')" },
   { name: "outcomes", key: ["decision_id"] },
-  { name: "challengers", key: ["decision_id", "model_set"] },
+  { name: "challengers", key: ["decision_id", "model_set"], weaker: `error = '${UNANSWERED}'` },
   { name: "challenger_outcomes", key: ["decision_id", "model_set"] },
   { name: "stops", key: ["chain_id", "scope", "at_milliseconds", "level"] },
 ];
@@ -151,10 +152,9 @@ function mergeTable(db: Database, { table, alias, file, conflicts }: MergeTable)
   const facts = columns.filter((column) => column !== order);
   const same = key.map((column) => `mine.${column} IS theirs.${column}`).join(" AND ");
   if (weaker !== undefined) {
-    const stronger = weaker.replace("state", "theirs.state").replace(" IN", " NOT IN");
     db.run(
       `DELETE FROM ${name} AS mine WHERE mine.${weaker}
-       AND EXISTS (SELECT 1 FROM ${alias}.${name} AS theirs WHERE ${same} AND ${stronger})`,
+       AND EXISTS (SELECT 1 FROM ${alias}.${name} AS theirs WHERE ${same} AND NOT theirs.${weaker})`,
     );
   }
   const told = facts.filter((column) => !key.includes(column) && !TIMES.includes(column));

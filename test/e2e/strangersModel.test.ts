@@ -7,6 +7,7 @@ import { seededRandom } from "../../ml/random.ts";
 import { readHistory, readRegistry } from "../../ml/registry/files.ts";
 import type { Decision, Hex } from "../../ml/types.ts";
 import type { Config } from "../../rebalancer/config.ts";
+import { UNANSWERED } from "../../rebalancer/journal/challengers.ts";
 import { openJournal } from "../../rebalancer/journal.ts";
 import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
 import { decision, decisionRecord } from "../support/journalRecords.ts";
@@ -184,7 +185,8 @@ describe("a stranger's model", () => {
 async function answered({ journal: { path } }: Config, hour: number): Promise<void> {
   const journal = openJournal(path, () => "reader");
   try {
-    await until(() => (journal.challengers().length > hour ? true : null), 60_000);
+    const said = () => journal.challengers().filter(({ error }) => error !== UNANSWERED).length;
+    await until(() => (said() > hour ? true : null), 60_000);
   } finally {
     journal.close();
   }

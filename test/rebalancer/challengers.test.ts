@@ -6,7 +6,7 @@ import { type Duel, type Side, type Standing, standingOf } from "../../rebalance
 import { createChallengers } from "../../rebalancer/challengers.ts";
 import { formatStandings, registerChallengers } from "../../rebalancer/cli/challengers.ts";
 import type { Config } from "../../rebalancer/config.ts";
-import type { ChallengerRecord } from "../../rebalancer/journal/challengers.ts";
+import { type ChallengerRecord, UNANSWERED } from "../../rebalancer/journal/challengers.ts";
 import type { DecisionInputs } from "../../rebalancer/journal/inputs.ts";
 import { openJournal } from "../../rebalancer/journal.ts";
 import { performanceOf, settledOutcomes } from "../../rebalancer/performance.ts";
@@ -24,7 +24,7 @@ async function answered({ journal: { path } }: Config, hour: number): Promise<vo
   const journal = openJournal(path, () => "reader");
   try {
     const end = Date.now() + 300_000;
-    while (journal.challengers().length < 3 * (hour + 1)) {
+    while (journal.challengers().filter(({ error }) => error !== UNANSWERED).length < 3 * (hour + 1)) {
       if (Date.now() > end) throw new Error(`challengers are silent at hour ${hour}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

@@ -1,12 +1,15 @@
 import { Redis } from "ioredis";
 import { createPublicClient, http } from "viem";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { standingsOf } from "../../rebalancer/challengers/standings.ts";
 import { accounts } from "../../rebalancer/cli/demo/accounts.ts";
+import { UNANSWERED } from "../../rebalancer/journal/challengers.ts";
 import type { ProposalRecord } from "../../rebalancer/journal/proposals.ts";
 import { openJournal } from "../../rebalancer/journal.ts";
 import { getVault, modelStrategyAbi } from "../../sdk/index.ts";
 import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
 import { settled } from "../support/lockstep.ts";
+import { until } from "../support/until.ts";
 import { startProgram } from "../support/workerProcess.ts";
 
 let local: LocalDeployment;
@@ -69,6 +72,36 @@ async function firstMove(crashAt: string | null): Promise<ProposalRecord> {
   );
   return proposal;
 }
+
+describe("a challenger that is asked when its worker is killed", () => {
+  it("stands in the journal as offered and not answered, and answers the next decision", async () => {
+    await rewind();
+    // So high a bar that nothing moves: the vault has come to rest, and its decision is not taken again.
+    const { path, config } = local.configure({ "models.challengers": ["rules"], "decision.hysteresisBps": 10_000 });
+    const env = { ...local.env, RANGEKEEPER_CONFIG: path };
+    const launch = (at: string) => startProgram("test/support/crashingWorker.ts", [], { ...env, CRASH_AT: at });
+    await local.tick(600);
+    expect((await launch("decided").ended).signal).toBe("SIGKILL");
+    const journal = openJournal(config.journal.path, () => "reader");
+    const said = () => journal.challengers().map(({ modelSet, error }) => [modelSet, error]);
+    expect(journal.decisions().map(({ decision }) => decision.plan)).toEqual([null]);
+    expect(said()).toEqual([["rules", UNANSWERED]]);
+
+    const worker = launch("");
+    try {
+      await settled(local, await local.tick(3_600));
+      await until(() => (journal.challengers().some(({ decision }) => decision !== null) ? true : null), 60_000);
+    } finally {
+      await worker.stop();
+    }
+    expect(said()).toEqual([
+      ["rules", UNANSWERED],
+      ["rules", ""],
+    ]);
+    expect(standingsOf(journal, { sinceSeconds: 0 })).toMatchObject([{ decisions: 2, answered: 1 }]);
+    journal.close();
+  }, 120_000);
+});
 
 describe("a worker killed with SIGKILL", () => {
   let undisturbed: ProposalRecord;

@@ -2,7 +2,8 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Hex } from "../../ml/types.ts";
+import type { Decision, Hex } from "../../ml/types.ts";
+import { UNANSWERED } from "../../rebalancer/journal/challengers.ts";
 import { openDatabase } from "../../rebalancer/journal/database.ts";
 import type { ProposalRecord } from "../../rebalancer/journal/proposals.ts";
 import { type Journal, openJournal } from "../../rebalancer/journal.ts";
@@ -226,6 +227,17 @@ describe("openJournal", () => {
     journal.rest({ ...place, vault: VAULT, state: "held" });
     journal.rest({ ...place, vault: VAULT, state: "sent" });
     expect(journal.rests(place).get(VAULT)).toBe("held");
+  });
+
+  it("keeps that a challenger was offered a decision until it answers, and then its first answer", () => {
+    const said = (error: string, its: Decision | null = null) =>
+      journal.recordChallenger({ decisionId: "d1", modelSet: "rules", decision: its, error });
+    const told = () => journal.challengers().map(({ decision: its, error }) => [its, error]);
+    said(UNANSWERED);
+    expect(told()).toEqual([[null, "offered, not answered"]]);
+    said("", decision(1));
+    for (const late of [UNANSWERED, "no answer in 30 s"]) said(late);
+    expect(told()).toEqual([[decision(1), ""]]);
   });
 
   it("offers decisions for settling once their horizon has passed, until they have an outcome", () => {

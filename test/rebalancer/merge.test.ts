@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { getAddress } from "viem";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { registerJournal } from "../../rebalancer/cli/journal.ts";
+import { UNANSWERED } from "../../rebalancer/journal/challengers.ts";
 import { checkJournal } from "../../rebalancer/journal/check.ts";
 import { openDatabase } from "../../rebalancer/journal/database.ts";
 import { mergeJournals } from "../../rebalancer/journal/merge.ts";
@@ -101,10 +102,12 @@ describe("mergeJournals", () => {
       journal.recordDecision(decisionRecord(1));
       journal.advance(propose(journal, 1), "sent");
       journal.rest({ chainId: 1, pool: VAULT, block: 1, blockHash: digest(1), vault: VAULT, state: "late" });
+      journal.recordChallenger({ decisionId: "d1", modelSet: "rules", decision: null, error: UNANSWERED });
     });
     write(two, (journal) => {
       usual(journal, [1]);
       journal.rest({ chainId: 1, pool: VAULT, block: 1, blockHash: digest(1), vault: VAULT, state: "sent" });
+      journal.recordChallenger({ decisionId: "d1", modelSet: "rules", decision: records.decision(1), error: "" });
     });
     for (const [index, files] of [
       [one, two],
@@ -115,6 +118,7 @@ describe("mergeJournals", () => {
       const place = { chainId: 1, pool: VAULT, blockHash: digest(1) } as const;
       expect(read(to, (journal) => journal.proposals()[0]?.status)).toBe("confirmed");
       expect(read(to, (journal) => journal.rests(place).get(VAULT))).toBe("sent");
+      expect(read(to, (journal) => journal.challengers().map(({ error }) => error))).toEqual([""]);
       for (const { broken } of read(to, (journal) => checkJournal(journal, to))) expect(broken).toEqual([]);
     }
   });
