@@ -25,6 +25,8 @@ const WARM_UP_SLOTS = 2;
 const PATIENCE_MILLISECONDS = 300_000;
 /** Part of the moves that the enriched vaults are to make: a figure without them would be that of vaults that hold. */
 const LEAST_EXECUTED = 0.95;
+/** Of all vaults, those that get enough to move, in each slot. */
+const MOVING = 0.01;
 /** Linux counts a process's time in hundredths of a second. */
 const TICKS_PER_SECOND = 100;
 const ROOT = join(import.meta.dirname, "../..");
@@ -40,7 +42,19 @@ function optionsOf(words: readonly string[]): Options {
     const at = words.indexOf(`--${name}`);
     return at < 0 ? fallback : Number(words[at + 1]);
   };
-  return { vaults: read("vaults", 2_000), pools: read("pools", 50), slots: read("slots", 5) };
+  const asked = { vaults: read("vaults", 2_000), pools: read("pools", 50), slots: read("slots", 5) };
+  const refuse = (name: keyof Options, rule: string) => {
+    throw new Error(`--${name} ${asked[name]}; rule: ${rule}`);
+  };
+  for (const name of ["vaults", "pools", "slots"] as const) {
+    if (!Number.isSafeInteger(asked[name]) || asked[name] < 1) refuse(name, "a whole number above 0");
+  }
+  if (asked.pools < 2) refuse("pools", "at least 2, for two workers");
+  const movers = WARM_UP_SLOTS + asked.slots;
+  const least = Math.max(movers, asked.pools);
+  if (asked.vaults < least)
+    refuse("vaults", `at least ${least}: one in each pool, and one that moves in each of ${movers} slots`);
+  return asked;
 }
 
 export const bench: Bench = async ({ options, progress }) => {
@@ -128,7 +142,7 @@ async function measure(stage: Stage, groups: readonly (readonly ManyVault[])[]):
   try {
     const everyone = inTurns(groups);
     let enriched = 0;
-    const moving = everyone.length === 1 ? 0 : Math.max(1, Math.round(everyone.length / 100));
+    const moving = everyone.length === 1 ? 0 : Math.max(1, Math.round(everyone.length * MOVING));
     const slot = async (): Promise<number> => {
       const began = performance.now();
       const chosen = everyone.slice(enriched, enriched + moving);

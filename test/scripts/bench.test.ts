@@ -71,10 +71,21 @@ it("names the benchmarks there are when asked for another one", async () => {
   expect(told.stderr).toMatch(/^bench: speed is none of api, .*latency, scale, /);
 });
 
+it.each([
+  ["--vaults", "2", /--vaults 2; rule: at least 50: one in each pool, and one that moves in each of 7 slots/],
+  ["--vaults", "few", /--vaults NaN; rule: a whole number above 0/],
+  ["--pools", "1", /--pools 1; rule: at least 2, for two workers/],
+])("refuses a benchmark of %s %s before anything is deployed", async (flag, value, words) => {
+  const { told, ended } = bench("scale", flag, value);
+  expect(await ended).toBe(1);
+  expect(told.stderr).toMatch(words);
+  expect(told.stderr).not.toContain("deploying");
+});
+
 it.skipIf(process.platform !== "linux").each(["SIGTERM", "SIGKILL"] as const)(
   "leaves nothing running behind when it is stopped by %s",
   async (signal) => {
-    const { child, ended } = bench("scale", "--vaults", "2", "--pools", "1");
+    const { child, ended } = bench("scale", "--vaults", "7", "--pools", "2");
     // Each of them is started first and guarded then: no sooner can it be left to its guard.
     const started = await until(() => {
       const found = descendantsOf(child.pid as number);
