@@ -1,4 +1,8 @@
+import { existsSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Redis } from "ioredis";
+import { toHex } from "viem";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startApi } from "../../rebalancer/api/server.ts";
 import { createChainClient, getBlock } from "../../rebalancer/chain.ts";
@@ -13,9 +17,10 @@ import { run } from "../../rebalancer/main.ts";
 import type { StopOrder } from "../../rebalancer/stops/killSwitch.ts";
 import { openTripCounts, type TripCounts } from "../../rebalancer/stops/tripCounts.ts";
 import { acknowledgedTrips, newTrips, readHeadLag, readTrips, type TripReading } from "../../rebalancer/stops/trips.ts";
-import { type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
+import { DAY, type LocalDeployment, startLocalDeployment } from "../support/deployment.ts";
 import { decision, decisionRecord, digest, proposalRecord, VAULT } from "../support/journalRecords.ts";
 import { settled } from "../support/lockstep.ts";
+import { writeStrangersModel } from "../support/strangersModel.ts";
 import { until } from "../support/until.ts";
 import { verbRunner } from "../support/verb.ts";
 
@@ -344,4 +349,136 @@ describe("a worker", () => {
     expect(order).toMatchObject({ scope: "all", level: 1, by: "trip head-lag" });
     expect(order?.reason).toMatch(/^the head is \d+ s old; at most 60 s$/);
   });
+});
+
+describe("a whole worker", () => {
+  const GWEI = 10n ** 9n;
+  let start: { readonly snapshot: string; readonly time: number };
+  let folder: string;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "trips-"));
+    start = { snapshot: await local.market.rpc.call("evm_snapshot"), time: local.time };
+  });
+
+  const nextHour = async () => settled(local, await local.tick(3_600 - (local.time % 3_600)));
+  const paid = async (wei: bigint) => {
+    await local.market.rpc.call("anvil_setNextBlockBaseFeePerGas", [toHex(wei)]);
+  };
+  /** Decides at the hour; what was sent is mined in the block after, and seen with the one after that. */
+  const move = async () => {
+    await nextHour();
+    for (let block = 0; block < 2; block++) await settled(local, await local.tick(12));
+  };
+
+  interface Case {
+    readonly changes: () => Record<string, unknown>;
+    /** What it lives through until the order must have been given. */
+    readonly play: () => Promise<unknown>;
+    readonly scope: "all" | "vault";
+    readonly reason: RegExp;
+  }
+  const cases: readonly (readonly [string, Case])[] = [
+    [
+      "failing-simulations",
+      {
+        // It signs for another model than the strategy is set to.
+        changes: () => ({ "registry.decisionModel": "another-model", "trips.failedSimulations": 2 }),
+        play: async () => [await nextHour(), await nextHour(), await nextHour()],
+        scope: "vault",
+        reason: /^2 proposals in a row failed in simulation, the last with: simulation model mismatch/,
+      },
+    ],
+    [
+      "keeper-balance",
+      {
+        changes: () => ({}),
+        async play() {
+          await local.market.rpc.call("anvil_setBalance", [accounts.keeper, toHex(GWEI)]);
+          await paid(GWEI);
+          await nextHour();
+        },
+        scope: "all",
+        reason: /^keeper 0x\w{40} holds 1000000000 wei; 5 moves cost \d+ each$/,
+      },
+    ],
+    [
+      "out-of-domain",
+      {
+        changes() {
+          const model = { folder: join(folder, "sheltered"), name: "sheltered", domain: { p1: -19, p99: -18.5 } };
+          return { "models.set": `${writeStrangersModel(model)}+rules`, "trips.outOfDomainDecisions": 2 };
+        },
+        play: async () => [await nextHour(), await nextHour(), await nextHour()],
+        scope: "vault",
+        reason: /^2 decisions in a row were outside of what the models know$/,
+      },
+    ],
+    [
+      "gas-budget",
+      {
+        changes: () => ({ "trips.gasGweiPerDay": 1_000 }),
+        async play() {
+          await paid(GWEI);
+          await move();
+        },
+        scope: "all",
+        reason: /^\d{6,} gwei in a day; at most 1000$/,
+      },
+    ],
+    [
+      "loss-budget",
+      {
+        changes: () => ({ "trips.lossBpsPerDay": 0.01 }),
+        play: move,
+        scope: "vault",
+        reason: /^moves lost [\d.]+ bp of the vault in a day; at most 0\.01$/,
+      },
+    ],
+    [
+      "drift",
+      {
+        changes: () => ({ "trips.driftBps": 0.01, "trips.driftOutcomes": 1 }),
+        // Hardly anyone trades any more.
+        play: async () => [await move(), await settled(local, await local.tick(DAY)), await nextHour()],
+        scope: "vault",
+        reason: /^the last 1 outcomes fell [\d.]+ bp short of what was predicted; at most 0\.01$/,
+      },
+    ],
+  ];
+
+  it.each(cases)(
+    "stops itself by trip %s",
+    async (name, { changes, play, scope, reason }) => {
+      await local.market.rpc.call("evm_revert", [start.snapshot]);
+      start = { snapshot: await local.market.rpc.call("evm_snapshot"), time: start.time };
+      local.rewind(start.time);
+      const redis = new Redis(local.redis.url);
+      await redis.flushall();
+      redis.disconnect();
+      const { config } = local.configure(changes());
+      const stop = new AbortController();
+      const running = run({ config, signal: stop.signal, live: true, env: local.env });
+      const journal = await until(() =>
+        existsSync(config.journal.path) ? openJournal(config.journal.path, () => "reader") : null,
+      );
+      try {
+        await play();
+        const [order, ...others] = await until(() => {
+          const orders = journal.stops(31_337);
+          return orders.length === 0 ? null : orders;
+        });
+        expect(others).toEqual([]);
+        expect(order).toMatchObject({ level: 1, by: `trip ${name}`, reason: expect.stringMatching(reason) });
+        expect(order?.scope).toBe(scope === "all" ? "all" : local.deployment.vault.toLowerCase());
+        const before = journal.proposals().length;
+        await nextHour();
+        expect(journal.proposals()).toHaveLength(before);
+      } finally {
+        journal.close();
+        stop.abort();
+        await running;
+      }
+    },
+    60_000,
+  );
 });
