@@ -31,7 +31,7 @@ const HOUR = 3600;
  */
 const GREEDY = { id: "greedy-reset", rule: "fixed-1-reset" } as const;
 /** Of how a walk plays and chooses: what an earlier one kept is not taken for one of this. */
-export const WALK_VERSION = 2;
+export const WALK_VERSION = 3;
 const RESAMPLES = 2000;
 /** Fewer hours than this get no interval. */
 const LEAST_HOURS = 5;

@@ -31,7 +31,7 @@ export function candidateRanges(parameters: CandidateParameters): Range[] {
   const greatest = floorToSpacing(bounds.maxWidthTicks, tickSpacing);
   if (least > greatest) return [];
   const reach = bounds.maxCentreDistanceTicks * (1 - CENTRE_RESERVE);
-  const found = new Float64Array(grid.widths * grid.centres);
+  const found = new Float64Array(grid.widths * (grid.centres + 1));
   let count = 0;
   for (let w = 0; w < grid.widths; w++) {
     const part = grid.widths === 1 ? 0 : w / (grid.widths - 1);
@@ -40,12 +40,17 @@ export function candidateRanges(parameters: CandidateParameters): Range[] {
       const side = grid.centres === 1 ? 0 : (2 * c) / (grid.centres - 1) - 1;
       // Up to just outside of the range on either side: the outermost need no swap.
       const centre = referenceTick + side * Math.min(reach, 0.5 * width + tickSpacing);
-      const lowerTick = Math.round((centre - width / 2) / tickSpacing) * tickSpacing + 0;
-      const upperTick = lowerTick + width;
-      const distance = Math.abs((lowerTick + upperTick) / 2 - referenceTick);
-      if (lowerTick < MIN_TICK || upperTick > MAX_TICK) continue;
-      if (distance > reach) continue;
-      found[count++] = (lowerTick - MIN_TICK) * TICKS + (upperTick - MIN_TICK);
+      const lower = (centre - width / 2) / tickSpacing;
+      // From the middle of two steps towards the reference, around it both ways: a mirrored market has mirrored ranges.
+      const [up, down] = [Math.round(lower), -Math.round(-lower)];
+      for (const step of side < 0 ? [up] : side > 0 ? [down] : [up, down]) {
+        const lowerTick = step * tickSpacing;
+        const upperTick = lowerTick + width;
+        const distance = Math.abs((lowerTick + upperTick) / 2 - referenceTick);
+        if (lowerTick < MIN_TICK || upperTick > MAX_TICK) continue;
+        if (distance > reach) continue;
+        found[count++] = (lowerTick - MIN_TICK) * TICKS + (upperTick - MIN_TICK);
+      }
     }
   }
   // One number for each range sorts many times faster than objects do.

@@ -49,6 +49,17 @@ describe("candidateRanges", () => {
     }
   });
 
+  it.each([1, 10, 60])("offers a mirrored market the mirrored ranges, %i ticks apart", (tickSpacing) => {
+    // Among these are references half-way between two ticks of the spacing, and on one.
+    for (let referenceTick = 1200; referenceTick <= 1260; referenceTick++) {
+      const rangesAt = (tick: number) =>
+        candidateRanges({ ...parameters, bounds, tickSpacing, referenceTick: tick, minWidthTicks: 437 });
+      const turned = rangesAt(-referenceTick).map((range) => `${0 - range.upperTick} ${0 - range.lowerTick}`);
+      const ranges = rangesAt(referenceTick).map((range) => `${range.lowerTick} ${range.upperTick}`);
+      expect(ranges.toSorted(), String(referenceTick)).toEqual(turned.toSorted());
+    }
+  });
+
   it("offers thousands when asked", () => {
     const ranges = candidateRanges({ ...parameters, tickSpacing: 1, grid: { widths: 64, centres: 65 } });
     expect(ranges.length).toBeGreaterThan(3_500);
