@@ -37,6 +37,7 @@ const KINDS: readonly FaultName[] = [
   "first-node-silent",
   "kill-while-bumping",
   "kill-while-cancelling",
+  "first-node-forked",
 ];
 
 let fleet: Fleet;

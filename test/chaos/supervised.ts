@@ -25,7 +25,7 @@ export interface Supervised {
   readonly crashes: () => number;
   /** SIGKILL now. */
   kill(): void;
-  /** SIGKILL when the next process reaches a milestone for the nth time. */
+  /** SIGKILL when the next process, or one after it, reaches a milestone for the nth time in its life. */
   crashNext(at: string): void;
   signal(name: NodeJS.Signals): void;
   /** Shifts the clock of this and of every later process. */
@@ -66,7 +66,7 @@ export function supervise(parameters: SuperviseParameters): Supervised {
       env: { ...env, CHAOS_CRASH_AT: crashAt },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
-    const dueToCrash = crashAt !== "";
+    const armed = crashAt;
     crashAt = "";
     killed = false;
     child = process_;
@@ -87,9 +87,12 @@ export function supervise(parameters: SuperviseParameters): Supervised {
     process_.once("close", (code, signal) => {
       child = null;
       log(name, `process ${process_.pid} ended: ${signal ?? code}`);
-      if (signal === "SIGKILL") {
-        if (dueToCrash && !killed) crashes += 1;
-      } else if (!stopping) deaths.push({ at: now(), worker: name, code, lastWords: lastWords.trim() });
+      const crashed = armed !== "" && signal === "SIGKILL" && !killed;
+      if (crashed) crashes += 1;
+      // Something else ended it before it got there: its successor dies at that place.
+      else if (crashAt === "") crashAt = armed;
+      if (signal !== "SIGKILL" && !stopping)
+        deaths.push({ at: now(), worker: name, code, lastWords: lastWords.trim() });
       onGone?.();
       if (!stopping && !(code !== null && code === finalCode)) timer = setTimeout(launch, restartMilliseconds);
     });

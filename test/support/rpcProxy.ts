@@ -15,7 +15,9 @@ export type Reply = { result?: unknown; error?: { code: number; message: string 
  * What a proxy does with a call: null = pass it on; a string is sent as it is; a number is an HTTP status. Of the calls
  * of one batch, one that hangs, has a status or is a string decides for all.
  */
-export type Mischief = (call: ProxiedCall, forward: () => Promise<Reply>) => Promise<Answer> | Answer;
+export type Mischief = (call: ProxiedCall, forward: Forward) => Promise<Answer> | Answer;
+/** The node's own answer: to the call, or to the same one with other parameters. */
+export type Forward = (params?: readonly unknown[]) => Promise<Reply>;
 type Answer = null | string | number | Reply | "hang";
 
 export interface RpcProxy {
@@ -63,7 +65,11 @@ export async function startRpcProxy(target: string, mischief: Mischief): Promise
       await gate;
       const parsed = JSON.parse(body) as RawCall | RawCall[];
       const list = Array.isArray(parsed) ? parsed : [parsed];
-      const answers = await Promise.all(list.map((call) => mischief(register(call), () => forward(call))));
+      const answers = await Promise.all(
+        list.map((call) =>
+          mischief(register(call), (params = call.params) => forward({ ...call, params: [...params] })),
+        ),
+      );
       if (answers.includes("hang")) return;
       const status = answers.find((answer) => typeof answer === "number");
       if (status !== undefined) {

@@ -6,7 +6,7 @@ const during = (world: World, mischief: Mischief) => {
   world.mischiefs.add(mischief);
   return () => world.mischiefs.delete(mischief);
 };
-const quantity = (value: number) => `0x${Math.max(0, value).toString(16)}`;
+export const quantity = (value: number) => `0x${Math.max(0, value).toString(16)}`;
 const isHead = (method: string, params: readonly unknown[]) =>
   method === "eth_getBlockByNumber" && params[0] === "latest";
 
