@@ -198,6 +198,20 @@ export const MUTANTS: readonly Mutant[] = [
     tests: "test/vaults/libraries/NavLib.t.sol",
   },
   {
+    name: "quotes: every product fits one word",
+    keeps: "V7",
+    find: "if (amount0 == 0 || «product / amount0 == squareX192») return product >> 192;",
+    replace: "true",
+    tests: navTests,
+  },
+  {
+    name: "quotes: a unit more of token0",
+    keeps: "V7",
+    find: "return «FullMath.mulDiv(amount1, 1 << 192, uint256(sqrtPriceX96) * sqrtPriceX96)»;",
+    replace: "FullMath.mulDiv(amount1, 1 << 192, uint256(sqrtPriceX96) * sqrtPriceX96) + 1",
+    tests: navTests,
+  },
+  {
     name: "inflow not counted",
     keeps: "V1",
     find: "state.inflowUsed = (used + assets).toUint128();",
@@ -1206,6 +1220,20 @@ export const MUTANTS: readonly Mutant[] = [
     find: "«IERC20Metadata(address(parameters.asset)).decimals() > 0»,",
     replace: "true",
     tests: factoryTests,
+  },
+  {
+    name: "factory: no token without decimals beside the asset",
+    keeps: "rule 5",
+    find: "«IERC20Metadata(address(parameters.asset)).decimals() > 0»,",
+    replace: "IERC20Metadata(pool.token0()).decimals() > 0 && IERC20Metadata(pool.token1()).decimals() > 0",
+    tests: factoryTests,
+  },
+  {
+    name: "lens: the other token's mark",
+    keeps: "rule 24",
+    find: "«(result.benchmark0, result.benchmark1, result.highWaterMark, result.crystallisedAt) = vault.feeMarks();»",
+    replace: "(result.benchmark1, result.benchmark0, result.highWaterMark, result.crystallisedAt) = vault.feeMarks();",
+    tests: vaultTests,
   },
   {
     name: "factory: another's salt is one's own",

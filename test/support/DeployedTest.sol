@@ -15,13 +15,21 @@ abstract contract DeployedTest is BaseTest {
     /// @dev A folder of its own for each test: they run side by side.
     function folder() internal pure virtual returns (string memory);
 
-    /// @dev The example's file with this pool, these roles, and what is optional.
+    /// @dev Files too, for scripts that read them by the environment.
     function _run(address owner_, uint256 delaySeconds) internal {
         vm.createDir(folder(), true);
-        string memory config = vm.readFile("deploy/config/local.toml");
+        vm.writeFile(string.concat(folder(), "/config.toml"), _deploy(owner_, delaySeconds));
+        vm.writeFile(string.concat(folder(), "/addresses.json"), addresses);
+    }
+
+    /// @dev The example's file with this pool, these roles, one delay for roles and settings, and what is optional.
+    function _deploy(address owner_, uint256 delaySeconds) internal returns (string memory config) {
+        config = vm.readFile("deploy/config/local.toml");
         config = vm.replace(config, "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", vm.toString(owner_));
         config =
             vm.replace(config, "delaySeconds = 0 ", string.concat("delaySeconds = ", vm.toString(delaySeconds), " "));
+        config =
+            vm.replace(config, "noticeSeconds = 0 ", string.concat("noticeSeconds = ", vm.toString(delaySeconds), " "));
         // The example's pool takes 30 bp, this one 5.
         config = vm.replace(config, "maxPoolShareBps = 550 ", "maxPoolShareBps = 90 ");
         config =
@@ -42,9 +50,6 @@ abstract contract DeployedTest is BaseTest {
             "\n[vaults.fixedWidth]\nhalfWidthTicks = 600\ntriggerTicks = 200\nrefreshSeconds = 86400\nshareBps = 9500\nmaxCostBps = 10\n"
         );
         addresses = new Deploy().deploy(config, DEPLOYER_KEY);
-        // For scripts that read them by the environment.
-        vm.writeFile(string.concat(folder(), "/config.toml"), config);
-        vm.writeFile(string.concat(folder(), "/addresses.json"), addresses);
     }
 
     function _at(string memory name) internal view returns (address) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {FullMath} from "@uniswap/v4-core/src/libraries/FullMath.sol";
 import {SqrtPriceMath} from "@uniswap/v4-core/src/libraries/SqrtPriceMath.sol";
 import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
@@ -100,7 +101,19 @@ contract NavLibTest is BaseTest {
     function testFuzz_quotes_areExactAtEverySize(uint128 amount, uint8 shift, int24 tick) public pure {
         // The square of the price fits one word.
         uint256 priceX96 = TickMath.getSqrtPriceAtTick(int24(bound(tick, TickMath.MIN_TICK, 443_635)));
-        uint256 amount0 = amount >> (shift % 128);
-        assertEq(NavLib.quote0Down(amount0, uint160(priceX96)), FullMath.mulDiv(amount0, priceX96 * priceX96, 1 << 192));
+        uint256 squareX192 = priceX96 * priceX96;
+        uint256 small = amount >> (shift % 128);
+        assertEq(NavLib.quote0Down(small, uint160(priceX96)), FullMath.mulDiv(small, squareX192, 1 << 192));
+        // The other way the most that is worth no more: a unit less than one too many.
+        uint256 there = NavLib.quote1Down(small, uint160(priceX96));
+        assertTrue(_isAtMost(there, squareX192, small, 1 << 192));
+        assertFalse(_isAtMost(there + 1, squareX192, small, 1 << 192));
+    }
+
+    /// @dev a b <= c d, in 512 bits.
+    function _isAtMost(uint256 a, uint256 b, uint256 c, uint256 d) private pure returns (bool) {
+        (uint256 high, uint256 low) = Math.mul512(a, b);
+        (uint256 high_, uint256 low_) = Math.mul512(c, d);
+        return high < high_ || (high == high_ && low <= low_);
     }
 }
