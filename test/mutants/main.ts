@@ -280,7 +280,8 @@ if (open.length > 0) {
   const everyTest = ["--match-path", tests.includes(",") ? tests : tests.slice(1, -1)];
   const alone = new Set<number>();
   for (;;) {
-    const together = open.filter(({ number }) => !alone.has(number));
+    // All of them, whatever was chosen or is judged already: the same text again is not compiled again.
+    const together = numbered.filter(({ number }) => !alone.has(number));
     const { changed, left } = embed(contracts, together);
     for (const number of left) alone.add(number);
     place(changed);
