@@ -198,27 +198,27 @@ contract AdministratorInvariantTest is DeployedTest {
         address account = seed & 2 == 0 ? hostile : accomplice;
         address target = targets[(seed >> 2) % 4];
         uint64 role = uint64((seed >> 8) % 6);
-        uint256 kind = (seed >> 16) % 12;
-        if (kind <= 1) {
+        uint256 kind = (seed >> 16) % 16;
+        if (kind <= 5) {
             (wish.target, wish.data) = (address(deployed), abi.encodeCall(RangeVault.setStrategy, (accomplice)));
-        } else if (kind == 2) {
-            wish.data = abi.encodeCall(AccessManager.grantRole, (role, account, 0));
-        } else if (kind == 3) {
-            wish.data = abi.encodeCall(AccessManager.revokeRole, (GUARDIAN_ROLE, GUARDIAN));
-        } else if (kind == 4) {
-            wish.data = abi.encodeCall(AccessManager.updateAuthority, (target, address(hisAuthority)));
-        } else if (kind == 5) {
-            (wish.target, wish.data) = (target, abi.encodeCall(AccessManaged.setAuthority, (address(hisAuthority))));
         } else if (kind == 6) {
+            wish.data = abi.encodeCall(AccessManager.grantRole, (role, account, 0));
+        } else if (kind == 7) {
+            wish.data = abi.encodeCall(AccessManager.revokeRole, (GUARDIAN_ROLE, GUARDIAN));
+        } else if (kind == 8) {
+            wish.data = abi.encodeCall(AccessManager.updateAuthority, (target, address(hisAuthority)));
+        } else if (kind == 9) {
+            (wish.target, wish.data) = (target, abi.encodeCall(AccessManaged.setAuthority, (address(hisAuthority))));
+        } else if (kind == 10) {
             uint64 to = role == 5 ? authority.PUBLIC_ROLE() : role;
             wish.data = abi.encodeCall(AccessManager.setTargetFunctionRole, (target, selectors, to));
-        } else if (kind == 7) {
+        } else if (kind == 11) {
             wish.data = abi.encodeCall(AccessManager.setTargetClosed, (target, true));
-        } else if (kind == 8) {
+        } else if (kind == 12) {
             wish.data = abi.encodeCall(AccessManager.setTargetAdminDelay, (target, 0));
-        } else if (kind == 9) {
+        } else if (kind == 13) {
             wish.data = abi.encodeCall(AccessManager.setGrantDelay, (role, 0));
-        } else if (kind == 10) {
+        } else if (kind == 14) {
             wish.data = abi.encodeCall(AccessManager.setRoleAdmin, (role, uint64((seed >> 32) % 6)));
         } else {
             wish.data = abi.encodeCall(AccessManager.setRoleGuardian, (role, uint64((seed >> 32) % 6)));
