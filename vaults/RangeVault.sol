@@ -8,7 +8,6 @@ import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20P
 import {ERC4626} from "@openzeppelin/contracts/token/ERC20/extensions/ERC4626.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
 import {IRangeVault, InKindExit, Position, RebalanceOrder, RebalanceReport} from "./interfaces/IRangeVault.sol";
 import {IUniswapV3Pool} from "./interfaces/IUniswapV3Pool.sol";
@@ -89,7 +88,6 @@ struct VaultParameters {
 /// Nobody can send the shareholders' tokens anywhere but to a leaver pro rata or into the pool.
 contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTransient, IRangeVault {
     using SafeERC20 for IERC20;
-    using SafeCast for uint256;
 
     address public immutable pool;
     address public immutable oracle;
@@ -592,14 +590,12 @@ contract RangeVault is ERC4626, ERC20Permit, AccessManaged, ReentrancyGuardTrans
     /// @dev Only tracked tokens can be paid: donations are out of reach.
     function _payPool(uint256 amount0, uint256 amount1) private {
         require(msg.sender == pool && _reentrancyGuardEntered(), ErrorsLib.NotPool(msg.sender));
-        if (amount0 > 0) {
-            state.idle0 = (state.idle0 - amount0).toUint128();
-            IERC20(token0).safeTransfer(pool, amount0);
-        }
-        if (amount1 > 0) {
-            state.idle1 = (state.idle1 - amount1).toUint128();
-            IERC20(token1).safeTransfer(pool, amount1);
-        }
+        (uint256 idle0, uint256 idle1) = (state.idle0, state.idle1);
+        (idle0, idle1) = (idle0 - amount0, idle1 - amount1);
+        // Less than there was, so they fit; one write of their slot.
+        (state.idle0, state.idle1) = (uint128(idle0), uint128(idle1));
+        if (amount0 > 0) IERC20(token0).safeTransfer(pool, amount0);
+        if (amount1 > 0) IERC20(token1).safeTransfer(pool, amount1);
     }
 
     /// @dev Without charging anything new.

@@ -140,8 +140,9 @@ export function openTallies(parameters: OpenTalliesParameters): Tallies {
       if (isKnownMove(digest)) continue;
       const where = facts.pools.get(pool);
       for (const { name, args } of measured.events) {
-        if (name !== "FeesCollected" || !where) continue;
-        [args.fees0, args.fees1].forEach((fees, side) => {
+        if (name !== "Rebalanced" || !where) continue;
+        const { fees0, fees1 } = args.report as { fees0?: bigint; fees1?: bigint };
+        [fees0, fees1].forEach((fees, side) => {
           const token = where.tokens[side as 0 | 1];
           const whole = Number(fees ?? 0) / 10 ** where.decimals[side as 0 | 1];
           totals.fees[token] = (totals.fees[token] ?? 0) + whole;

@@ -2666,18 +2666,6 @@ export const rangeVaultAbi = [
     "name": "FeesCollected",
     "inputs": [
       {
-        "name": "lowerTick",
-        "type": "int24",
-        "indexed": true,
-        "internalType": "int24"
-      },
-      {
-        "name": "upperTick",
-        "type": "int24",
-        "indexed": true,
-        "internalType": "int24"
-      },
-      {
         "name": "fees0",
         "type": "uint256",
         "indexed": false,
@@ -2841,117 +2829,6 @@ export const rangeVaultAbi = [
       },
       {
         "name": "highWaterMark",
-        "type": "uint256",
-        "indexed": false,
-        "internalType": "uint256"
-      }
-    ],
-    "anonymous": false
-  },
-  {
-    "type": "event",
-    "name": "PositionClosed",
-    "inputs": [
-      {
-        "name": "lowerTick",
-        "type": "int24",
-        "indexed": true,
-        "internalType": "int24"
-      },
-      {
-        "name": "upperTick",
-        "type": "int24",
-        "indexed": true,
-        "internalType": "int24"
-      },
-      {
-        "name": "liquidity",
-        "type": "uint128",
-        "indexed": false,
-        "internalType": "uint128"
-      },
-      {
-        "name": "amount0",
-        "type": "uint256",
-        "indexed": false,
-        "internalType": "uint256"
-      },
-      {
-        "name": "amount1",
-        "type": "uint256",
-        "indexed": false,
-        "internalType": "uint256"
-      }
-    ],
-    "anonymous": false
-  },
-  {
-    "type": "event",
-    "name": "PositionOpened",
-    "inputs": [
-      {
-        "name": "lowerTick",
-        "type": "int24",
-        "indexed": true,
-        "internalType": "int24"
-      },
-      {
-        "name": "upperTick",
-        "type": "int24",
-        "indexed": true,
-        "internalType": "int24"
-      },
-      {
-        "name": "liquidity",
-        "type": "uint128",
-        "indexed": false,
-        "internalType": "uint128"
-      },
-      {
-        "name": "amount0",
-        "type": "uint256",
-        "indexed": false,
-        "internalType": "uint256"
-      },
-      {
-        "name": "amount1",
-        "type": "uint256",
-        "indexed": false,
-        "internalType": "uint256"
-      }
-    ],
-    "anonymous": false
-  },
-  {
-    "type": "event",
-    "name": "PositionReduced",
-    "inputs": [
-      {
-        "name": "lowerTick",
-        "type": "int24",
-        "indexed": true,
-        "internalType": "int24"
-      },
-      {
-        "name": "upperTick",
-        "type": "int24",
-        "indexed": true,
-        "internalType": "int24"
-      },
-      {
-        "name": "liquidity",
-        "type": "uint128",
-        "indexed": false,
-        "internalType": "uint128"
-      },
-      {
-        "name": "amount0",
-        "type": "uint256",
-        "indexed": false,
-        "internalType": "uint256"
-      },
-      {
-        "name": "amount1",
         "type": "uint256",
         "indexed": false,
         "internalType": "uint256"
@@ -3160,25 +3037,6 @@ export const rangeVaultAbi = [
         "type": "uint16",
         "indexed": false,
         "internalType": "uint16"
-      }
-    ],
-    "anonymous": false
-  },
-  {
-    "type": "event",
-    "name": "Swapped",
-    "inputs": [
-      {
-        "name": "amount0",
-        "type": "int256",
-        "indexed": false,
-        "internalType": "int256"
-      },
-      {
-        "name": "amount1",
-        "type": "int256",
-        "indexed": false,
-        "internalType": "int256"
       }
     ],
     "anonymous": false

@@ -251,6 +251,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "no virtual shares",
     keeps: "V2",
+    find: "return totalSupply + management + performance + «VIRTUAL_SHARES»;",
+    replace: "1",
+    tests: vaultTests,
+  },
+  {
+    name: "no virtual shares in what is quoted",
+    keeps: "V2",
     find: "return minted + _managementSince(state, minted) + «VIRTUAL_SHARES»;",
     replace: "1",
     tests: vaultTests,
@@ -319,6 +326,27 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if («whole && part == position.liquidity») HeldLib.drop(state, i - 1);",
     replace: "part == position.liquidity",
     tests: tokenTests,
+  },
+  {
+    name: "the swap of a leaver may go two bands",
+    keeps: "V2",
+    find: "TickMath.getSqrtPriceAtTick(«below ? -band : band»)",
+    replace: "below ? -2 * band : 2 * band",
+    tests: vaultTests,
+  },
+  {
+    name: "the swap of a leaver may fall a band below the low reference",
+    keeps: "V2",
+    find: "Math.mulDiv(«refs.highSqrtPriceX96», ratioX96, 1 << 96, Math.Rounding.Ceil)",
+    replace: "refs.lowSqrtPriceX96",
+    tests: vaultTests,
+  },
+  {
+    name: "the swap of a leaver may rise a band above the high reference",
+    keeps: "V2",
+    find: "Math.mulDiv(«refs.lowSqrtPriceX96», ratioX96 - 1, 1 << 96)",
+    replace: "refs.highSqrtPriceX96",
+    tests: vaultTests,
   },
   {
     name: "a waived leg 0 is collected all the same",

@@ -126,7 +126,7 @@ describe("tallies", () => {
       blockHash: digest(block),
       gasUsed: 500_000n,
       effectiveGasPrice: 20_000_000_000n,
-      events: [{ name: "FeesCollected", args: { lowerTick: 0, upperTick: 60, fees0, fees1: 2_500_000n } }],
+      events: [{ name: "Rebalanced", args: { report: { fees0, fees1: 2_500_000n } } }],
     });
     journal.advance(key, "confirmed", `block ${block}`);
     spent(journal, block, block);

@@ -332,6 +332,35 @@ abstract contract RangeVaultTests is BaseTest {
         _inKind(alice, shares);
     }
 
+    /// The swap of a leaver may take spot a band away from the reference that is furthest behind it, and no further.
+    function test_exitWithSwap_mayGoToTheEndOfTheBand() public {
+        _seed();
+        // The mean stays behind, on the side that spot comes from.
+        trader.moveTo(startTick + (assetIsToken0() ? int24(50) : int24(-50)));
+        skip(12);
+        // So little other liquidity that leaving with everything would go twice as far.
+        vm.startPrank(address(trader));
+        pool.burn(startTick - 6000, startTick + 6000, 1e19);
+        pool.burn(-887_220, 887_220, 0.8e18);
+        vm.stopPrank();
+        uint256 shares = vault.balanceOf(alice);
+        uint256 furthest;
+        for (uint256 part = 1; part <= 40; ++part) {
+            uint256 snapshot = vm.snapshotState();
+            vm.prank(alice);
+            try vault.redeem((shares * part) / 40, alice, alice, 0) {
+                (,,,, bool calm) = vault.navStatus();
+                assertTrue(calm, "a leaver left the band");
+                int256 gone = int256(_spotTick()) - startTick;
+                furthest = uint256(gone < 0 ? -gone : gone);
+            } catch (bytes memory reason) {
+                assertEq(bytes4(reason), ErrorsLib.SwapIncomplete.selector);
+            }
+            vm.revertToState(snapshot);
+        }
+        assertGe(furthest, (uint256(BAND_TICKS) * 9) / 10, "stopped before the end of the band");
+    }
+
     /* IN KIND */
 
     function testFuzz_redeemInKind_paysTheSliceAndNeverLowersValue(uint256 share, int256 drift) public {

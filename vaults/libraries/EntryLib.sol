@@ -152,9 +152,9 @@ library EntryLib {
         require(!state.woundDown, ErrorsLib.WoundDown());
         require(!FeeLib.paused(state), ErrorsLib.Paused(state.pausedUntil));
         require(_mayEnter(state, receiver), ErrorsLib.EntryRefusedByGate(msg.sender, receiver));
-        FeeLib.accrue(state, totalSupply);
+        uint256 issued = FeeLib.accrue(state, totalSupply);
         ReferencePrices memory refs = PricingLib.goodReference(context, state);
-        PricingLib.price(context, state, totalSupply, refs, true, false, pricing);
+        PricingLib.price(context, state, issued, refs, true, false, pricing);
     }
 
     function _mayEnter(VaultState storage state, address receiver) private view returns (bool) {
@@ -166,7 +166,8 @@ library EntryLib {
         view
         returns (Pricing memory pricing)
     {
-        PricingLib.price(context, state, totalSupply, PricingLib.calmReference(context), true, false, pricing);
+        uint256 issued = FeeLib.issued(state, totalSupply);
+        PricingLib.price(context, state, issued, PricingLib.calmReference(context), true, false, pricing);
     }
 
     function _mostNow(VaultContext memory context, VaultState storage state, uint256 totalSupply, address receiver)
@@ -179,7 +180,7 @@ library EntryLib {
         }
         ReferencePrices memory refs = PricingLib.referenceNow(context);
         if (!refs.calm) return (0, pricing);
-        PricingLib.price(context, state, totalSupply, refs, true, false, pricing);
+        PricingLib.price(context, state, FeeLib.issued(state, totalSupply), refs, true, false, pricing);
         (assets,) = _most(context, state, pricing);
     }
 
@@ -270,16 +271,17 @@ library EntryLib {
     ) private {
         FeeLib.recordEntry(state, pricing, amount0, amount1);
         // Before the first move there is no drawdown to mark.
-        bool marked = state.held0 > 0 || state.held1 > 0;
+        (uint256 held0, uint256 held1) = (state.held0, state.held1);
+        bool marked = held0 > 0 || held1 > 0;
         if (amount0 > 0) {
             _pull(context.token0, amount0);
             state.idle0 = (state.idle0 + amount0).toUint128();
-            if (marked) state.held0 = (state.held0 + amount0).toUint128();
+            if (marked) state.held0 = (held0 + amount0).toUint128();
         }
         if (amount1 > 0) {
             _pull(context.token1, amount1);
             state.idle1 = (state.idle1 + amount1).toUint128();
-            if (marked) state.held1 = (state.held1 + amount1).toUint128();
+            if (marked) state.held1 = (held1 + amount1).toUint128();
         }
     }
 

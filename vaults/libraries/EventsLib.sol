@@ -4,11 +4,9 @@ pragma solidity ^0.8.0;
 import {RebalanceReport} from "../interfaces/IRangeVault.sol";
 
 /// @title Everything that a vault tells the world beside ERC-20 and ERC-4626 events
-/// @dev Each token movement in or out of a vault is in exactly one of: ERC-4626 `Deposit`, ERC-4626 `Withdraw`,
-/// `DepositedInKind`, `RedeemedInKind`, `PositionOpened`, `PositionReduced`, `FeesCollected`, `OwedCollected`, `Swapped`,
-/// `DonationSwept`, `Skimmed`. With `OwedLeft` they prove conservation to the wei, per token:
-/// idle = Σ in − Σ out, where `PositionReduced` counts what the burn released and `OwedLeft` what of it (or of fees)
-/// stayed in the pool for later.
+/// @dev What the pool tells of the vault is not told again, for it was a hundredth of a move's gas: `Mint`, `Burn` and
+/// `Collect` with the vault as indexed owner are its positions, opened, reduced, closed and collected, to the wei; `Swap`
+/// with the vault as indexed sender is its own.
 library EventsLib {
     /// @notice Digest of all settings and parties before and after, in force at `effectiveAt` (Unix seconds); for an
     /// announcement, as they would be if it alone were in force.
@@ -24,8 +22,8 @@ library EventsLib {
     /// @notice Tokens that others left in a range before the vault opened it; they wait for `skim`, outside of NAV.
     event DonationSwept(int24 indexed lowerTick, int24 indexed upperTick, uint256 amount0, uint256 amount1);
 
-    /// @notice Swap fees that moved from the pool into the vault's idle tokens.
-    event FeesCollected(int24 indexed lowerTick, int24 indexed upperTick, uint256 fees0, uint256 fees1);
+    /// @notice Swap fees of one position that an exit moved into the vault's idle tokens; those of a move are in its report.
+    event FeesCollected(uint256 fees0, uint256 fees1);
 
     event FeeRecipientSet(address indexed before, address indexed recipient);
 
@@ -59,21 +57,6 @@ library EventsLib {
         uint256 base, uint256 shares, uint256 benchmark0, uint256 benchmark1, uint256 highWaterMark
     );
 
-    /// @notice Liquidity was minted, into a new position or one that stayed.
-    event PositionOpened(
-        int24 indexed lowerTick, int24 indexed upperTick, uint128 liquidity, uint256 amount0, uint256 amount1
-    );
-
-    /// @notice A position was burned whole; amounts are the principal that the burn released.
-    event PositionClosed(
-        int24 indexed lowerTick, int24 indexed upperTick, uint128 liquidity, uint256 amount0, uint256 amount1
-    );
-
-    /// @notice A part of a position was burned, for a leaver or by a move; amounts are the principal that the burn released.
-    event PositionReduced(
-        int24 indexed lowerTick, int24 indexed upperTick, uint128 liquidity, uint256 amount0, uint256 amount1
-    );
-
     /// @notice A move, or a de-risk, is over. Idle amounts are those after it.
     event Rebalanced(address indexed caller, RebalanceReport report, uint256 idle0, uint256 idle1, uint256 positions);
 
@@ -103,9 +86,6 @@ library EventsLib {
     event StrategistSet(address indexed before, uint16 beforeBps, address indexed payout, uint16 shareBps);
 
     event StrategySet(address indexed before, address indexed strategy);
-
-    /// @notice The vault's own swap in its pool. Pool's view: positive = paid by the vault to the pool.
-    event Swapped(int256 amount0, int256 amount1);
 
     /// @notice Entry and moves are closed and fees are off for good.
     event WindDown(address indexed by);

@@ -8,6 +8,7 @@ import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
 import {ReferencePrices} from "../interfaces/IPriceOracle.sol";
 import {InKindExit, Position} from "../interfaces/IRangeVault.sol";
 import {ErrorsLib} from "./ErrorsLib.sol";
+import {EventsLib} from "./EventsLib.sol";
 import {FeeLib} from "./FeeLib.sol";
 import {HeldLib} from "./HeldLib.sol";
 import {Holdings, NavLib} from "./NavLib.sol";
@@ -51,7 +52,7 @@ library ExitLib {
         ReferencePrices memory refs = PricingLib.referenceNow(context);
         if (!refs.calm) return 0;
         ExitTerms memory quote;
-        _terms(context, state, totalSupply, refs, false, quote);
+        _terms(context, state, FeeLib.issued(state, totalSupply), refs, false, quote);
         _reach(context, state, quote);
         return Math.min(_assetsDown(quote, balance), quote.available);
     }
@@ -64,7 +65,7 @@ library ExitLib {
         ReferencePrices memory refs = PricingLib.referenceNow(context);
         if (!refs.calm) return 0;
         ExitTerms memory quote;
-        _terms(context, state, totalSupply, refs, false, quote);
+        _terms(context, state, FeeLib.issued(state, totalSupply), refs, false, quote);
         _reach(context, state, quote);
         return _maxSharesDown(quote, balance);
     }
@@ -75,7 +76,8 @@ library ExitLib {
         returns (uint256)
     {
         ExitTerms memory quote;
-        _terms(context, state, totalSupply, PricingLib.calmReference(context), false, quote);
+        uint256 issued = FeeLib.issued(state, totalSupply);
+        _terms(context, state, issued, PricingLib.calmReference(context), false, quote);
         return _sharesUp(quote, assets);
     }
 
@@ -85,7 +87,8 @@ library ExitLib {
         returns (uint256)
     {
         ExitTerms memory quote;
-        _terms(context, state, totalSupply, PricingLib.calmReference(context), false, quote);
+        uint256 issued = FeeLib.issued(state, totalSupply);
+        _terms(context, state, issued, PricingLib.calmReference(context), false, quote);
         return _assetsDown(quote, shares);
     }
 
@@ -199,14 +202,13 @@ library ExitLib {
         InKindExit calldata exit
     ) external returns (uint256 amount0, uint256 amount1) {
         require(exit.shares > 0, ErrorsLib.ZeroShares());
-        FeeLib.accrue(state, totalSupply);
         Pricing memory pricing;
-        pricing.issued = FeeLib.issued(state, totalSupply);
+        pricing.issued = FeeLib.accrue(state, totalSupply);
         bool priced;
         if (FeeLib.keepsMarks(state)) {
             try context.oracle.referencePrices{gas: IN_KIND_PRICE_GAS}() returns (ReferencePrices memory refs) {
                 priced = refs.calm;
-                if (priced) PricingLib.price(context, state, totalSupply, refs, true, true, pricing);
+                if (priced) PricingLib.price(context, state, pricing.issued, refs, true, true, pricing);
             } catch {}
         }
         uint256 supply = pricing.issued + pricing.pending;
@@ -214,8 +216,10 @@ library ExitLib {
         require(exit.shares <= supply, ErrorsLib.AmountAboveMax(exit.shares, supply));
         _scaleMark(state, exit.shares, supply);
         (amount0, amount1) = _slice(context, state, exit.shares, supply, exit.waive0, exit.waive1);
-        if (amount0 > 0) state.idle0 = (state.idle0 - amount0).toUint128();
-        if (amount1 > 0) state.idle1 = (state.idle1 - amount1).toUint128();
+        (uint256 idle0, uint256 idle1) = (state.idle0, state.idle1);
+        (idle0, idle1) = (idle0 - amount0, idle1 - amount1);
+        // Less than there was, so they fit.
+        (state.idle0, state.idle1) = (uint128(idle0), uint128(idle1));
         require(amount0 >= exit.min0, ErrorsLib.AmountBelowMin(amount0, exit.min0));
         require(amount1 >= exit.min1, ErrorsLib.AmountBelowMin(amount1, exit.min1));
         if (priced) FeeLib.recordExit(context, state, pricing, exit.shares, amount0, amount1);
@@ -231,9 +235,9 @@ library ExitLib {
         bool high,
         ExitTerms memory quote
     ) private returns (ReferencePrices memory refs) {
-        FeeLib.accrue(state, totalSupply);
+        uint256 issued = FeeLib.accrue(state, totalSupply);
         refs = PricingLib.goodReference(context, state);
-        _terms(context, state, totalSupply, refs, high, quote);
+        _terms(context, state, issued, refs, high, quote);
     }
 
     /// @dev Writes the terms of a value-priced exit at these references into an empty `result`; `high` where something
@@ -241,13 +245,13 @@ library ExitLib {
     function _terms(
         VaultContext memory context,
         VaultState storage state,
-        uint256 totalSupply,
+        uint256 issued,
         ReferencePrices memory refs,
         bool high,
         ExitTerms memory result
     ) private view {
         bool assetIsToken0 = context.assetIsToken0;
-        PricingLib.price(context, state, totalSupply, refs, high, true, result.pricing);
+        PricingLib.price(context, state, issued, refs, high, true, result.pricing);
         result.supply = result.pricing.issued + result.pricing.pending;
         result.idleAsset = assetIsToken0 ? state.idle0 : state.idle1;
         uint256 count = state.positionCount;
@@ -342,9 +346,14 @@ library ExitLib {
                     : uint128(Math.mulDiv(position.liquidity, wanted, legs, Math.Rounding.Ceil));
             Burned memory burned = PoolLib.burn(context, position, part, false);
             bool whole = PoolLib.collectForAsset(context, state, position, burned);
+            _tellFees(burned);
             if (whole && part == position.liquidity) HeldLib.drop(state, i - 1);
             else if (part > 0) state.positions[i - 1].liquidity = position.liquidity - part;
         }
+    }
+
+    function _tellFees(Burned memory burned) private {
+        if (burned.fees0 > 0 || burned.fees1 > 0) emit EventsLib.FeesCollected(burned.fees0, burned.fees1);
     }
 
     /* INTERNAL: SLICES */
@@ -369,8 +378,9 @@ library ExitLib {
             (uint256 got0, uint256 got1) = PoolLib.collect(
                 context, state, position, burned, waive0 ? 0 : type(uint128).max, waive1 ? 0 : type(uint128).max
             );
-            if (got0 > 0) amount0 += burned.principal0 + Math.mulDiv(got0 - burned.principal0, shares, supply);
-            if (got1 > 0) amount1 += burned.principal1 + Math.mulDiv(got1 - burned.principal1, shares, supply);
+            _tellFees(burned);
+            if (got0 > 0) amount0 += got0 - burned.fees0 + Math.mulDiv(burned.fees0, shares, supply);
+            if (got1 > 0) amount1 += got1 - burned.fees1 + Math.mulDiv(burned.fees1, shares, supply);
             if (part > 0) state.positions[i - 1].liquidity = position.liquidity - part;
         }
     }

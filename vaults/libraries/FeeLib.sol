@@ -80,13 +80,18 @@ library FeeLib {
 
     /* FLOWS */
 
-    /// @notice Makes the management fee until now due.
-    function accrue(VaultState storage state, uint256 totalSupply) internal {
-        uint256 shares = _managementSince(state, totalSupply + state.dueManagement + state.duePerformance);
+    /// @notice Makes the management fee until now due, and tells what is issued then.
+    function accrue(VaultState storage state, uint256 totalSupply) internal returns (uint256 issuedNow) {
+        (uint256 management, uint256 performance) = (state.dueManagement, state.duePerformance);
+        uint256 shares = _managementSince(state, totalSupply + management + performance);
         if (state.feeAccruedAt < block.timestamp) state.feeAccruedAt = uint32(block.timestamp);
-        if (shares == 0) return;
-        state.dueManagement = _capped(state.dueManagement + shares);
-        emit EventsLib.ManagementFeeAccrued(shares);
+        if (shares > 0) {
+            management = _capped(management + shares);
+            // Below 2^128 by the line above.
+            state.dueManagement = uint128(management);
+            emit EventsLib.ManagementFeeAccrued(shares);
+        }
+        return totalSupply + management + performance + VIRTUAL_SHARES;
     }
 
     /// @notice Tokens that came in; they are what their owner would hold.
@@ -154,12 +159,12 @@ library FeeLib {
         external
         returns (uint256 toRecipient, uint256 toStrategist)
     {
-        accrue(state, totalSupply);
+        uint256 issuedNow = accrue(state, totalSupply);
         if (charges(state) && block.timestamp >= state.crystallisedAt + FEE_EPOCH_SECONDS) {
             ReferencePrices memory refs = PricingLib.referenceNow(context);
             if (refs.calm) {
                 Pricing memory pricing;
-                PricingLib.price(context, state, totalSupply, refs, true, true, pricing);
+                PricingLib.price(context, state, issuedNow, refs, true, true, pricing);
                 _crystallise(context, state, pricing, refs);
             }
         }
@@ -197,11 +202,11 @@ library FeeLib {
         ReferencePrices memory refs = PricingLib.calmReference(context);
         Pricing memory pricing;
         if (before == 0) {
-            PricingLib.price(context, state, totalSupply, refs, true, false, pricing);
+            PricingLib.price(context, state, issued(state, totalSupply), refs, true, false, pricing);
             _resetMarks(state, pricing, pricing.issued, refs);
         } else {
             state.limits.performanceFeeBps = before;
-            PricingLib.price(context, state, totalSupply, refs, true, true, pricing);
+            PricingLib.price(context, state, issued(state, totalSupply), refs, true, true, pricing);
             _crystallise(context, state, pricing, refs);
             state.limits.performanceFeeBps = later;
         }

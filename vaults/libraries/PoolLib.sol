@@ -15,6 +15,9 @@ struct Burned {
     uint256 principal1;
     uint128 owed0;
     uint128 owed1;
+    /// What was collected beyond the principal, from then on.
+    uint256 fees0;
+    uint256 fees1;
 }
 
 /// @title The vault's hands in its pool
@@ -29,27 +32,16 @@ library PoolLib {
         internal
         returns (Burned memory burned)
     {
-        bytes32 key = NavLib.positionKey(address(this), position.lowerTick, position.upperTick);
         if (position.liquidity == 0) {
-            (uint128 poolLiquidity,,, uint128 owed0, uint128 owed1) = PoolReader.position(context.pool, key);
+            (uint128 poolLiquidity,,, uint128 owed0, uint128 owed1) = _inPool(context, position);
             // The pool refuses to poke an empty position.
-            if (poolLiquidity == 0) return Burned(0, 0, owed0, owed1);
+            if (poolLiquidity == 0) return Burned(0, 0, owed0, owed1, 0, 0);
         }
         (burned.principal0, burned.principal1) = context.pool.burn(position.lowerTick, position.upperTick, liquidity);
-        if (askOwed) (,,, burned.owed0, burned.owed1) = PoolReader.position(context.pool, key);
-        if (liquidity == 0) return burned;
-        if (liquidity == position.liquidity) {
-            emit EventsLib.PositionClosed(
-                position.lowerTick, position.upperTick, liquidity, burned.principal0, burned.principal1
-            );
-        } else {
-            emit EventsLib.PositionReduced(
-                position.lowerTick, position.upperTick, liquidity, burned.principal0, burned.principal1
-            );
-        }
+        if (askOwed) (,,, burned.owed0, burned.owed1) = _inPool(context, position);
     }
 
-    /// @notice Collects up to the given amounts into idle and tells which part of it was fees.
+    /// @notice Collects up to the given amounts into idle.
     function collect(
         VaultContext memory context,
         VaultState storage state,
@@ -85,7 +77,7 @@ library PoolLib {
         }
     }
 
-    /// @notice Books collected amounts: idle, fees, and what stays owed by the pool.
+    /// @notice Books collected amounts: idle, which part of it was fees, and what stays owed by the pool.
     function recordCollected(
         VaultState storage state,
         Position memory position,
@@ -93,13 +85,12 @@ library PoolLib {
         uint256 amount0,
         uint256 amount1
     ) internal {
-        if (amount0 > 0) state.idle0 = (state.idle0 + amount0).toUint128();
-        if (amount1 > 0) state.idle1 = (state.idle1 + amount1).toUint128();
-        uint256 fees0 = amount0 > burned.principal0 ? amount0 - burned.principal0 : 0;
-        uint256 fees1 = amount1 > burned.principal1 ? amount1 - burned.principal1 : 0;
-        if (fees0 > 0 || fees1 > 0) {
-            emit EventsLib.FeesCollected(position.lowerTick, position.upperTick, fees0, fees1);
-        }
+        (uint256 idle0, uint256 idle1) = (state.idle0, state.idle1);
+        (uint128 later0, uint128 later1) = ((idle0 + amount0).toUint128(), (idle1 + amount1).toUint128());
+        // One write of their slot.
+        (state.idle0, state.idle1) = (later0, later1);
+        if (amount0 > burned.principal0) burned.fees0 = amount0 - burned.principal0;
+        if (amount1 > burned.principal1) burned.fees1 = amount1 - burned.principal1;
         uint256 left0 = burned.principal0 > amount0 ? burned.principal0 - amount0 : 0;
         uint256 left1 = burned.principal1 > amount1 ? burned.principal1 - amount1 : 0;
         if (left0 > 0 || left1 > 0) {
@@ -122,6 +113,15 @@ library PoolLib {
         (amount0, amount1) = context.pool.swap(address(this), zeroForOne, amount, sqrtPriceLimitX96, "");
         if (amount0 < 0) state.idle0 = (state.idle0 + uint256(-amount0)).toUint128();
         if (amount1 < 0) state.idle1 = (state.idle1 + uint256(-amount1)).toUint128();
-        emit EventsLib.Swapped(amount0, amount1);
+    }
+
+    function _inPool(VaultContext memory context, Position memory position)
+        private
+        view
+        returns (uint128, uint256, uint256, uint128, uint128)
+    {
+        return PoolReader.position(
+            context.pool, NavLib.positionKey(address(this), position.lowerTick, position.upperTick)
+        );
     }
 }

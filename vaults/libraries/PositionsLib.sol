@@ -198,9 +198,8 @@ library PositionsLib {
         uint16 day = uint16(block.timestamp / 1 days);
         uint16 moves = state.movesDay == day ? state.movesToday : 0;
         require(moves < limits.maxMovesPerDay, ErrorsLib.MovesPerDayReached(limits.maxMovesPerDay));
-        state.movesDay = day;
-        state.movesToday = moves + 1;
-        state.lastMoveAt = uint32(block.timestamp);
+        ++moves;
+        (state.movesDay, state.movesToday, state.lastMoveAt) = (day, moves, uint32(block.timestamp));
     }
 
     function _swap(

@@ -116,11 +116,12 @@ library PricingLib {
         state.lastGoodAt = uint32(block.timestamp);
     }
 
-    /// @notice Prices the vault at these references into an empty `pricing`; `high` and `low` say which sides are needed.
+    /// @notice Prices the vault, `issued` by FeeLib, at these references into an empty `pricing`; `high` and `low` say which
+    /// sides are needed.
     function price(
         VaultContext memory context,
         VaultState storage state,
-        uint256 totalSupply,
+        uint256 issued,
         ReferencePrices memory refs,
         bool high,
         bool low,
@@ -129,7 +130,7 @@ library PricingLib {
         (pricing.dearestX96, pricing.cheapestX96) = context.assetIsToken0
             ? (refs.lowSqrtPriceX96, refs.highSqrtPriceX96)
             : (refs.highSqrtPriceX96, refs.lowSqrtPriceX96);
-        pricing.issued = FeeLib.issued(state, totalSupply);
+        pricing.issued = issued;
         bool marked = FeeLib.keepsMarks(state);
         NavLib.look(context, state, pricing.seen);
         uint160[3] memory prices = [high || marked ? pricing.dearestX96 : 0, low || marked ? pricing.cheapestX96 : 0, 0];
@@ -149,14 +150,15 @@ library PricingLib {
         view
         returns (uint256)
     {
-        if (!FeeLib.charges(state)) return FeeLib.issued(state, totalSupply);
+        uint256 issued = FeeLib.issued(state, totalSupply);
+        if (!FeeLib.charges(state)) return issued;
         ReferencePrices memory refs = referenceNow(context);
         if (!refs.calm) {
             uint160 last = state.lastGoodSqrtPriceX96;
             refs = ReferencePrices(last, last, last, false, 0);
         }
         Pricing memory pricing;
-        price(context, state, totalSupply, refs, true, true, pricing);
+        price(context, state, issued, refs, true, true, pricing);
         return pricing.issued + pricing.pending;
     }
 }

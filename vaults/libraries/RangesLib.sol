@@ -49,10 +49,8 @@ library RangesLib {
             Position memory position = ranges.held[--i];
             bool stays = mayStay && _isOrdered(order.ranges, position);
             Burned memory burned = PoolLib.burn(context, position, stays ? 0 : position.liquidity, false);
-            (uint256 got0, uint256 got1) =
-                PoolLib.collect(context, state, position, burned, type(uint128).max, type(uint128).max);
-            if (got0 > burned.principal0) fees0 += got0 - burned.principal0;
-            if (got1 > burned.principal1) fees1 += got1 - burned.principal1;
+            PoolLib.collect(context, state, position, burned, type(uint128).max, type(uint128).max);
+            (fees0, fees1) = (fees0 + burned.fees0, fees1 + burned.fees1);
             if (stays) ranges.stays[i] = true;
             else HeldLib.drop(state, i);
         }
@@ -67,8 +65,7 @@ library RangesLib {
             Position memory position = state.positions[i - 1];
             Burned memory burned = PoolLib.burn(context, position, position.liquidity, true);
             (uint256 got0, uint256 got1) = _collectTolerant(context, state, position, burned);
-            if (got0 > burned.principal0) fees0 += got0 - burned.principal0;
-            if (got1 > burned.principal1) fees1 += got1 - burned.principal1;
+            (fees0, fees1) = (fees0 + burned.fees0, fees1 + burned.fees1);
             if (got0 == burned.owed0 && got1 == burned.owed1) HeldLib.drop(state, i - 1);
             else state.positions[i - 1].liquidity = 0;
         }
@@ -211,9 +208,7 @@ library RangesLib {
         } else {
             state.positions[number - 1].liquidity = target.liquidity;
         }
-        (uint256 amount0, uint256 amount1) =
-            context.pool.mint(address(this), target.lowerTick, target.upperTick, liquidity, "");
-        emit EventsLib.PositionOpened(target.lowerTick, target.upperTick, liquidity, amount0, amount1);
+        context.pool.mint(address(this), target.lowerTick, target.upperTick, liquidity, "");
     }
 
     /// @dev The held position of the same range, counted from one; zero = none.

@@ -23,9 +23,15 @@ export function createFeeMeter({ rpc, vault, numeraire, decimals, fromBlock }: F
   return async ({ block, sqrtPriceX96, fees }: Snapshot): Promise<number> => {
     for (const log of await fetchLogs(rpc, [vault], next, block)) {
       const event = decode(rangeVaultAbi, log);
-      if (event?.eventName !== "FeesCollected") continue;
-      collected0 += event.args.fees0;
-      collected1 += event.args.fees1;
+      // What exits collected, and what moves did.
+      const of =
+        event?.eventName === "FeesCollected"
+          ? event.args
+          : event?.eventName === "Rebalanced"
+            ? event.args.report
+            : undefined;
+      collected0 += of?.fees0 ?? 0n;
+      collected1 += of?.fees1 ?? 0n;
     }
     next = block + 1;
     const open0 = fees.reduce((sum, { fees0 }) => sum + fees0, collected0);
