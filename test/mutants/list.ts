@@ -421,7 +421,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "maxRedeem while not calm",
     keeps: "V7",
-    find: "«if (!refs.calm) return 0;»\n        ExitTerms memory quote;\n        _terms(context, state, totalSupply, refs, false, quote);\n        _reach(context, state, quote);\n        return _maxSharesDown",
+    find: "«if (!refs.calm) return 0;»\n        ExitTerms memory quote;\n        _terms(context, state, FeeLib.issued(state, totalSupply), refs, false, quote);\n        _reach(context, state, quote);\n        return _maxSharesDown",
     replace: "",
     tests: vaultTests,
   },
